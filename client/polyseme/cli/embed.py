@@ -1,0 +1,208 @@
+"""polyseme embed: texts in, vectors out, through a server. Also what all commands that send texts share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from polyseme.cli.errors import CliError
+from polyseme.cli.output import abridge, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from polyseme.client import Client, EmbedResult
+
+NAME = "embed"
+HELP = "embed texts"
+EXTRA = "cli"
+
+_PROGRESS_FROM = 1000
+_TABLE_ROWS = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_text_arguments(parser)
+    add_client_arguments(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="OUT.npy, OUT.jsonl, or - for JSON lines on stdout [a table on a terminal, else JSON lines]",
+    )
+    parser.add_argument(
+        "--normalize",
+        action=argparse.BooleanOptionalAction,
+        help="scale vectors to length 1 [as the model was trained]",
+    )
+    parser.add_argument("--dimensions", metavar="D", type=int, help="keep only the first D elements [all]")
+    parser.add_argument(
+        "--dtype",
+        choices=["float32", "float16", "bfloat16", "int8", "binary"],
+        default="float32",
+        help="how vectors travel; all but binary are written as float32 [%(default)s]",
+    )
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="show a progress bar [for many texts on a terminal]"
+    )
+
+
+def add_text_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where texts come from, and what becomes of them."""
+    parser.add_argument("texts", metavar="TEXT", nargs="*", help="the texts themselves")
+    parser.add_argument(
+        "-i",
+        "--input",
+        metavar="FILE",
+        help='one text a line; in a .jsonl file one {"text": ...} a line; - is stdin [stdin, where no TEXT is given]',
+    )
+    parser.add_argument(
+        "--truncate", choices=["none", "end", "start"], default="none", help="cut texts that are too long [%(default)s]"
+    )
+    parser.add_argument("--prompt-name", metavar="NAME", help="the model's prompt to put before each text")
+
+
+def add_client_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which server and model to call."""
+    target = os.environ.get("POLYSEME_TARGET") or "localhost:50051"
+    parser.add_argument("--target", metavar="HOST:PORT", default=target, help=f"the server [{target}; POLYSEME_TARGET]")
+    parser.add_argument("--model", metavar="NAME", help="[the server's default model]")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=30.0, help="for each call to the server [%(default)s]"
+    )
+
+
+def client_from(args: argparse.Namespace) -> Client:
+    """Open the client that the arguments ask for; a token comes from POLYSEME_TOKEN alone."""
+    from polyseme.client import Client
+
+    token = os.environ.get("POLYSEME_TOKEN") or None
+    return Client(args.target, model=args.model, timeout=args.timeout, token=token)
+
+
+def texts_from(args: argparse.Namespace) -> list[str]:
+    """Read the texts that the arguments ask for.
+
+    Raises:
+        CliError: none, two sources, or a file that cannot be read.
+    """
+    if args.texts and args.input:
+        raise CliError("texts come from the command line or from --input, not both", 2)
+    if args.texts:
+        return list(args.texts)
+    if args.input is None and sys.stdin.isatty():
+        raise CliError("no texts: give them as arguments, with --input FILE, or on stdin", 2)
+    name = args.input or "-"
+    try:
+        content = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode()
+    except OSError as error:
+        raise CliError(f"cannot read {name}: {error.strerror}", 2) from error
+    except UnicodeDecodeError as error:
+        raise CliError(f"{name} is not UTF-8: byte {error.start}", 2) from None
+    # Not splitlines(): it also splits at U+2028 and others that may well be inside a text.
+    lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")] if content else []
+    texts = [_json_text(line, name, at) for at, line in enumerate(lines, 1)] if name.endswith(".jsonl") else lines
+    if not texts:
+        raise CliError(f"{name} has no texts", 2)
+    return texts
+
+
+def _json_text(line: str, name: str, at: int) -> str:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
+        raise CliError(f'{name} line {at} is not {{"text": ...}}', 2)
+    return str(entry["text"])
+
+
+def run(args: argparse.Namespace) -> int:
+    """Embed, then write or draw."""
+    path = _output_path(args.output)
+    texts = texts_from(args)
+    progress = args.progress
+    if progress is None:
+        progress = len(texts) >= _PROGRESS_FROM and sys.stderr.isatty()
+    with client_from(args) as client:
+        result = client.embed_detailed(
+            texts,
+            dtype=args.dtype,
+            normalize=args.normalize,
+            dimensions=args.dimensions,
+            truncate=args.truncate,
+            prompt_name=args.prompt_name,
+            progress=progress,
+        )
+    if path is not None:
+        _write_file(path, texts, result)
+    elif args.output == "-" or not sys.stdout.isatty():
+        sys.stdout.writelines(_json_lines(texts, result))
+    else:
+        _draw(texts, result)
+    return 0
+
+
+def _output_path(output: str | None) -> Path | None:
+    """Check where to write before any work is done."""
+    if output in (None, "-"):
+        return None
+    path = Path(output or "")
+    if path.suffix not in (".npy", ".jsonl"):
+        raise CliError(f"--output is {output}; it must end in .npy or .jsonl, or be -", 2)
+    if not path.parent.is_dir():
+        raise CliError(f"--output is {output}; there is no directory {path.parent}", 2)
+    return path
+
+
+def _write_file(path: Path, texts: Sequence[str], result: EmbedResult) -> None:
+    """Write beside the file and rename: a file that is there is whole."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            _write(file, path.suffix, texts, result)
+        partial.replace(path)
+    except OSError as error:
+        raise CliError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(file: IO[bytes], suffix: str, texts: Sequence[str], result: EmbedResult) -> None:
+    import numpy as np
+
+    if suffix == ".npy":
+        np.save(file, result.embeddings)
+    else:
+        file.writelines(line.encode() for line in _json_lines(texts, result))
+
+
+def _json_lines(texts: Sequence[str], result: EmbedResult) -> Iterator[str]:
+    for text, info, row in zip(texts, result.texts, result.embeddings, strict=True):
+        entry = {"text": text, "tokens": info.tokens, "truncated": info.truncated, "embedding": _numbers(row)}
+        yield json.dumps(entry, ensure_ascii=False) + "\n"
+
+
+def _numbers(row: Any) -> list[float]:  # noqa: ANN401 - numpy is not imported at the top of a subcommand
+    """Give the shortest decimals that are the same float32; bytes of packed bits as they are."""
+    return row.tolist() if row.dtype.kind == "u" else [float(digits) for digits in row.astype("U32")]
+
+
+def _draw(texts: Sequence[str], result: EmbedResult) -> None:
+    import numpy as np
+
+    packed = result.embeddings.dtype.kind == "u"
+    rows = []
+    for text, info, row in list(zip(texts, result.texts, result.embeddings, strict=True))[:_TABLE_ROWS]:
+        first = " ".join(f"{value:08b}" if packed else f"{value:+.4f}" for value in row[:4])
+        norm = "" if packed else f"{np.linalg.norm(row):.4f}"
+        rows.append((abridge(text), f"{info.tokens}{' (cut)' if info.truncated else ''}", norm, f"{first} ..."))
+    left_out = f"{len(texts) - len(rows)} more texts not shown; " if len(texts) > len(rows) else ""
+    model = result.model
+    caption = f"{left_out}{result.dimensions} dimensions; {model.name} {model.version} on {model.execution_provider}"
+    print_table(("text:", "tokens", "norm", "vector:"), rows, caption=caption)

@@ -1,0 +1,13 @@
+"""What a subcommand raises to end with one line on stderr."""
+
+
+class CliError(Exception):
+    """An expected failure: printed as `polyseme: error: MESSAGE`, never as a traceback.
+
+    Attributes:
+        exit_code: of the process; 2 where the command line or configuration is wrong, else 1.
+    """
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,34 @@
+"""polyseme health: is a server up? For people, scripts and a container's HEALTHCHECK."""
+
+import argparse
+import os
+
+NAME = "health"
+HELP = "ask a server whether it serves; exit code 0 only if so"
+EXTRA = "cli"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    default = os.environ.get("POLYSEME_TARGET") or "localhost:50051"
+    parser.add_argument(
+        "target", metavar="TARGET", nargs="?", default=default, help=f"host:port [{default}; POLYSEME_TARGET]"
+    )
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        default="",
+        help="for example polyseme.v1.EmbeddingService, which is not serving while the server starts or drains "
+        "[the server as a whole: whether it lives]",
+    )
+    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=2.0, help="[%(default)s]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status; 0 for SERVING, else 1."""
+    from polyseme.client import Client, HealthStatus
+
+    with Client(args.target) as client:
+        status = client.health(args.service, timeout=args.timeout)
+    print(status.name)
+    return 0 if status is HealthStatus.SERVING else 1

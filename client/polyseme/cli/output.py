@@ -1,0 +1,43 @@
+"""How results look on a terminal; rich is imported only where something is drawn."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+_PIPED_WIDTH = 160
+
+
+def abridge(text: str, width: int = 48) -> str:
+    """Cut a text to one line of at most `width` characters; what cannot be printed becomes a space."""
+    cut = text if len(text) <= width else text[: width - 1] + "…"
+    return "".join(character if character.isprintable() else " " for character in cut)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str | None = None, min_width: int = 0
+) -> None:
+    """Draw a table on stdout: in colour on a terminal, as Markdown elsewhere.
+
+    Args:
+        columns: headings; one that ends in ":" is of text, on the left, all others of numbers, on the right.
+        rows: as many cells each; shown as they are, without markup.
+        caption: a line below.
+        min_width: characters that the table needs; a narrower terminal wraps the lines.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    console = Console(highlight=False, width=width)
+    console.width = max(console.width, min_width)
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.MARKDOWN)
+    for heading in columns:
+        is_text = heading.endswith(":")
+        table.add_column(heading.rstrip(":"), justify="left" if is_text else "right", no_wrap=not is_text)
+    for row in rows:
+        # The column may shrink, its cells are cut rather than wrapped.
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
+    console.print(table)
+    if caption:
+        console.print(caption, style="dim", markup=False, soft_wrap=True)

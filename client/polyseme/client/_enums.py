@@ -1,0 +1,32 @@
+"""Protobuf's enums as the lower-case strings that the SDK takes and gives: DATA_TYPE_INT8 is "int8"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from polyseme.client.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper
+
+_V = TypeVar("_V", bound=int)
+
+
+def enum_value(enum: _EnumTypeWrapper[_V], prefix: str, option: str, name: object) -> _V:
+    """Give the enum's value for a name.
+
+    Raises:
+        InvalidArgumentError: the enum has no such name; says which option, and which names are valid.
+    """
+    valid = [key.removeprefix(prefix).lower() for key in enum.keys() if not key.endswith("_UNSPECIFIED")]  # noqa: SIM118
+    if name not in valid:
+        raise InvalidArgumentError(f"{option} is {name!r}; valid: {', '.join(valid)}")
+    return enum.Value(prefix + str(name).upper())
+
+
+def enum_name(enum: _EnumTypeWrapper[_V], prefix: str, value: _V) -> str:
+    """Give the name of an enum's value; of a value that a newer server invented, its number."""
+    try:
+        return enum.Name(value).removeprefix(prefix).lower()
+    except ValueError:
+        return str(value)

@@ -1,0 +1,103 @@
+"""Arguments become request messages; every bad argument is an InvalidArgumentError before anything is sent."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from polyseme.client._enums import enum_value
+from polyseme.client.errors import InvalidArgumentError
+from polyseme.client.options import CallOptions, EmbedOptions, SimilarityOptions, TextOptions
+from polyseme.v1 import common_pb2, tensor_pb2
+from polyseme.v1 import embedding_service_pb2 as service_pb2
+
+
+def check_names(options: Mapping[str, Any], kind: type[CallOptions]) -> None:
+    """Refuse options that the call does not take, as Python does for any other argument.
+
+    Raises:
+        TypeError: names the first one.
+    """
+    valid = kind.__annotations__  # of a TypedDict: those of its bases too
+    unknown = [name for name in options if name not in valid]
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}; valid: {', '.join(valid)}")
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn protobuf's complaints about a field's type or range into ours."""
+    try:
+        yield
+    except InvalidArgumentError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"an option has an invalid value: {error}") from error
+
+
+def embed_request(options: EmbedOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
+    """Build an EmbedRequest without its texts."""
+    check_names(options, EmbedOptions)
+    dimensions = options.get("dimensions")
+    with _refusing():
+        if dimensions is not None and (isinstance(dimensions, bool) or not dimensions > 0):
+            raise InvalidArgumentError(f"dimensions is {dimensions}; at least 1")
+        return service_pb2.EmbedRequest(
+            model=common_pb2.ModelRef(name=model),
+            text_options=_text_options(options),
+            priority=_priority(options.get("priority", "interactive")),
+            normalize=options.get("normalize"),
+            dimensions=dimensions,
+            dtype=enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", dtype),
+        )
+
+
+def tokenize_request(options: TextOptions, *, model: str, offset_unit: str) -> service_pb2.TokenizeRequest:
+    """Build a TokenizeRequest without its texts."""
+    check_names(options, TextOptions)
+    with _refusing():
+        return service_pb2.TokenizeRequest(
+            model=common_pb2.ModelRef(name=model),
+            text_options=_text_options(options),
+            offset_unit=enum_value(common_pb2.OffsetUnit, "OFFSET_UNIT_", "offset_unit", offset_unit),
+        )
+
+
+def similarity_request(
+    options: SimilarityOptions, *, model: str, mode: service_pb2.SimilarityMode.ValueType, top_k: int
+) -> service_pb2.SimilarityRequest:
+    """Build a SimilarityRequest without its operands."""
+    check_names(options, SimilarityOptions)
+    with _refusing():
+        return service_pb2.SimilarityRequest(
+            model=common_pb2.ModelRef(name=model),
+            text_options=_text_options(options),
+            priority=_priority(options.get("priority", "interactive")),
+            metric=enum_value(service_pb2.Metric, "METRIC_", "metric", options.get("metric", "cosine")),
+            mode=mode,
+            top_k=top_k,
+        )
+
+
+def _text_options(options: TextOptions) -> common_pb2.TextOptions:
+    return common_pb2.TextOptions(
+        truncate=enum_value(common_pb2.Truncate, "TRUNCATE_", "truncate", options.get("truncate", "none")),
+        prompt_name=options.get("prompt_name") or "",
+        add_special_tokens=options.get("add_special_tokens"),
+    )
+
+
+def _priority(name: str) -> common_pb2.Priority.ValueType:
+    return enum_value(common_pb2.Priority, "PRIORITY_", "priority", name)
+
+
+def checked_timeout(timeout: float | None, default: float) -> float | None:
+    """Give a call's deadline in seconds as grpc takes it; None: without end.
+
+    Raises:
+        InvalidArgumentError: not a number above 0.
+    """
+    seconds = default if timeout is None else timeout
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise InvalidArgumentError(f"timeout is {seconds!r}; a number of seconds above 0 is valid")
+    return None if math.isinf(seconds) else float(seconds)

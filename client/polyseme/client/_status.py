@@ -1,0 +1,94 @@
+"""One gRPC status becomes one error of the SDK: the only place that reads grpc's exceptions."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+
+import grpc
+
+from polyseme.client import _wire
+from polyseme.client.errors import (
+    CancelledError,
+    DeadlineExceededError,
+    InternalError,
+    InvalidArgumentError,
+    MessageTooLargeError,
+    NotFoundError,
+    PermissionDeniedError,
+    PolysemeError,
+    ResourceExhaustedError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnimplementedError,
+)
+
+_BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
+    grpc.StatusCode.OUT_OF_RANGE: InvalidArgumentError,
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.UNAUTHENTICATED: UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhaustedError,
+    grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceededError,
+    grpc.StatusCode.CANCELLED: CancelledError,
+    grpc.StatusCode.UNIMPLEMENTED: UnimplementedError,
+    grpc.StatusCode.INTERNAL: InternalError,
+}
+# gRPC core has one code for "full" and for "message over the limit"; its words tell them apart.
+_TOO_LARGE: Final = "message larger than max"
+_RETRY_INFO: Final = b"type.googleapis.com/google.rpc.RetryInfo"
+
+
+def error_from_status(failure: grpc.RpcError, target: str) -> PolysemeError:
+    """Translate what grpc or grpc.aio raised; unknown codes become InternalError.
+
+    The caller raises the result `from failure`.
+    """
+    status = cast("Any", failure)  # both of grpc's error types have these methods, their base class does not
+    code: grpc.StatusCode = status.code()
+    details: str = status.details() or ""
+    kind = _BY_CODE.get(code, InternalError)
+    if kind is ResourceExhaustedError and _TOO_LARGE in details:
+        kind = MessageTooLargeError
+    named = code in _BY_CODE and details
+    error = kind(f"{target}: {details if named else f'{code.name} {details}'.strip()}", code=code, target=target)
+    if isinstance(error, ResourceExhaustedError):
+        error.retry_after = retry_after(status.trailing_metadata() or ())
+    return error
+
+
+def retry_after(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
+    """Seconds until a retry is welcome, from google.rpc.RetryInfo or else grpc-retry-pushback-ms; None: not said.
+
+    Trailers that cannot be read count as absent: they must not hide the error that they came with.
+    """
+    values = dict(iter(trailers))  # old grpcio: dict() takes aio.Metadata for a mapping, and fails
+    details = values.get("grpc-status-details-bin")
+    if isinstance(details, bytes):
+        try:
+            seconds = _retry_delay(details)
+        except ValueError:
+            seconds = None
+        if seconds is not None:
+            return seconds
+    pushback = values.get("grpc-retry-pushback-ms")
+    if isinstance(pushback, str) and pushback.isdecimal():
+        return int(pushback) / 1000
+    return None
+
+
+def _retry_delay(status: bytes) -> float | None:
+    """Find google.rpc.Status.details[] -> Any -> RetryInfo.retry_delay -> Duration, in seconds."""
+    for number, detail in _wire.fields(status):
+        if number != 3 or not isinstance(detail, bytes):
+            continue
+        packed = dict(_wire.fields(detail))  # Any: 1 type_url, 2 value
+        value = packed.get(2, b"")
+        if packed.get(1) != _RETRY_INFO or not isinstance(value, bytes):
+            continue
+        delay = dict(_wire.fields(value)).get(1, b"")  # RetryInfo: 1 retry_delay
+        duration = dict(_wire.fields(delay)) if isinstance(delay, bytes) else {}
+        seconds, nanos = duration.get(1, 0), duration.get(2, 0)  # Duration: 1 seconds, 2 nanos
+        if isinstance(seconds, int) and isinstance(nanos, int) and seconds < 1 << 32 and nanos < 10**9:
+            return seconds + nanos / 1e9
+    return None

@@ -1,0 +1,103 @@
+"""Everything that the SDK raises on purpose.
+
+PolysemeError
+├── InvalidArgumentError      also ValueError: an argument is wrong; found here or by the server
+├── NotFoundError             no such model, or no such service
+├── UnauthenticatedError      no token or certificate, or a wrong one
+├── PermissionDeniedError     known, but not allowed
+├── ResourceExhaustedError    the server is full; retry_after says when to come back
+│   └── MessageTooLargeError  a request or reply over the limit of one message
+├── UnavailableError          nobody listens, or the server is starting or draining
+├── DeadlineExceededError     also TimeoutError: no reply within the timeout
+├── CancelledError            the call was cancelled, or the client closed under it
+├── UnimplementedError        the server does not know this call
+├── InternalError             a fault of the server; its message carries an id that the server's log repeats
+├── InvalidReplyError         the reply breaks the contract
+├── ModelChangedError         one list of texts was answered by two versions of a model
+├── ClosedClientError         the client was closed
+└── MissingDependencyError    also ImportError: an optional package is not installed
+
+No message holds a part of a text.
+"""
+
+import grpc
+
+
+class PolysemeError(Exception):
+    """Something that the SDK or the server refused or failed at; the message is one line.
+
+    Attributes:
+        code: The gRPC status code, or None where no call was answered.
+        target: The address that was called, or None where the error was found before a call.
+    """
+
+    def __init__(self, message: str, *, code: grpc.StatusCode | None = None, target: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.target = target
+
+
+class InvalidArgumentError(PolysemeError, ValueError):
+    """An argument is wrong: what, got, limit."""
+
+
+class NotFoundError(PolysemeError):
+    """The server holds no such model, or knows no such service."""
+
+
+class UnauthenticatedError(PolysemeError):
+    """The server wants a token or a certificate, and got none or a wrong one."""
+
+
+class PermissionDeniedError(PolysemeError):
+    """The server knows the caller and refuses."""
+
+
+class ResourceExhaustedError(PolysemeError):
+    """The server has no room for the call.
+
+    Attributes:
+        retry_after: Seconds after which the server welcomes another try, or None where it did not say.
+    """
+
+    retry_after: float | None = None
+
+
+class MessageTooLargeError(ResourceExhaustedError):
+    """A request or a reply is larger than one message may be; trying again does not help."""
+
+
+class UnavailableError(PolysemeError):
+    """Nobody listens at the target, or the server is starting or draining; the SDK's own retries are used up."""
+
+
+class DeadlineExceededError(PolysemeError, TimeoutError):
+    """No reply within the timeout."""
+
+
+class CancelledError(PolysemeError):
+    """The call was cancelled at the server, or the client was closed while it ran."""
+
+
+class UnimplementedError(PolysemeError):
+    """The server does not know this call: it is older than the SDK, or not a Polyseme server."""
+
+
+class InternalError(PolysemeError):
+    """A fault of the server, or a status that it should not use."""
+
+
+class InvalidReplyError(PolysemeError):
+    """A reply cannot be decoded, or contradicts its request."""
+
+
+class ModelChangedError(PolysemeError):
+    """The calls of one list of texts were answered by different models, whose vectors cannot be compared."""
+
+
+class ClosedClientError(PolysemeError):
+    """A method was called after close()."""
+
+
+class MissingDependencyError(PolysemeError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""

@@ -1,0 +1,132 @@
+"""What a server says of its models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from polyseme.client._enums import enum_name
+from polyseme.v1 import common_pb2, model_service_pb2, tensor_pb2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Which model answered, and how it ran.
+
+    Attributes:
+        name: the model's name.
+        version: 12 hexadecimal digits that change with any byte of the model.
+        precision: element type of the weights, "float32" or "float16".
+        execution_provider: onnxruntime's name, for example "CPUExecutionProvider".
+    """
+
+    name: str
+    version: str
+    precision: str
+    execution_provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the server accepts in one call; the SDK splits lists of texts accordingly.
+
+    Attributes:
+        max_texts: texts in one call.
+        max_text_bytes: bytes of UTF-8 in one text.
+        max_message_bytes: bytes of one message, in either direction.
+        max_spans: spans and words of one text.
+    """
+
+    max_texts: int
+    max_text_bytes: int
+    max_message_bytes: int
+    max_spans: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model of a server.
+
+    Attributes:
+        identity: name, version, precision and execution provider.
+        is_default: whether calls that name no model go to it.
+        architecture: as config.json has it, for example "bert".
+        hidden_size: width of token vectors, H.
+        num_hidden_layers: encoder layers, L.
+        num_attention_heads: heads per layer.
+        vocab_size: entries of the vocabulary.
+        dimensions: length of a text's vector, D.
+        max_tokens: tokens of one text, special tokens included.
+        pooling: "cls", "mean", "max", "mean_sqrt_len" or "last_token".
+        normalizes: whether embed() scales to length 1 unless told otherwise.
+        prompts: prompts by name.
+        default_prompt_name: the prompt used where a call names none, or None.
+        limits: of one call.
+        source: where the weights came from.
+        artifact_sha256: of the artifact's manifest, 64 hexadecimal digits.
+        weight_bytes: bytes of weights that the server holds.
+    """
+
+    identity: ModelIdentity
+    is_default: bool
+    architecture: str
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    vocab_size: int
+    dimensions: int
+    max_tokens: int
+    pooling: str
+    normalizes: bool
+    prompts: Mapping[str, str]
+    default_prompt_name: str | None
+    limits: Limits
+    source: str
+    artifact_sha256: str
+    weight_bytes: int
+
+    @property
+    def name(self) -> str:
+        """The model's name, as `model=` takes it."""
+        return self.identity.name
+
+
+def identity_from(message: common_pb2.ModelIdentity) -> ModelIdentity:
+    """Convert from the wire."""
+    return ModelIdentity(
+        name=message.name,
+        version=message.version,
+        precision=enum_name(tensor_pb2.DataType, "DATA_TYPE_", message.precision),
+        execution_provider=message.execution_provider,
+    )
+
+
+def limits_from(message: model_service_pb2.Limits) -> Limits:
+    """Convert from the wire."""
+    return Limits(
+        max_texts=message.max_texts,
+        max_text_bytes=message.max_text_bytes,
+        max_message_bytes=message.max_message_bytes,
+        max_spans=message.max_spans,
+    )
+
+
+def model_from(message: model_service_pb2.Model) -> Model:
+    """Convert from the wire."""
+    return Model(
+        identity=identity_from(message.identity),
+        is_default=message.is_default,
+        architecture=message.architecture,
+        hidden_size=message.hidden_size,
+        num_hidden_layers=message.num_hidden_layers,
+        num_attention_heads=message.num_attention_heads,
+        vocab_size=message.vocab_size,
+        dimensions=message.dimensions,
+        max_tokens=message.max_tokens,
+        pooling=enum_name(model_service_pb2.Pooling, "POOLING_", message.pooling),
+        normalizes=message.normalizes,
+        prompts=dict(message.prompts),
+        default_prompt_name=message.default_prompt_name or None,
+        limits=limits_from(message.limits),
+        source=message.source,
+        artifact_sha256=message.artifact_sha256,
+        weight_bytes=message.weight_bytes,
+    )

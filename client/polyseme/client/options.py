@@ -1,0 +1,71 @@
+"""The options that calls take, described once for both clients."""
+
+from typing import Literal, TypeAlias, TypedDict
+
+Dtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8", "binary"]
+"""The element type in which vectors travel."""
+FloatDtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8"]
+"""Those that arrive as float32."""
+Metric: TypeAlias = Literal["cosine", "dot", "euclidean"]
+"""cosine in [-1, 1], dot the inner product, euclidean a distance: smaller is closer."""
+OffsetUnit: TypeAlias = Literal["code_point", "utf8_byte", "utf16_code_unit"]
+"""What offsets into a text count; `str` indices are code points."""
+Priority: TypeAlias = Literal["interactive", "bulk"]
+"""bulk is served after interactive, but never starved by it."""
+Truncate: TypeAlias = Literal["none", "end", "start"]
+"""Which end of a text that is too long is cut; none: such a text is an InvalidArgumentError."""
+
+
+class CallOptions(TypedDict, total=False):
+    """What every call takes.
+
+    Attributes:
+        model: name of the model; default: the client's, else the server's default model.
+        timeout: seconds for each call to the server (a long list of texts becomes several); default: the client's.
+            math.inf: without end.
+    """
+
+    model: str | None
+    timeout: float | None
+
+
+class TextOptions(CallOptions, total=False):
+    """How texts become tokens.
+
+    Attributes:
+        truncate: "none" (default: refuse texts that are too long), "end" or "start": what to cut.
+        prompt_name: the model's prompt to put before each text; default: the model's default prompt, if any.
+        add_special_tokens: whether [CLS] ... [SEP] are put around each text; default: yes.
+    """
+
+    truncate: Truncate
+    prompt_name: str | None
+    add_special_tokens: bool | None
+
+
+class SimilarityOptions(TextOptions, total=False):
+    """How texts are compared.
+
+    Attributes:
+        metric: "cosine" (default), "dot" or "euclidean".
+        priority: "interactive" (default) or "bulk".
+    """
+
+    metric: Metric
+    priority: Priority
+
+
+class EmbedOptions(TextOptions, total=False):
+    """How texts become vectors.
+
+    Attributes:
+        normalize: whether vectors are scaled to length 1; default: as the model was trained.
+        dimensions: keep only the first so many elements; default: all.
+        priority: "interactive" (default) or "bulk".
+        progress: show a progress bar on stderr; needs `pip install 'polyseme[cli]'`.
+    """
+
+    normalize: bool | None
+    dimensions: int | None
+    priority: Priority
+    progress: bool

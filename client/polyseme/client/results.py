@@ -1,0 +1,107 @@
+"""What calls return beside plain arrays: small values that do not change."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyseme.client.models import ModelIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextInfo:
+    """What became of one text.
+
+    Attributes:
+        tokens: tokens that the model saw, special tokens included.
+        original_tokens: tokens before truncation.
+        truncated: whether tokens were cut.
+    """
+
+    tokens: int
+    original_tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Where the time of one call went at the server, in seconds.
+
+    Attributes:
+        queue_s: from the first token queued to the first batch.
+        tokenize_s: tokenizing, the wait for it included.
+        run_s: from the start of the first batch to the end of the last.
+        total_s: from the arrival of the request to the reply.
+    """
+
+    queue_s: float
+    tokenize_s: float
+    run_s: float
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbedResult:
+    """Vectors, and what else the server told.
+
+    Attributes:
+        embeddings: what `embed` returns: [N, D] float32, [D] for one str; for dtype "binary" uint8, D bits packed
+            into ceil(D / 8) bytes, most significant first.
+        dimensions: D.
+        texts: what became of each text.
+        timings: one entry per call to the server; a long list of texts becomes several.
+        model: which model answered.
+    """
+
+    embeddings: NDArray[Any]
+    dimensions: int
+    texts: tuple[TextInfo, ...]
+    timings: tuple[Timings, ...]
+    model: ModelIdentity
+
+
+class TopK(NamedTuple):
+    """The closest entries, the closest first: `scores, indices = client.top_k(...)`.
+
+    Attributes:
+        scores: [N, k] float32; [k] for one query.
+        indices: into the texts that were searched, in the shape of scores, int64.
+    """
+
+    scores: NDArray[np.float32]
+    indices: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Columns of equal length: entry i of each describes token i of one text.
+
+    Attributes:
+        tokens: as the vocabulary spells them, for example "##ing".
+        ids: in the model's vocabulary.
+        offsets: (start, end) in the original text, in the offset unit asked for; (0, 0) for tokens that the model or a
+            prompt added. Neighbours may overlap.
+        special: whether the id is one of the model's special ids.
+        word_ids: the tokenizer's word, counted from 0; None for tokens of no word.
+    """
+
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+    special: tuple[bool, ...]
+    word_ids: tuple[int | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizedText(Tokens):
+    """The tokens of one text, special tokens included.
+
+    Attributes:
+        info: token counts, and whether it was cut.
+    """
+
+    info: TextInfo

@@ -1,0 +1,131 @@
+"""The main job, end to end: start a server on a real model, call it through the SDK, print, stop.
+
+Usage: python examples/demo.py ARTIFACT
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from polyseme.client import Client, PolysemeError
+
+SENTENCES = [
+    "I deposited the check at the bank.",
+    "She opened a savings account with a lender.",
+    "We sat on the bank of the river.",
+    "They had a picnic beside the stream.",
+    "The cat slept on the warm windowsill.",
+]
+console = Console()
+
+
+@contextmanager
+def server(artifact: str) -> Iterator[str]:
+    """A server in a process of its own; gives its target and stops it at the end."""
+    port = free_port()
+    command = [sys.executable, "-m", "polyseme.cli.main", "serve", artifact]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", "--drain-delay-s", "0"]
+    process = subprocess.Popen(command)  # noqa: S603
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(client: Client, seconds: float = 30.0) -> None:
+    """Return once the server answers."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            client.models()
+        except PolysemeError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def show_similarity(client: Client) -> None:
+    """Cosine of every pair of sentences."""
+    scores = client.similarity(SENTENCES, SENTENCES)
+    table = Table(title="How alike are these sentences? (cosine; 1.00 = the same)", title_justify="left")
+    table.add_column("")
+    table.add_column("sentence", no_wrap=True)
+    for number in range(1, len(SENTENCES) + 1):
+        table.add_column(str(number), justify="right")
+    for number, (sentence, row) in enumerate(zip(SENTENCES, scores, strict=True), start=1):
+        closest = max(v for i, v in enumerate(row, start=1) if i != number)
+        cells = [f"[bold green]{v:.2f}[/]" if v == closest else f"{v:.2f}" for v in row]
+        table.add_row(str(number), sentence, *cells)
+    console.print(table)
+    console.print("Green: the closest other sentence. Money goes with money, water with water.\n")
+
+
+def show_tokens(client: Client) -> None:
+    """What the model sees of a text."""
+    text = SENTENCES[0]
+    tokens = client.tokenize([text])[0]
+    table = Table(title=f"What the model sees of: {text}", title_justify="left")
+    for heading in ("token", "id", "characters"):
+        table.add_column(heading, justify="left" if heading == "token" else "right")
+    for token, number, (start, end), special in zip(
+        tokens.tokens, tokens.ids, tokens.offsets, tokens.special, strict=True
+    ):
+        table.add_row(f"[dim]{token}[/]" if special else token, str(number), "" if special else f"{start}-{end}")
+    console.print(table)
+
+
+def show_timings(client: Client, calls: int = 200) -> None:
+    """How long one caller waits for one sentence."""
+    vectors = client.embed(SENTENCES)
+    milliseconds = sorted(timed_ms(client, SENTENCES[i % len(SENTENCES)]) for i in range(calls))
+    console.print(
+        f"\n{len(SENTENCES)} sentences became an array {vectors.shape} of {vectors.dtype}. "
+        f"One sentence a call, one call at a time, {calls} calls: "
+        f"median {milliseconds[calls // 2]:.1f} ms, 99% below {milliseconds[int(calls * 0.99)]:.1f} ms."
+    )
+
+
+def timed_ms(client: Client, text: str) -> float:
+    """Milliseconds of one call."""
+    started = time.perf_counter()
+    client.embed(text)
+    return (time.perf_counter() - started) * 1000
+
+
+def main() -> int:
+    """Run the demo."""
+    with server(sys.argv[1]) as target, Client(target) as client:
+        wait_until_ready(client)
+        model = client.model()
+        console.print(
+            f"\n[bold]{model.identity.name}[/] (version {model.identity.version}): {model.num_hidden_layers} layers, "
+            f"{model.dimensions} dimensions, {model.identity.precision} on {model.identity.execution_provider}\n"
+        )
+        show_similarity(client)
+        show_tokens(client)
+        show_timings(client)
+    console.print("\nStopped. `make serve` leaves a server on :50051.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""A BERT-like encoder in the form that every mapping produces and the graph builder takes.
+
+    x_0     = LayerNorm(word[id] + position[i])
+    a       = x + Attention(x) W_o + b_o,   y = LayerNorm(a)
+    x_{i+1} = LayerNorm(y + gelu(y W_in + b_in) W_out + b_out)
+
+Matrices are stored input-first, [in, out], as MatMul takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderConfig:
+    """Sizes of an encoder.
+
+    Attributes:
+        hidden_act: `gelu`, the exact one with erf.
+    """
+
+    architecture: str
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    vocab_size: int
+    max_position_embeddings: int
+    layer_norm_eps: float
+    hidden_act: str
+    pad_token_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNorm:
+    """Scale and shift, each [H]."""
+
+    weight: Float32Array
+    bias: Float32Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One encoder layer.
+
+    Attributes:
+        qkv_weight: [H, 3H], columns query, key, value.
+        qkv_bias: [3H].
+        attention_weight: [H, H].
+        intermediate_weight: [H, I].
+        output_weight: [I, H].
+    """
+
+    qkv_weight: Float32Array
+    qkv_bias: Float32Array
+    attention_weight: Float32Array
+    attention_bias: Float32Array
+    attention_norm: LayerNorm
+    intermediate_weight: Float32Array
+    intermediate_bias: Float32Array
+    output_weight: Float32Array
+    output_bias: Float32Array
+    output_norm: LayerNorm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """An encoder with its weights.
+
+    Attributes:
+        word_embeddings: [V, H].
+        position_embeddings: [P, H], with the row of token type 0 added to each.
+    """
+
+    config: EncoderConfig
+    word_embeddings: Float32Array
+    position_embeddings: Float32Array
+    embedding_norm: LayerNorm
+    layers: tuple[Layer, ...]
+
+    def initializers(self) -> Iterator[tuple[str, Float32Array]]:
+        """Every weight under the name that graphs and manifest give it, in the order of its use."""
+        yield "embeddings.word", self.word_embeddings
+        yield "embeddings.position", self.position_embeddings
+        yield "embeddings.norm.weight", self.embedding_norm.weight
+        yield "embeddings.norm.bias", self.embedding_norm.bias
+        for number, layer in enumerate(self.layers):
+            for name, values in _layer_initializers(layer):
+                yield f"layers.{number}.{name}", values
+
+
+def _layer_initializers(layer: Layer) -> Iterator[tuple[str, Float32Array]]:
+    yield "qkv.weight", layer.qkv_weight
+    yield "qkv.bias", layer.qkv_bias
+    yield "attention.weight", layer.attention_weight
+    yield "attention.bias", layer.attention_bias
+    yield "attention.norm.weight", layer.attention_norm.weight
+    yield "attention.norm.bias", layer.attention_norm.bias
+    yield "intermediate.weight", layer.intermediate_weight
+    yield "intermediate.bias", layer.intermediate_bias
+    yield "output.weight", layer.output_weight
+    yield "output.bias", layer.output_bias
+    yield "output.norm.weight", layer.output_norm.weight
+    yield "output.norm.bias", layer.output_norm.bias

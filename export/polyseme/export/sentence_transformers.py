@@ -1,0 +1,130 @@
+"""What a sentence-transformers folder says of pooling, length and prompts: modules.json and its companions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from polyseme.artifact import Pooling
+from polyseme.export.checkpoint import read_json
+from polyseme.export.errors import CheckpointError, UnsupportedError
+
+_MODES = {"cls": Pooling.CLS, "mean": Pooling.MEAN}
+_LEGACY = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextModel:
+    """How token vectors become the vector of a text.
+
+    Attributes:
+        pooling_assumed: the folder does not say, and mean was taken.
+        normalizes: a Normalize module follows.
+        max_tokens: most tokens of a text; None where the folder does not say.
+    """
+
+    pooling: Pooling
+    pooling_assumed: bool
+    normalizes: bool
+    max_tokens: int | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt_name: str = ""
+
+
+def read_text_model(directory: Path, hidden_size: int) -> TextModel:
+    """Read the folder; one without modules.json is a bare encoder.
+
+    Raises:
+        UnsupportedError: a module or pooling mode that would not be computed.
+        CheckpointError: a file cannot be read, or does not fit the encoder.
+    """
+    if not (directory / "modules.json").is_file():
+        return TextModel(pooling=Pooling.MEAN, pooling_assumed=True, normalizes=False)
+    kinds = _modules(directory)
+    prompts, default = _prompts(directory)
+    return TextModel(
+        pooling=_pooling(directory / kinds["Pooling"], hidden_size, prompts),
+        pooling_assumed=False,
+        normalizes="Normalize" in kinds,
+        max_tokens=_max_tokens(directory / kinds.get("Transformer", "")),
+        prompts=prompts,
+        default_prompt_name=default,
+    )
+
+
+def _modules(directory: Path) -> dict[str, str]:
+    """Folder by kind of module: a Transformer, a Pooling, and perhaps a Normalize, in this order."""
+    modules = [_module(entry) for entry in _read_list(directory / "modules.json")]
+    order = [kind for kind, _ in modules]
+    if order not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        raise UnsupportedError(
+            f"modules.json has {', '.join(order)[:120] or 'nothing'}; "
+            "Transformer, Pooling and perhaps Normalize are supported"
+        )
+    for _, folder in modules:
+        if Path(folder).is_absolute() or ".." in Path(folder).parts:
+            raise CheckpointError("modules.json has a path that leads out of the folder")
+    return dict(modules)
+
+
+def _module(entry: Any) -> tuple[str, str]:  # noqa: ANN401
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("type", "path")):
+        raise CheckpointError("modules.json: expected objects with type and path")
+    return entry["type"].rpartition(".")[2], entry["path"]
+
+
+def _read_list(path: Path) -> list[Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path.name} cannot be read: {type(error).__name__}") from error
+    if not isinstance(content, list):
+        raise CheckpointError(f"{path.name}: expected a list, got {type(content).__name__}")
+    return content
+
+
+def _pooling(directory: Path, hidden_size: int, prompts: Mapping[str, str]) -> Pooling:
+    config = read_json(directory / "config.json")
+    width = config.get("word_embedding_dimension", config.get("embedding_dimension", hidden_size))
+    if width != hidden_size:
+        raise CheckpointError(f"{directory.name} pools vectors of {str(width)[:20]}; the encoder's have {hidden_size}")
+    if prompts and config.get("include_prompt", True) is not True:
+        raise UnsupportedError(f"{directory.name} leaves prompts out of the mean, which is not supported")
+    modes = [config["pooling_mode"]] if "pooling_mode" in config else _legacy_modes(config)
+    if len(modes) != 1 or modes[0] not in _MODES:
+        raise UnsupportedError(f"{directory.name} pools by {str(modes)[:80]}; one of cls, mean is supported")
+    return _MODES[modes[0]]
+
+
+def _legacy_modes(config: Mapping[str, Any]) -> list[str]:
+    """The modes of a config that has a yes or no for each."""
+    return [_LEGACY.get(key, key) for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
+
+
+def _max_tokens(directory: Path) -> int | None:
+    path = directory / "sentence_bert_config.json"
+    if not path.is_file():
+        return None
+    config = read_json(path)
+    if config.get("do_lower_case"):
+        raise UnsupportedError(f"{path.name} do_lower_case true is not supported; let the tokenizer do it")
+    limit = config.get("max_seq_length")
+    if limit is not None and (type(limit) is not int or limit < 3):
+        raise CheckpointError(f"{path.name} max_seq_length: expected an integer of 3 or more, got {str(limit)[:40]!r}")
+    return limit
+
+
+def _prompts(directory: Path) -> tuple[Mapping[str, str], str]:
+    path = directory / "config_sentence_transformers.json"
+    if not path.is_file():
+        return {}, ""
+    config = read_json(path)
+    prompts, default = config.get("prompts") or {}, config.get("default_prompt_name") or ""
+    if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
+        raise CheckpointError(f"{path.name} prompts: expected texts by name")
+    if default and default not in prompts:
+        raise CheckpointError(f"{path.name} default_prompt_name {str(default)[:40]!r} is not one of its prompts")
+    return prompts, default

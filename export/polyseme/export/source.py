@@ -1,0 +1,93 @@
+"""SOURCE to a directory with a checkpoint: a directory, `hf:ID[@REVISION]`, or `package:NAME`."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from polyseme.export.errors import SourceError
+
+_ALTERNATIVES = "give a local directory, or package:NAME of an installed package that carries a model"
+_PROBE_S = 10.0
+# No pickles, not even to disk; no weights of other frameworks.
+_WANTED = ("*.json", "*.safetensors", "*.txt", "*/config.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """Where a checkpoint lies, and what to call it.
+
+    Attributes:
+        spec: SOURCE as the manifest gives it: no path of the machine that exported.
+        name: a model name that suits it.
+    """
+
+    directory: Path
+    spec: str
+    name: str
+
+
+def locate(source: str) -> Located:
+    """Find the directory that holds config.json and the weights.
+
+    Raises:
+        SourceError: there is none, there are several, or a hub cannot be reached.
+    """
+    if source.startswith("hf:"):
+        return _from_hub(source)
+    if source.startswith("package:"):
+        return _from_package(source)
+    directory = Path(source)
+    if not directory.is_dir():
+        raise SourceError(f"SOURCE {source[:200]!r} is not a directory; for a model of a hub write hf:ID")
+    name = directory.resolve().name
+    return Located(directory=directory, spec=f"directory:{name}", name=name)
+
+
+def _from_hub(source: str) -> Located:
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    repository, _, revision = source.removeprefix("hf:").partition("@")
+    try:
+        # One short question first: the download below would try for minutes where there is no network.
+        sha = HfApi().model_info(repository, revision=revision or None, timeout=_PROBE_S).sha
+        directory = snapshot_download(repository, revision=sha, allow_patterns=list(_WANTED))
+    except HFValidationError as error:
+        raise SourceError(f"{source[:200]!r} is not a model id: write hf:OWNER/NAME") from error
+    except Exception as error:  # the client's transport errors share no base with its own
+        raise SourceError(f"{source[:200]} cannot be fetched ({type(error).__name__}); {_ALTERNATIVES}") from error
+    return Located(directory=Path(directory), spec=f"hf:{repository}@{sha}", name=repository.rpartition("/")[2])
+
+
+def _from_package(source: str) -> Located:
+    name = source.removeprefix("package:")
+    roots = _package_roots(name)
+    if not roots:
+        raise SourceError(f"package {name[:100]!r} is not installed here, and is not a directory")
+    found = sorted({directory for root in roots for directory in _checkpoints_below(root)})
+    if not found:
+        raise SourceError(f"package {name[:100]!r} has no folder with config.json and *.safetensors")
+    if len(found) > 1:
+        places = ", ".join(str(directory.relative_to(roots[0].parent)) for directory in found[:5])
+        raise SourceError(f"package {name[:100]!r} has {len(found)} checkpoints ({places}): give one as a directory")
+    return Located(directory=found[0], spec=f"package:{Path(name).name}", name=Path(name).name)
+
+
+def _package_roots(name: str) -> list[Path]:
+    """Folders of a package, without importing it: by import name, by distribution name, or an unpacked folder."""
+    if Path(name).is_dir():
+        return [Path(name)]
+    if name.isidentifier() and (spec := importlib.util.find_spec(name)) is not None:
+        return [Path(location) for location in spec.submodule_search_locations or ()]
+    try:
+        files = metadata.distribution(name).files or []
+    except (metadata.PackageNotFoundError, ValueError):
+        return []
+    return sorted({Path(str(file.locate())).parent for file in files if file.name == "config.json"})
+
+
+def _checkpoints_below(root: Path) -> list[Path]:
+    return [path.parent for path in root.rglob("config.json") if any(path.parent.glob("*.safetensors"))]

@@ -1,0 +1,40 @@
+"""The artifact format: what export writes, and what a server reads. Standard library and numpy alone."""
+
+from polyseme.artifact.directory import Artifact, ArtifactWriter
+from polyseme.artifact.errors import (
+    ArtifactError,
+    CorruptArtifactError,
+    InvalidManifestError,
+    MissingFileError,
+)
+from polyseme.artifact.graphs import Variant
+from polyseme.artifact.manifest import (
+    SCHEMA_VERSION,
+    FileEntry,
+    Manifest,
+    ModelSpec,
+    Pooling,
+    Precision,
+    PrecisionEntry,
+    Source,
+    WeightEntry,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Artifact",
+    "ArtifactError",
+    "ArtifactWriter",
+    "CorruptArtifactError",
+    "FileEntry",
+    "InvalidManifestError",
+    "Manifest",
+    "MissingFileError",
+    "ModelSpec",
+    "Pooling",
+    "Precision",
+    "PrecisionEntry",
+    "Source",
+    "Variant",
+    "WeightEntry",
+]

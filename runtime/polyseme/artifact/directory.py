@@ -1,0 +1,189 @@
+"""An artifact on disk: reading with every hash checked, and writing that leaves all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from polyseme.artifact.errors import ArtifactError, CorruptArtifactError, MissingFileError
+from polyseme.artifact.manifest import FileEntry, Manifest, Precision
+
+MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 16 << 20
+_CHUNK_BYTES = 1 << 20
+
+
+class Artifact:
+    """An artifact whose files are those that export wrote."""
+
+    __slots__ = ("directory", "manifest")
+
+    def __init__(self, directory: Path, manifest: Manifest) -> None:
+        self.directory = directory
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, directory: Path | str) -> Artifact:
+        """Read the manifest and check the size and SHA-256 of every file.
+
+        Raises:
+            MissingFileError: no directory, no manifest, or a file is missing.
+            InvalidManifestError: the manifest cannot be used.
+            CorruptArtifactError: a size or hash differs.
+        """
+        directory = Path(directory)
+        manifest = _read_manifest(directory)
+        # Hashing releases the GIL, so files are hashed side by side.
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            list(pool.map(lambda item: _check(directory, *item), manifest.files.items()))
+        return cls(directory, manifest)
+
+    def path(self, name: str) -> Path:
+        """Where one of the manifest's files lies."""
+        return self.directory / name
+
+    def weights(self, precision: Precision) -> dict[str, npt.NDArray[np.generic]]:
+        """Every initializer of a precision by name: read-only views into the memory-mapped weight file."""
+        entry = self.manifest.precisions[precision]
+        mapped = np.memmap(self.path(entry.weights), dtype=np.uint8, mode="r")
+        return {tensor.name: tensor.view(mapped, precision.dtype) for tensor in entry.tensors}
+
+
+class ArtifactWriter:
+    """A directory under a temporary name that becomes the artifact on `commit`, and nothing before.
+
+    Use as a context manager: leaving it without `commit` removes what was written.
+    """
+
+    def __init__(self, target: Path | str, *, replace: bool = False) -> None:
+        """Refuse a target that is not free.
+
+        Raises:
+            ArtifactError: the target exists (and is not an artifact that may be replaced), or cannot be written.
+        """
+        self.target = Path(target).absolute()
+        self._replace = replace
+        self._refuse_taken_target()
+
+    def __enter__(self) -> Self:
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            # Beside the target: a rename is atomic only within one file system.
+            self.directory = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.", dir=self.target.parent))
+        except OSError as error:
+            raise ArtifactError(f"cannot write to {self.target.parent}: {error.strerror}") from error
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def entry(self, name: str) -> FileEntry:
+        """Size and hash of a file that lies in `directory`."""
+        return _entry(self.directory / name)
+
+    def commit(self, manifest: Manifest) -> Artifact:
+        """Write the manifest last and give the directory its name.
+
+        Raises:
+            ArtifactError: the directory cannot be renamed.
+        """
+        self._refuse_taken_target()
+        (self.directory / MANIFEST).write_bytes(manifest.to_json())
+        self.directory.chmod(0o755)
+        for path in self.directory.iterdir():
+            _sync(path)
+        try:
+            self._rename()
+        except OSError as error:
+            raise ArtifactError(f"cannot write {self.target}: {error.strerror}") from error
+        _sync(self.target.parent)
+        return Artifact(self.target, manifest)
+
+    def _rename(self) -> None:
+        if not self.target.exists():
+            self.directory.rename(self.target)
+            return
+        old = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.old.", dir=self.target.parent))
+        self.target.rename(old / "old")
+        try:
+            self.directory.rename(self.target)
+        except OSError:
+            (old / "old").rename(self.target)
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _refuse_taken_target(self) -> None:
+        if not self.target.exists():
+            return
+        if not self.target.is_dir():
+            raise ArtifactError(f"{self.target} is a file, not a directory")
+        if not any(self.target.iterdir()):
+            return
+        if not (self.target / MANIFEST).is_file():
+            raise ArtifactError(f"{self.target} exists and is not an artifact: choose another directory")
+        if not self._replace:
+            raise ArtifactError(f"{self.target} holds an artifact already: --force replaces it")
+
+
+def _read_manifest(directory: Path) -> Manifest:
+    path = directory / MANIFEST
+    if not directory.is_dir():
+        raise MissingFileError(f"{directory} is not a directory: make an artifact with `polyseme export`")
+    try:
+        size = path.stat().st_size
+        if size > _MAX_MANIFEST_BYTES:
+            raise CorruptArtifactError(f"{path}: {size} bytes; limit {_MAX_MANIFEST_BYTES}")
+        return Manifest.from_json(path.read_bytes())
+    except FileNotFoundError:
+        raise MissingFileError(
+            f"{directory} has no {MANIFEST}: not an artifact; make one with `polyseme export`"
+        ) from None
+    except OSError as error:
+        raise MissingFileError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check(directory: Path, name: str, expected: FileEntry) -> None:
+    path = directory / name
+    try:
+        if path.is_symlink() and directory.resolve() not in path.resolve().parents:
+            raise CorruptArtifactError(f"{path} is a link that leads out of the artifact")
+        size = path.stat().st_size
+        if size != expected.size:
+            raise CorruptArtifactError(f"{path}: {size} bytes; manifest says {expected.size}")
+        got = _entry(path)
+    except FileNotFoundError:
+        raise MissingFileError(f"{path} is missing, though the manifest names it") from None
+    except OSError as error:
+        raise MissingFileError(f"cannot read {path}: {error.strerror}") from error
+    if got.sha256 != expected.sha256:
+        raise CorruptArtifactError(
+            f"{path}: SHA-256 is {got.sha256[:12]}..., manifest says {expected.sha256[:12]}...: changed after export"
+        )
+
+
+def _entry(path: Path) -> FileEntry:
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return FileEntry(size=size, sha256=digest.hexdigest())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

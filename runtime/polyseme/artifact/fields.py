@@ -1,0 +1,117 @@
+"""Typed reading of untrusted JSON objects: every way to be wrong is one InvalidManifestError that names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from polyseme.artifact.errors import InvalidManifestError
+
+E = TypeVar("E", bound=Enum)
+
+
+class Fields:
+    """One JSON object, read field by field; `path` is where it stands in the manifest."""
+
+    __slots__ = ("_path", "_values")
+
+    def __init__(self, values: object, path: str) -> None:
+        if not isinstance(values, dict):
+            raise InvalidManifestError(f"manifest field {path}: expected an object, got {_kind(values)}")
+        self._values: Mapping[str, Any] = values
+        self._path = path
+
+    def names(self) -> list[str]:
+        """The names of the fields, in the order of the file."""
+        return list(self._values)
+
+    def object(self, name: str) -> Fields:
+        """An object below this one."""
+        return Fields(self._get(name), self._at(name))
+
+    def objects(self, name: str, *, most: int) -> list[Fields]:
+        """A list of objects, at most `most`."""
+        values = self._typed(name, list, "a list")
+        if len(values) > most:
+            raise InvalidManifestError(f"manifest field {self._at(name)}: {len(values)} entries; limit {most}")
+        return [Fields(value, f"{self._at(name)}[{i}]") for i, value in enumerate(values)]
+
+    def any_object(self, name: str) -> dict[str, Any]:
+        """An object whose content is free: it is shown to people, never acted upon."""
+        return dict(self._typed(name, dict, "an object"))
+
+    def text(self, name: str, *, most: int = 1024) -> str:
+        """A string of at most `most` characters."""
+        value: str = self._typed(name, str, "a string")
+        if len(value) > most:
+            raise InvalidManifestError(f"manifest field {self._at(name)}: {len(value)} characters; limit {most}")
+        return value
+
+    def texts(self, name: str) -> dict[str, str]:
+        """An object whose values are strings."""
+        below = self.object(name)
+        return {key: below.text(key, most=65536) for key in below.names()}
+
+    def integer(self, name: str, *, least: int = 0, most: int) -> int:
+        """An integer within [least, most]."""
+        value: int = self._typed(name, int, "an integer")
+        if not least <= value <= most:
+            raise InvalidManifestError(f"manifest field {self._at(name)}: got {value}; limits {least}..{most}")
+        return value
+
+    def integers(self, name: str, *, most_entries: int, most: int) -> tuple[int, ...]:
+        """A list of integers within [0, most]."""
+        values = self._typed(name, list, "a list")
+        if len(values) > most_entries or not all(type(v) is int and 0 <= v <= most for v in values):
+            raise InvalidManifestError(
+                f"manifest field {self._at(name)}: expected at most {most_entries} integers within 0..{most}"
+            )
+        return tuple(values)
+
+    def number(self, name: str, *, least: float, most: float) -> float:
+        """A number within [least, most]."""
+        value = self._get(name)
+        if type(value) not in (int, float) or not least <= value <= most:
+            raise InvalidManifestError(f"manifest field {self._at(name)}: expected a number within {least}..{most}")
+        return float(value)
+
+    def boolean(self, name: str) -> bool:
+        """True or false."""
+        value: bool = self._typed(name, bool, "true or false")
+        return value
+
+    def choice(self, name: str, choices: type[E]) -> E:
+        """A member of a closed set, by its value."""
+        value = self.text(name)
+        try:
+            return choices(value)
+        except ValueError:
+            known = ", ".join(str(member.value) for member in choices)
+            raise InvalidManifestError(f"manifest field {self._at(name)}: got {value[:40]!r}; one of {known}") from None
+
+    def sha256(self, name: str) -> str:
+        """64 lower-case hexadecimal digits."""
+        value = self.text(name, most=64)
+        if len(value) != 64 or not set(value) <= set("0123456789abcdef"):
+            raise InvalidManifestError(f"manifest field {self._at(name)}: not a SHA-256 in hexadecimal")
+        return value
+
+    def _get(self, name: str) -> Any:  # noqa: ANN401
+        try:
+            return self._values[name]
+        except KeyError:
+            raise InvalidManifestError(f"manifest field {self._at(name)} is missing") from None
+
+    def _typed(self, name: str, kind: type, words: str) -> Any:  # noqa: ANN401
+        value = self._get(name)
+        if type(value) is not kind:  # not isinstance: a bool is an int to Python
+            raise InvalidManifestError(f"manifest field {self._at(name)}: expected {words}, got {_kind(value)}")
+        return value
+
+    def _at(self, name: str) -> str:
+        return f"{self._path}.{name}" if self._path else name
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else type(value).__name__

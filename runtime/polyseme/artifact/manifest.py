@@ -1,0 +1,336 @@
+"""manifest.json: what an artifact is, and the hashes that prove it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from polyseme.artifact.errors import CorruptArtifactError, InvalidManifestError
+from polyseme.artifact.fields import Fields
+from polyseme.artifact.graphs import Variant
+
+SCHEMA_VERSION = 1
+
+# Far above any BERT there is, and far below what would hurt: a hostile manifest must not make the reader allocate.
+_MAX_FILE_BYTES = 1 << 40
+_MAX_LAYERS = 1024
+_MAX_WIDTH = 1 << 20
+_MAX_TENSORS = 100_000
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
+
+
+class Precision(Enum):
+    """The element type of weights and arithmetic."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The little-endian numpy type of a weight."""
+        return np.dtype("<f4" if self is Precision.FP32 else "<f2")
+
+
+class Pooling(Enum):
+    """How token vectors become the vector of a text. Names as sentence-transformers has them."""
+
+    CLS = "cls"
+    MEAN = "mean"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """What the model is: sizes, limits, pooling, prompts.
+
+    Attributes:
+        architecture: `model_type` of the source's config.json.
+        max_tokens: most tokens of a text, special tokens included.
+        dimensions: length of a text's vector.
+        pooling_assumed: the source does not say how to pool, and mean was taken.
+        normalizes: vectors of texts are scaled to length 1 unless a request says otherwise.
+        prompts: text to put before each input, by name.
+        default_prompt_name: the prompt used where a request names none; empty: none.
+    """
+
+    architecture: str
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    vocab_size: int
+    max_position_embeddings: int
+    max_tokens: int
+    dimensions: int
+    hidden_act: str
+    layer_norm_eps: float
+    pad_token_id: int
+    pooling: Pooling
+    pooling_assumed: bool
+    normalizes: bool
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightEntry:
+    """Where one initializer lies in a weight file: row-major, little-endian, at `offset` bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+
+    def view(self, weights: npt.NDArray[np.uint8], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """The tensor as a view into the bytes of its file."""
+        size = int(np.prod(self.shape, dtype=np.int64)) * dtype.itemsize
+        return weights[self.offset : self.offset + size].view(dtype).reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecisionEntry:
+    """The files of one precision.
+
+    Attributes:
+        graphs: file name by variant; both are there.
+        weights: the one file that all graphs of this precision share.
+        tensors: what lies in it.
+    """
+
+    graphs: Mapping[Variant, str]
+    weights: str
+    tensors: tuple[WeightEntry, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in the manifest."""
+        return {
+            "graphs": {variant.value: name for variant, name in self.graphs.items()},
+            "weights": self.weights,
+            "tensors": [{"name": t.name, "shape": list(t.shape), "offset": t.offset} for t in self.tensors],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """Size in bytes and SHA-256 of one file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the artifact was made from: the SOURCE given to export, and the SHA-256 of its weights."""
+
+    spec: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything that is known of an artifact.
+
+    Attributes:
+        precisions: files by precision; at least one.
+        files: every file of the artifact but manifest.json.
+        builder: versions of what built it.
+        parity: what export measured against the reference; for people.
+    """
+
+    name: str
+    model: ModelSpec
+    precisions: Mapping[Precision, PrecisionEntry]
+    files: Mapping[str, FileEntry]
+    source: Source
+    builder: Mapping[str, str]
+    parity: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        """12 hexadecimal digits that change when the model does, and not when only the report about it does."""
+        identity = {k: self._as_json()[k] for k in ("name", "model", "precisions", "files")}
+        return hashlib.sha256(_canonical(identity)).hexdigest()[:12]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal."""
+        return hashlib.sha256(_canonical(self._as_json())).hexdigest()
+
+    def to_json(self) -> bytes:
+        """The content of manifest.json, its own hash included."""
+        document = {**self._as_json(), "sha256": self.sha256}
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Manifest:
+        """Read and check manifest.json.
+
+        Raises:
+            InvalidManifestError: not JSON, another schema, or an impossible value.
+            CorruptArtifactError: the document's own hash does not match.
+        """
+        document = _parse(content)
+        fields = Fields(document, "")
+        version = fields.integer("schema_version", most=1 << 31)
+        if version != SCHEMA_VERSION:
+            raise InvalidManifestError(
+                f"manifest schema_version is {version}; this polyseme reads {SCHEMA_VERSION}: export again"
+            )
+        claimed = fields.sha256("sha256")
+        got = hashlib.sha256(_canonical({k: v for k, v in document.items() if k != "sha256"})).hexdigest()
+        if got != claimed:
+            raise CorruptArtifactError(
+                f"manifest.json: SHA-256 is {got[:12]}..., it says {claimed[:12]}...: changed after export"
+            )
+        return _read(fields)
+
+    def _as_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "model": {**asdict(self.model), "pooling": self.model.pooling.value},
+            "precisions": {p.value: entry.as_json() for p, entry in self.precisions.items()},
+            "files": {name: asdict(entry) for name, entry in self.files.items()},
+            "source": asdict(self.source),
+            "builder": dict(self.builder),
+            "parity": dict(self.parity),
+        }
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+    except (ValueError, RecursionError) as error:
+        raise InvalidManifestError(f"manifest.json is not JSON: {type(error).__name__}") from error
+    if not isinstance(document, dict):
+        raise InvalidManifestError("manifest.json: expected an object")
+    return document
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key stands twice")
+    return document
+
+
+def _read(fields: Fields) -> Manifest:
+    files = _read_files(fields.object("files"))
+    source = fields.object("source")
+    return Manifest(
+        name=_matching(fields.text("name"), _MODEL_NAME, "name"),
+        model=_read_model(fields.object("model")),
+        precisions=_read_precisions(fields.object("precisions"), files),
+        files=files,
+        source=Source(spec=source.text("spec"), sha256=source.sha256("sha256")),
+        builder=fields.texts("builder"),
+        parity=fields.any_object("parity"),
+    )
+
+
+def _read_model(fields: Fields) -> ModelSpec:
+    spec = ModelSpec(
+        architecture=fields.text("architecture", most=64),
+        hidden_size=fields.integer("hidden_size", least=1, most=_MAX_WIDTH),
+        num_hidden_layers=fields.integer("num_hidden_layers", least=1, most=_MAX_LAYERS),
+        num_attention_heads=fields.integer("num_attention_heads", least=1, most=_MAX_WIDTH),
+        intermediate_size=fields.integer("intermediate_size", least=1, most=_MAX_WIDTH),
+        vocab_size=fields.integer("vocab_size", least=1, most=1 << 24),
+        max_position_embeddings=fields.integer("max_position_embeddings", least=1, most=_MAX_WIDTH),
+        max_tokens=fields.integer("max_tokens", least=1, most=_MAX_WIDTH),
+        dimensions=fields.integer("dimensions", least=1, most=_MAX_WIDTH),
+        hidden_act=fields.text("hidden_act", most=64),
+        layer_norm_eps=fields.number("layer_norm_eps", least=0.0, most=1.0),
+        pad_token_id=fields.integer("pad_token_id", most=1 << 24),
+        pooling=fields.choice("pooling", Pooling),
+        pooling_assumed=fields.boolean("pooling_assumed"),
+        normalizes=fields.boolean("normalizes"),
+        prompts=fields.texts("prompts"),
+        default_prompt_name=fields.text("default_prompt_name"),
+    )
+    if spec.max_tokens > spec.max_position_embeddings:
+        raise InvalidManifestError(
+            f"manifest field model.max_tokens: got {spec.max_tokens}; limit {spec.max_position_embeddings} positions"
+        )
+    if spec.default_prompt_name and spec.default_prompt_name not in spec.prompts:
+        raise InvalidManifestError("manifest field model.default_prompt_name: not one of model.prompts")
+    return spec
+
+
+def _read_files(fields: Fields) -> dict[str, FileEntry]:
+    files = {}
+    for name in fields.names():
+        entry = fields.object(name)
+        files[_matching(name, _FILE_NAME, "files")] = FileEntry(
+            size=entry.integer("size", most=_MAX_FILE_BYTES), sha256=entry.sha256("sha256")
+        )
+    return files
+
+
+def _read_precisions(fields: Fields, files: Mapping[str, FileEntry]) -> dict[Precision, PrecisionEntry]:
+    precisions = {}
+    for name in fields.names():
+        try:
+            precision = Precision(name)
+        except ValueError:
+            raise InvalidManifestError(f"manifest field precisions: got {name[:40]!r}; one of fp32, fp16") from None
+        precisions[precision] = _read_precision(fields.object(name), precision, files)
+    if not precisions:
+        raise InvalidManifestError("manifest field precisions: at least one is needed")
+    return precisions
+
+
+def _read_precision(fields: Fields, precision: Precision, files: Mapping[str, FileEntry]) -> PrecisionEntry:
+    graphs = fields.object("graphs")
+    entry = PrecisionEntry(
+        graphs={variant: graphs.text(variant.value) for variant in Variant},
+        weights=fields.text("weights"),
+        tensors=tuple(
+            WeightEntry(
+                name=tensor.text("name"),
+                shape=tensor.integers("shape", most_entries=8, most=1 << 31),
+                offset=tensor.integer("offset", most=_MAX_FILE_BYTES),
+            )
+            for tensor in fields.objects("tensors", most=_MAX_TENSORS)
+        ),
+    )
+    for name in (*entry.graphs.values(), entry.weights):
+        if name not in files:
+            raise InvalidManifestError(f"manifest field precisions.{precision.value}: {name[:40]!r} is not in files")
+    size, itemsize = files[entry.weights].size, precision.dtype.itemsize
+    for tensor in entry.tensors:
+        end = tensor.offset + _elements(tensor.shape) * itemsize
+        if end > size or tensor.offset % itemsize:
+            raise InvalidManifestError(
+                f"manifest tensor {tensor.name[:80]!r}: bytes {tensor.offset}..{end}; {entry.weights} has {size}"
+            )
+    return entry
+
+
+def _elements(shape: tuple[int, ...]) -> int:
+    product = 1
+    for length in shape:
+        product *= length
+    return product
+
+
+def _matching(value: str, pattern: re.Pattern[str], path: str) -> str:
+    if not pattern.fullmatch(value) or ".." in value or value == "manifest.json":
+        raise InvalidManifestError(f"manifest field {path}: {value[:40]!r} is not a plain name")
+    return value

@@ -1,0 +1,1 @@
+"""Running an artifact: tokenizer and session, each the only owner of the library behind it."""

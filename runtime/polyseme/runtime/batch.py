@@ -1,0 +1,49 @@
+"""Texts of token ids, put together for one run of a session. Pure: numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Int32Array = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What a session is fed.
+
+    Attributes:
+        input_ids: [B, S] int32, padded on the right.
+        lengths: [B] int32, real tokens of each row, 1..S.
+    """
+
+    input_ids: Int32Array
+    lengths: Int32Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(B, S)."""
+        rows, columns = self.input_ids.shape
+        return rows, columns
+
+
+def collate(sequences: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
+    """Pad sequences of token ids on the right to the longest of them.
+
+    Args:
+        sequences: B >= 1 sequences of at least one id each.
+        pad_token_id: any id of the vocabulary; padding is never attended to.
+
+    Raises:
+        ValueError: no sequence, or an empty one: a row without a token has no mean.
+    """
+    lengths = np.fromiter(map(len, sequences), dtype=np.int32, count=len(sequences))
+    if not lengths.size or not lengths.min():
+        raise ValueError(f"collate needs 1 or more sequences of 1 or more ids; got lengths {lengths.tolist()[:8]}")
+    input_ids = np.full((len(sequences), int(lengths.max())), pad_token_id, dtype=np.int32)
+    for row, ids in zip(input_ids, sequences, strict=True):
+        row[: len(ids)] = ids
+    return Batch(input_ids=input_ids, lengths=lengths)

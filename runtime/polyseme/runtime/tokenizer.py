@@ -1,0 +1,178 @@
+"""The only owner of tokenizers: texts to token ids, cut to a model's length, with or without offsets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+# Calls are tokenized side by side on the server's own threads; threads below those would only compete with the runners.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from tokenizers import Encoding
+from tokenizers import Tokenizer as HFTokenizer
+
+from polyseme.runtime.errors import TokenizerError
+
+
+class Truncate(Enum):
+    """Which tokens go where a text has too many."""
+
+    NONE = "none"
+    END = "end"
+    START = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeOptions:
+    """How texts become tokens.
+
+    Attributes:
+        limit: most tokens, special tokens included.
+        truncate: what to cut where there are more; NONE cuts nothing.
+        add_special_tokens: whether to put the model's special tokens around each text.
+        prompt: put before each text.
+    """
+
+    limit: int
+    truncate: Truncate = Truncate.NONE
+    add_special_tokens: bool = True
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIds:
+    """What the model sees of one text.
+
+    Attributes:
+        ids: token ids, special tokens included; cut to the limit unless truncation is NONE.
+        original_tokens: how many there were before the cut.
+    """
+
+    ids: Sequence[int]
+    original_tokens: int
+
+    @property
+    def truncated(self) -> bool:
+        """Whether tokens were cut."""
+        return len(self.ids) < self.original_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizedText(TokenIds):
+    """The tokens of one text; entry i of every sequence describes token i.
+
+    Attributes:
+        tokens: as the vocabulary spells them.
+        offsets: (start, end) in code points of the text without its prompt; (0, 0) for what is not of the text.
+        word_ids: pre-tokenizer words, counted from 0; -1 for tokens of no word.
+        special: whether the id is one of `Tokenizer.special_ids`, however it came into the text.
+    """
+
+    tokens: Sequence[str]
+    offsets: Sequence[tuple[int, int]]
+    word_ids: Sequence[int]
+    special: Sequence[bool]
+
+
+class Tokenizer:
+    """A model's tokenizer. Thread-safe; encoding releases the GIL.
+
+    Attributes:
+        special_ids: ids that stand for no text, such as [CLS]; the unknown token is not among them.
+    """
+
+    def __init__(self, path: Path, *, vocab_size: int) -> None:
+        """Load tokenizer.json.
+
+        Args:
+            path: the file.
+            vocab_size: rows of the model's word-embedding table: every id must be below.
+
+        Raises:
+            TokenizerError: the file cannot be read, or has ids that the model has not.
+        """
+        try:
+            self._tokenizer = HFTokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception
+            raise TokenizerError(f"{path.name} cannot be read: {str(error)[:200]}") from error
+        self._refuse_foreign_ids(path.name, vocab_size)
+        # Files of sentence-transformers models carry their own: MiniLM's pads to 128 and cuts at 128.
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.special_ids = self._special_ids()
+        self._prefix, self._suffix = self._special_borders()
+
+    def encode(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenIds]:
+        """Token ids of texts without lone surrogates; no offsets: the fast path."""
+        keep = _Cut(options, self._prefix, self._suffix)
+        encodings = self._tokenizer.encode_batch_fast(
+            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
+        )
+        columns = (encoding.ids for encoding in encodings)  # each access copies the list out of Rust
+        return [TokenIds(ids=keep(ids), original_tokens=len(ids)) for ids in columns]
+
+    def tokenize(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenizedText]:
+        """Tokens of texts without lone surrogates, with their offsets."""
+        keep = _Cut(options, self._prefix, self._suffix)
+        encodings = self._tokenizer.encode_batch(
+            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
+        )
+        return [self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings]
+
+    def _tokenized(self, encoding: Encoding, keep: _Cut, prompt_length: int) -> TokenizedText:
+        ids = keep(encoding.ids)
+        return TokenizedText(
+            ids=ids,
+            original_tokens=len(encoding.ids),
+            tokens=keep(encoding.tokens),
+            offsets=[
+                (max(start - prompt_length, 0), max(end - prompt_length, 0)) for start, end in keep(encoding.offsets)
+            ],
+            word_ids=[-1 if word is None else word for word in keep(encoding.word_ids)],
+            special=[i in self.special_ids for i in ids],
+        )
+
+    def _special_ids(self) -> frozenset[int]:
+        unknown = getattr(self._tokenizer.model, "unk_token", None)
+        added = self._tokenizer.get_added_tokens_decoder()
+        return frozenset(i for i, token in added.items() if token.special and token.content != unknown)
+
+    def _special_borders(self) -> tuple[int, int]:
+        """How many special tokens the model puts before and after a text."""
+        mask = self._tokenizer.encode("a", add_special_tokens=True).special_tokens_mask
+        prefix = mask.index(0) if 0 in mask else 0
+        suffix = mask[::-1].index(0) if 0 in mask else 0
+        return prefix, suffix
+
+    def _refuse_foreign_ids(self, name: str, vocab_size: int) -> None:
+        highest = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+        if highest >= vocab_size:
+            raise TokenizerError(f"{name} has ids up to {highest}; the model's vocabulary ends at {vocab_size - 1}")
+
+
+class _Cut:
+    """Cuts a column of tokens to the limit and keeps the special tokens at both ends."""
+
+    __slots__ = ("_limit", "_prefix", "_suffix", "_truncate")
+
+    def __init__(self, options: EncodeOptions, prefix: int, suffix: int) -> None:
+        self._limit = options.limit
+        self._truncate = options.truncate
+        self._prefix, self._suffix = (prefix, suffix) if options.add_special_tokens else (0, 0)
+
+    def __call__(self, column: list[Any]) -> list[Any]:
+        surplus = len(column) - self._limit
+        if surplus <= 0 or self._truncate is Truncate.NONE:
+            return column
+        if self._truncate is Truncate.START:
+            return column[: self._prefix] + column[self._prefix + surplus :]
+        end = len(column) - self._suffix
+        return column[: end - surplus] + column[end:]
+
+
+def _prompted(texts: Iterable[str], prompt: str) -> list[str]:
+    return [prompt + text for text in texts] if prompt else list(texts)

@@ -1,0 +1,1 @@
+"""The gRPC server: validation, scheduling across calls, one session per model."""

@@ -1,0 +1,215 @@
+"""A server's life: check, bind, load, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from polyseme.artifact import Artifact
+from polyseme.runtime.session import runtime_version
+from polyseme.server.config import ServerConfig
+from polyseme.server.errors import ConfigError
+from polyseme.server.metrics import Metrics
+from polyseme.server.model import ServedModel
+from polyseme.server.registry import Registry
+from polyseme.server.rpc import Gate, generic_handler
+from polyseme.server.services import EmbeddingService, ModelService
+
+log = logging.getLogger(__name__)
+
+_SERVICES = (EmbeddingService.descriptor.full_name, ModelService.descriptor.full_name)
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class App:
+    """One server on one port. Use as an async context manager: inside it serves, on leaving it drains and stops.
+
+    Health of the named services is readiness; health of "" is liveness and does not depend on load or loading.
+    """
+
+    def __init__(self, artifacts: Sequence[Artifact], config: ServerConfig) -> None:
+        self._artifacts = artifacts
+        self._config = config
+        self._metrics = Metrics()
+        self._gate = Gate(config.max_concurrent_calls)
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_channel_options(config))
+        self.registry = Registry()
+        self.port = 0
+
+    async def __aenter__(self) -> App:
+        """Bind, then load the models, then let calls in.
+
+        Raises:
+            ConfigError: a port cannot be had, or two models have one name.
+            RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
+        """
+        try:
+            await self._listen()
+            for model in await asyncio.to_thread(self._load):
+                model.start(self._metrics)
+                self.registry.add(model)
+            self._gate.open()
+            await self._health_of_services(_SERVING)
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._health_of_services(_NOT_SERVING)
+        await self._close()
+
+    async def drain(self) -> None:
+        """Tell load balancers to go elsewhere, give them time to hear it, then let calls under way end.
+
+        In this order no call fails but those sent after the drain began.
+        """
+        await self._health_of_services(_NOT_SERVING)
+        log.info("draining: NOT_SERVING, refusing calls in %g s", self._config.drain_delay_s)
+        await asyncio.sleep(self._config.drain_delay_s)
+        # grpcio's own stop would end calls that it has received and not yet begun with CANCELLED, which nobody retries:
+        # so they are refused with UNAVAILABLE first, until callers have stopped coming.
+        self._gate.close("draining: the server is about to stop")
+        await self._gate.wait_until_quiet(self._config.grace_s)
+        await self._server.stop(0)
+
+    def _load(self) -> list[ServedModel]:
+        return [ServedModel.load(artifact, self._config) for artifact in self._artifacts]
+
+    async def _listen(self) -> None:
+        server = self._server
+        services = (EmbeddingService(self.registry, self._config), ModelService(self.registry, self._config))
+        server.add_generic_rpc_handlers(
+            tuple(generic_handler(s.descriptor, s.methods, self._gate, self._metrics) for s in services)
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        if self._config.reflection:
+            reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        self.port = _bind(server, self._config)
+        self._watch()
+        if self._config.metrics_port:
+            self._metrics.listen(self._config.host, self._config.metrics_port)
+        await self._health.set("", _SERVING)
+        await self._health_of_services(_NOT_SERVING)
+        await server.start()
+
+    def _watch(self) -> None:
+        def total(attribute: str) -> float:
+            return float(sum(getattr(model.scheduler, attribute) for model in self.registry))
+
+        self._metrics.watch("polyseme_queued_tokens", "Tokens that wait.", lambda: total("queued_tokens"))
+        self._metrics.watch("polyseme_queued_texts", "Texts that wait.", lambda: total("queued_texts"))
+        self._metrics.watch("polyseme_calls_in_flight", "Calls under way.", lambda: float(self._gate.calls))
+
+    async def _health_of_services(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for service in _SERVICES:
+            await self._health.set(service, status)
+
+    async def _close(self) -> None:
+        await self._server.stop(0)
+        for model in self.registry:
+            await model.close()
+        self._metrics.close()
+
+
+def serve(directories: Sequence[Path], config: ServerConfig) -> None:
+    """Serve artifacts until SIGTERM or SIGINT, then drain. A second signal stops at once.
+
+    Raises:
+        ArtifactError: an artifact is not what export wrote.
+        ConfigError: a setting cannot be had.
+        RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
+    """
+    logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    artifacts = [Artifact.open(directory) for directory in directories]
+    asyncio.run(_serve(artifacts, config))
+
+
+async def _serve(artifacts: Sequence[Artifact], config: ServerConfig) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_signal, stop)
+    async with App(artifacts, config) as app:
+        for model in app.registry:
+            announce(model, config, app.port)
+        await stop.wait()
+        await app.drain()
+    log.info("stopped")
+
+
+def _on_signal(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        log.warning("second signal: stopping at once")
+        os._exit(130)
+    stop.set()
+
+
+def announce(model: ServedModel, config: ServerConfig, port: int) -> None:
+    """Say in one line what is served, and loudly where it is not what was asked for."""
+    if model.device.fell_back:
+        log.warning("NO CUDA, RUNNING ON CPU: %s (--device cpu to accept, cuda to refuse)", model.device.fell_back)
+    policy = model.policy
+    log.info(
+        "serving %s@%s on %s:%d | %s, %s, onnxruntime %s, %d runner(s) x %d thread(s) | max %d tokens a text, "
+        "%d texts a call, %d bytes a text, batch %d tokens / %d texts, queue %d tokens",
+        model.manifest.name,
+        model.manifest.version,
+        config.host,
+        port,
+        model.device.precision.value,
+        model.device.execution_provider,
+        runtime_version(),
+        model.runners,
+        config.intra_op_threads,
+        model.spec.max_tokens,
+        config.max_texts,
+        config.max_text_bytes,
+        policy.max_batch_tokens,
+        policy.max_batch_texts,
+        policy.max_queue_tokens,
+    )
+
+
+def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
+    _refuse_taken(config.host, config.port)
+    address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ConfigError(f"cannot listen on {address}") from error
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Try the address before gRPC does, which would log lines of its own and not say why."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", config.max_message_bytes),
+        ("grpc.so_reuseport", 0),  # two servers on one port would share calls without anybody knowing
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]

@@ -1,0 +1,112 @@
+"""What can be set, where it can be set, and within which limits. Parsed once, passed as an object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from polyseme.server.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How one setting is offered: `--name` on the command line, `POLYSEME_NAME` in the environment.
+
+    Attributes:
+        help: what it does, with its unit.
+        least: smallest value, for numbers.
+        most: largest value, for numbers.
+        choices: the values there are, for closed sets.
+    """
+
+    help: str
+    least: float = 0
+    most: float = float("inf")
+    choices: tuple[str, ...] = ()
+
+
+def _setting(default: Any, help_text: str, **limits: Any) -> Any:  # noqa: ANN401
+    return field(default=default, metadata={"setting": Setting(help_text, **limits)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """The settings of a server. 0 stands for `chosen for the device` where the help says auto."""
+
+    host: str = _setting("0.0.0.0", "address to listen on")  # noqa: S104  as containers need it; README says so
+    port: int = _setting(50051, "gRPC port; 0: any free one", most=65535)
+    metrics_port: int = _setting(9000, "Prometheus port; 0: no metrics", most=65535)
+    device: str = _setting("auto", "where the model runs", choices=("auto", "cpu", "cuda"))
+    runners: int = _setting(0, "threads that run the model; 0: auto", most=256)
+    intra_op_threads: int = _setting(1, "threads within one run of the model", least=1, most=256)
+    tokenizer_threads: int = _setting(2, "threads that tokenize", least=1, most=256)
+    max_batch_tokens: int = _setting(0, "tokens of a batch, padding counted; 0: auto", most=1 << 24)
+    max_batch_texts: int = _setting(0, "texts of a batch; 0: auto", most=1 << 16)
+    max_queue_tokens: int = _setting(0, "tokens that may wait; 0: auto", most=1 << 30)
+    max_wait_ms: float = _setting(0.0, "milliseconds that a batch may wait for company", most=1000)
+    max_texts: int = _setting(1024, "texts in one call", least=1, most=1 << 20)
+    max_text_bytes: int = _setting(256 << 10, "bytes of UTF-8 in one text", least=1, most=64 << 20)
+    max_message_bytes: int = _setting(16 << 20, "bytes of one gRPC message", least=1 << 10, most=1 << 30)
+    max_concurrent_calls: int = _setting(4096, "calls under way at once", least=1, most=1 << 20)
+    drain_delay_s: float = _setting(1.0, "seconds between NOT_SERVING and refusing calls, at SIGTERM", most=600)
+    grace_s: float = _setting(30.0, "seconds that calls under way may take at SIGTERM", most=3600)
+    reflection: bool = _setting(False, "serve gRPC reflection")
+    log_level: str = _setting("info", "least level that is logged", choices=("debug", "info", "warning", "error"))
+
+    @classmethod
+    def from_sources(
+        cls, flags: Mapping[str, str | None], environment: Mapping[str, str] | None = None
+    ) -> ServerConfig:
+        """Read settings: flags before environment before default.
+
+        Args:
+            flags: values by field name as they were typed; None or absent where not given.
+            environment: default: the process's.
+
+        Raises:
+            ConfigError: a value is not of its type or out of its limits; names the source it came from.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            flag, variable = "--" + setting.name.replace("_", "-"), variable_of(setting.name)
+            if flags.get(setting.name) is not None:
+                values[setting.name] = _parse(str(flags[setting.name]), setting, flag)
+            elif environment.get(variable, "") != "":
+                values[setting.name] = _parse(environment[variable], setting, variable)
+        return cls(**values)
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return "POLYSEME_" + name.upper()
+
+
+def _parse(value: str, setting: Any, origin: str) -> Any:  # noqa: ANN401
+    limits: Setting = setting.metadata["setting"]
+    if isinstance(setting.default, bool):
+        return _parse_bool(value, origin)
+    if isinstance(setting.default, str):
+        if limits.choices and value not in limits.choices:
+            raise ConfigError(f"{origin}: got {value[:40]!r}; one of {', '.join(limits.choices)}")
+        return value
+    kind = type(setting.default)
+    try:
+        number = kind(value)
+    except ValueError:
+        raise ConfigError(
+            f"{origin}: expected {'an integer' if kind is int else 'a number'}, got {value[:40]!r}"
+        ) from None
+    if not limits.least <= number <= limits.most:
+        raise ConfigError(f"{origin}: got {value[:40]}; limits {limits.least}..{limits.most}")
+    return number
+
+
+def _parse_bool(value: str, origin: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return known[value.lower()]
+    except KeyError:
+        raise ConfigError(f"{origin}: expected true or false, got {value[:40]!r}") from None

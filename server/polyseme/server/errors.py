@@ -1,0 +1,86 @@
+"""What a call can end with, apart from an answer.
+
+ServerError                      status               meant for
+├── InvalidInputError            INVALID_ARGUMENT     the caller: what, got, limit
+├── UnknownModelError            NOT_FOUND            the caller: the names there are
+├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to come again
+├── NotReadyError                UNAVAILABLE          the caller: starting or draining, try another server
+├── DeadlineExpiredError         DEADLINE_EXCEEDED    the caller, who has most likely gone
+├── NotImplementedYetError       UNIMPLEMENTED        the caller
+└── EngineError                  INTERNAL             the operator: an id in the log, nothing more to the caller
+    └── NotFiniteError           INTERNAL             the same; counted
+
+ConfigError                      exit 2               the operator, at start
+
+No message holds a part of a text: messages reach logs, traces and other people's dashboards.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ConfigError(Exception):
+    """The server cannot start as it was asked to; one line: what, got, limit."""
+
+
+class ServerError(Exception):
+    """A call that ends with a status other than OK; the message goes to the caller, unless the status is INTERNAL.
+
+    Attributes:
+        status: the name of the gRPC status code.
+    """
+
+    status: ClassVar[str] = "INTERNAL"
+
+
+class InvalidInputError(ServerError):
+    """The request says something that cannot be served, however often it is sent."""
+
+    status = "INVALID_ARGUMENT"
+
+
+class UnknownModelError(ServerError):
+    """No model of that name or version."""
+
+    status = "NOT_FOUND"
+
+
+class QueueFullError(ServerError):
+    """More work waits than the server wants to promise.
+
+    Attributes:
+        retry_after_s: seconds until the queue has likely drained.
+    """
+
+    status = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotReadyError(ServerError):
+    """The server is starting or draining."""
+
+    status = "UNAVAILABLE"
+
+
+class DeadlineExpiredError(ServerError):
+    """The caller's deadline passed before the work was begun."""
+
+    status = "DEADLINE_EXCEEDED"
+
+
+class NotImplementedYetError(ServerError):
+    """The contract has it, this version does not."""
+
+    status = "UNIMPLEMENTED"
+
+
+class EngineError(ServerError):
+    """The session failed."""
+
+
+class NotFiniteError(EngineError):
+    """The session gave numbers that are not finite."""

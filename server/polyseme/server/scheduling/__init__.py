@@ -1,0 +1,8 @@
+"""Micro-batching across calls: what to run next (backlog, policy: pure) and who runs it (scheduler: threads)."""
+
+from polyseme.server.scheduling.backlog import Backlog
+from polyseme.server.scheduling.entry import Entry, Lane
+from polyseme.server.scheduling.policy import BatchPolicy
+from polyseme.server.scheduling.scheduler import BatchReport, Completed, Observer, Outcome, Scheduler
+
+__all__ = ["Backlog", "BatchPolicy", "BatchReport", "Completed", "Entry", "Lane", "Observer", "Outcome", "Scheduler"]

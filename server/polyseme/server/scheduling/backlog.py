@@ -1,0 +1,165 @@
+"""What waits, and which of it to run next. Pure: no clock, no threads, no I/O; `now` is passed in.
+
+Texts lie in buckets of similar length, one set of buckets per lane. A batch is led by the text that has waited longest
+in its lane, so nothing starves; it is filled with texts of similar length, so little is spent on padding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from polyseme.server.scheduling.entry import Entry, Lane
+from polyseme.server.scheduling.policy import BatchPolicy
+
+Bucket = OrderedDict[Entry, None]  # in order of arrival; any member leaves in O(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What left the backlog.
+
+    Attributes:
+        batch: to be run together; may be empty.
+        expired: whose deadline has passed: never to be run.
+    """
+
+    batch: list[Entry]
+    expired: list[Entry]
+
+
+class Backlog:
+    """The texts that wait.
+
+    Attributes:
+        tokens: how many tokens wait.
+    """
+
+    def __init__(self, policy: BatchPolicy) -> None:
+        self.policy = policy
+        self.tokens = 0
+        self._lanes: dict[Lane, dict[int, Bucket]] = {lane: {} for lane in Lane}
+        self._texts = 0
+        self._led_since_bulk = 0
+
+    def __len__(self) -> int:
+        """How many texts wait."""
+        return self._texts
+
+    @property
+    def full(self) -> bool:
+        """Whether no more work is admitted. A call is admitted whole, so the last one may exceed the limit."""
+        return self.tokens >= self.policy.max_queue_tokens
+
+    def add(self, entry: Entry) -> None:
+        """Put a text behind those of its lane and length."""
+        self._lanes[entry.lane].setdefault(_bucket_of(entry.tokens), OrderedDict())[entry] = None
+        self.tokens += entry.tokens
+        self._texts += 1
+
+    def discard(self, entry: Entry) -> bool:
+        """Take a text out that nobody waits for any more; False where it has left already."""
+        buckets = self._lanes[entry.lane]
+        key = _bucket_of(entry.tokens)
+        if key not in buckets or entry not in buckets[key]:
+            return False
+        del buckets[key][entry]
+        if not buckets[key]:
+            del buckets[key]
+        self.tokens -= entry.tokens
+        self._texts -= 1
+        return True
+
+    def ready_at(self) -> float | None:
+        """When the next batch may start: in the past where one can start now; None where nothing waits."""
+        if not self._texts:
+            return None
+        policy = self.policy
+        if self._texts >= policy.max_batch_texts or self.tokens >= policy.max_batch_tokens:
+            return -math.inf
+        return min(entry.arrived for entry in self._heads()) + policy.max_wait_s
+
+    def take(self, now: float) -> Taken:
+        """Remove the next batch, and what expired on the way to it."""
+        expired: list[Entry] = []
+        while (lead := self._lead()) is not None:
+            self.discard(lead)
+            if lead.deadline > now:
+                return Taken(batch=self._filled(lead, now, expired), expired=expired)
+            expired.append(lead)
+        return Taken(batch=[], expired=expired)
+
+    def drain(self) -> list[Entry]:
+        """Remove everything."""
+        entries = [entry for buckets in self._lanes.values() for bucket in buckets.values() for entry in bucket]
+        for entry in entries:
+            self.discard(entry)
+        return entries
+
+    def _lead(self) -> Entry | None:
+        """The text that leads the next batch: the oldest of the lane whose turn it is."""
+        interactive, bulk = (self._lanes[lane] for lane in (Lane.INTERACTIVE, Lane.BULK))
+        bulk_is_due = self._led_since_bulk + 1 >= self.policy.bulk_share
+        lane = bulk if bulk and (bulk_is_due or not interactive) else interactive
+        if bulk:
+            self._led_since_bulk = 0 if lane is bulk else self._led_since_bulk + 1
+        return min(map(_head, lane.values()), key=lambda entry: entry.arrived, default=None)
+
+    def _filled(self, lead: Entry, now: float, expired: list[Entry]) -> list[Entry]:
+        batch = [lead]
+        shortest = longest = lead.tokens
+        policy = self.policy
+        for entry in self._company(lead):
+            low, high = min(shortest, entry.tokens), max(longest, entry.tokens)
+            if len(batch) >= policy.max_batch_texts or (len(batch) + 1) * longest > policy.max_batch_tokens:
+                break
+            if low < policy.min_fill * high or (len(batch) + 1) * high > policy.max_batch_tokens:
+                continue
+            self.discard(entry)
+            if entry.deadline <= now:
+                expired.append(entry)
+                continue
+            batch.append(entry)
+            shortest, longest = low, high
+        return batch
+
+    def _company(self, lead: Entry) -> Iterator[Entry]:
+        """Texts of similar length, nearest buckets first, the lead's lane before the other."""
+        center = _bucket_of(lead.tokens)
+        lanes = [lead.lane, *(lane for lane in Lane if lane is not lead.lane)]
+        for key in _outwards(center, _reach(self.policy.min_fill)):
+            for lane in lanes:
+                # A copy, as entries leave while the batch is filled; a batch needs no more than this many.
+                yield from _first(self._lanes[lane].get(key, ()), self.policy.max_batch_texts)
+
+    def _heads(self) -> Iterator[Entry]:
+        return (_head(bucket) for buckets in self._lanes.values() for bucket in buckets.values())
+
+
+def _head(bucket: Bucket) -> Entry:
+    return next(iter(bucket))
+
+
+def _first(entries: Iterable[Entry], count: int) -> list[Entry]:
+    return [entry for entry, _ in zip(entries, range(count), strict=False)]
+
+
+_BUCKET_RATIO = math.log(1.15)  # neighbouring buckets differ by 15%: fewer than 50 up to 512 tokens
+
+
+def _bucket_of(tokens: int) -> int:
+    return int(math.log(tokens) / _BUCKET_RATIO)
+
+
+def _reach(min_fill: float) -> int:
+    """How many buckets away a text can still fill a batch well enough."""
+    return 64 if min_fill <= 0 else min(64, math.ceil(-math.log(min_fill) / _BUCKET_RATIO))
+
+
+def _outwards(center: int, reach: int) -> Iterator[int]:
+    yield center
+    for distance in range(1, reach + 1):
+        yield center - distance
+        yield center + distance

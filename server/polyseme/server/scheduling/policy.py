@@ -1,0 +1,26 @@
+"""What makes a good batch, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPolicy:
+    """How texts are put together.
+
+    Attributes:
+        max_batch_tokens: most tokens of a batch, padding counted: rows times the longest row.
+        max_batch_texts: most rows.
+        min_fill: shortest row of a batch over its longest; 1 allows equal lengths only, 0 any mix. Bounds padding.
+        max_wait_s: how long a batch that is not full may wait for company while a runner is free. 0 starts it at once.
+        max_queue_tokens: work is admitted while fewer tokens than this are waiting.
+        bulk_share: of every so many batches, one is led by the bulk lane although interactive work waits.
+    """
+
+    max_batch_tokens: int
+    max_batch_texts: int
+    min_fill: float = 0.75
+    max_wait_s: float = 0.0
+    max_queue_tokens: int = 65_536
+    bulk_share: int = 8

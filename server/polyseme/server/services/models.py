@@ -1,0 +1,39 @@
+"""polyseme.v1.ModelService."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from polyseme.server import convert
+from polyseme.server.config import ServerConfig
+from polyseme.server.model import ServedModel
+from polyseme.server.registry import Registry
+from polyseme.server.rpc import Call, Method
+from polyseme.v1 import model_service_pb2 as pb
+
+
+class ModelService:
+    """Tells which models there are."""
+
+    descriptor = pb.DESCRIPTOR.services_by_name["ModelService"]
+
+    def __init__(self, registry: Registry, config: ServerConfig) -> None:
+        self._registry = registry
+        self._config = config
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """By the name that the contract gives them."""
+        return {"ListModels": self.list_models, "GetModel": self.get_model}
+
+    async def list_models(self, _request: pb.ListModelsRequest, _call: Call) -> pb.ListModelsResponse:
+        """All models, the default one first."""
+        return pb.ListModelsResponse(models=[self._describe(model) for model in self._registry])
+
+    async def get_model(self, request: pb.GetModelRequest, _call: Call) -> pb.GetModelResponse:
+        """One model."""
+        model = self._registry.find(request.model.name, request.model.version)
+        return pb.GetModelResponse(model=self._describe(model))
+
+    def _describe(self, model: ServedModel) -> pb.Model:
+        return convert.model(model, self._config, is_default=model is self._registry.default)

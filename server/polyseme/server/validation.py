@@ -1,0 +1,44 @@
+"""What a request may say, checked before any work is done for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from polyseme.server.config import ServerConfig
+from polyseme.server.errors import InvalidInputError
+
+
+def check_texts(texts: Sequence[str], config: ServerConfig, field: str = "texts") -> None:
+    """Refuse no texts, too many, or one that is too long.
+
+    Raises:
+        InvalidInputError: which text, its size, the limit.
+    """
+    if not texts:
+        raise InvalidInputError(f"{field} is empty; 1 to {config.max_texts} are needed")
+    if len(texts) > config.max_texts:
+        raise InvalidInputError(f"{field} has {len(texts)} entries; limit {config.max_texts}")
+    for index, text in enumerate(texts):
+        # UTF-8 takes 1 to 4 bytes a character, so that most texts need not be encoded to know.
+        if len(text) * 4 > config.max_text_bytes and (size := len(text.encode())) > config.max_text_bytes:
+            raise InvalidInputError(f"{field}[{index}] has {size} bytes; limit {config.max_text_bytes}")
+
+
+def check_dimensions(dimensions: int, limit: int) -> None:
+    """Refuse a length that the model's vectors do not have.
+
+    Raises:
+        InvalidInputError: got and limit.
+    """
+    if not 1 <= dimensions <= limit:
+        raise InvalidInputError(f"dimensions: got {dimensions}; limits 1..{limit}")
+
+
+def check_reply_bytes(size: int, config: ServerConfig) -> None:
+    """Refuse a call whose reply would not fit a message, before it is computed.
+
+    Raises:
+        InvalidInputError: the size it would need, and the limit.
+    """
+    if size > config.max_message_bytes:
+        raise InvalidInputError(f"the reply would have {size} bytes; limit {config.max_message_bytes}: ask for less")

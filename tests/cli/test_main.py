@@ -1,0 +1,150 @@
+import argparse
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from polyseme.cli import main as entry
+from polyseme.cli.errors import CliError
+from polyseme.client import UnavailableError
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """A subcommand `try` that raises or returns what a test puts into `outcome`."""
+
+    def run(args: argparse.Namespace) -> int:
+        if isinstance(fake.outcome, BaseException):
+            raise fake.outcome
+        return fake.outcome
+
+    fake = SimpleNamespace(
+        NAME="try", HELP="try things", EXTRA="server", outcome=0, run=run, add_arguments=lambda parser: None
+    )
+    monkeypatch.setattr(entry, "COMMANDS", (fake,))
+    return fake
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_main_returns_what_the_command_returns(command, code):
+    command.outcome = code
+    assert entry.main(["try"]) == code
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "line"),
+    [
+        (CliError("no such file"), 1, "polyseme: error: no such file"),
+        (CliError("no such file", 2), 2, "polyseme: error: no such file"),
+        (UnavailableError("host:1: refused"), 1, "polyseme: error: host:1: refused"),
+        (KeyboardInterrupt(), 130, ""),
+        (
+            ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime.capi"),
+            2,
+            "polyseme try needs onnxruntime: pip install 'polyseme[server]'",
+        ),
+        (
+            ModuleNotFoundError("No module named 'grpc_health'", name="grpc_health"),
+            2,
+            "polyseme try needs grpcio-health-checking: pip install 'polyseme[server]'",
+        ),
+    ],
+)
+def test_main_turns_expected_failures_into_one_line(command, capsys, outcome, code, line):
+    command.outcome = outcome
+    assert entry.main(["try"]) == code
+    assert capsys.readouterr() == ("", line + "\n" if line else "")
+
+
+def test_main_reports_a_package_that_declaring_arguments_needs(command, capsys):
+    def add_arguments(parser):
+        raise ModuleNotFoundError(name="prometheus_client")
+
+    command.add_arguments = add_arguments
+    assert entry.main(["try"]) == 2
+    assert capsys.readouterr().err == "polyseme try needs prometheus-client: pip install 'polyseme[server]'\n"
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [RuntimeError("a bug"), ModuleNotFoundError(name="polyseme.server.gone"), ModuleNotFoundError(name="tomllib")],
+)
+def test_main_lets_bugs_through(command, outcome):
+    command.outcome = outcome
+    with pytest.raises(type(outcome)):
+        entry.main(["try"])
+
+
+def test_main_shows_the_traceback_where_asked(command, capsys, monkeypatch):
+    monkeypatch.setenv("POLYSEME_DEBUG", "1")
+    command.outcome = CliError("no such file")
+    assert entry.main(["try"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert (lines[0], lines[-1]) == ("Traceback (most recent call last):", "polyseme: error: no such file")
+
+
+def test_main_without_a_command_prints_help(command, capsys):
+    assert entry.main([]) == 2
+    assert "try things" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["nonsense"], 2), (["try", "--nonsense"], 2), (["try", "--help"], 0)])
+def test_main_leaves_usage_to_argparse(command, arguments, code, capsys):
+    with pytest.raises(SystemExit) as ended:
+        entry.main(arguments)
+    assert ended.value.code == code
+
+
+def test_main_declares_the_arguments_of_the_chosen_command_alone(command):
+    def add_arguments(parser):
+        raise AssertionError
+
+    other = SimpleNamespace(NAME="other", HELP="", EXTRA="", add_arguments=add_arguments, run=lambda args: 1)
+    entry.COMMANDS = (command, other)  # the fixture puts it back
+    assert entry.main(["try"]) == 0
+
+
+def test_main_prints_the_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        entry.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("polyseme ")
+
+
+@pytest.mark.parametrize("name", [command.NAME for command in entry.COMMANDS])
+def test_every_command_describes_itself(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        entry.main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: polyseme {name}" in capsys.readouterr().out
+
+
+def test_importing_the_entry_point_imports_nothing_heavy():
+    heavy = ["numpy", "grpc", "google.protobuf", "rich", "onnxruntime", "tokenizers", "onnx", "importlib.metadata"]
+    program = f"import sys, polyseme.cli.main; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, env=_environment())
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly():
+    program = (
+        "import sys; from polyseme.cli import health, main;"
+        "health.run = lambda args: sys.stdout.writelines('x' * 99 for _ in range(99999)) or 0;"
+        "sys.exit(main.main(['health']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def _environment() -> dict[str, str]:
+    """The environment with what is importable here importable there, installed or not."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

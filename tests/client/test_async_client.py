@@ -1,0 +1,150 @@
+import asyncio
+import threading
+
+import grpc
+import numpy as np
+import pytest
+from tests.client.fake_server import DIMENSIONS, vector_of
+
+from polyseme.client import AsyncClient, ClosedClientError, HealthStatus, InvalidArgumentError, NotFoundError
+
+MANY = [f"text {number}" for number in range(1024)]  # four calls of 256
+
+
+def _run(server, use):
+    async def main():
+        async with AsyncClient(server.target) as client:
+            return await use(client)
+
+    return asyncio.run(main())
+
+
+def test_async_client_has_the_results_of_client(server, client):
+    async def use(other):
+        return (
+            await other.embed("a"),
+            await other.embed(["a", "b"], dtype="int8"),
+            await other.similarity(["a", "b"], "c", metric="dot"),
+            await other.similarity_pairwise(["a"], ["b"]),
+            (await other.top_k("a", ["b", "a"], 1)).indices,
+        )
+
+    expected = (
+        client.embed("a"),
+        client.embed(["a", "b"], dtype="int8"),
+        client.similarity(["a", "b"], "c", metric="dot"),
+        client.similarity_pairwise(["a"], ["b"]),
+        client.top_k("a", ["b", "a"], 1).indices,
+    )
+    assert all(np.array_equal(got, want) for got, want in zip(_run(server, use), expected, strict=True))
+
+
+def test_async_client_has_the_values_of_client(server, client):
+    async def use(other):
+        return await other.tokenize(["a"]), await other.tokenize("a"), await other.models(), await other.model()
+
+    assert _run(server, use) == (client.tokenize(["a"]), client.tokenize("a"), client.models(), client.model())
+
+
+def test_embed_splits_and_keeps_order(server):
+    answered = [threading.Event() for _ in range(5)]
+    answered[4].set()
+
+    def wait_for_the_next_call(request, context):
+        number = MANY.index(request.texts[0]) // 256
+        assert answered[number + 1].wait(10)
+        answered[number].set()
+
+    server.faults.before_embed = wait_for_the_next_call
+    vectors = _run(server, lambda client: client.embed(MANY))
+    assert np.array_equal(vectors, np.stack([vector_of(text) for text in MANY]))
+
+
+def test_embed_raises_typed_errors(server):
+    with pytest.raises(NotFoundError, match=f"^{server.target}: no model other"):
+        _run(server, lambda client: client.embed(MANY, model="other"))
+    with pytest.raises(InvalidArgumentError, match=r"^texts\[0\] has a lone surrogate"):
+        _run(server, lambda client: client.embed("\ud800"))
+
+
+def test_embed_cancels_the_other_calls_after_an_error(server):
+    arrived, cancelled = threading.Barrier(3), threading.Semaphore(0)
+
+    def fail_the_second(request, context):
+        number = MANY.index(request.texts[0]) // 256
+        if number == 0:
+            return
+        ended = threading.Event()
+        context.add_callback(ended.set)
+        arrived.wait(10)
+        if number == 1:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "texts[0] is bad")
+        assert ended.wait(10)
+        cancelled.release()
+
+    server.faults.before_embed = fail_the_second
+    with pytest.raises(InvalidArgumentError):
+        _run(server, lambda client: client.embed(MANY))
+    assert cancelled.acquire(timeout=10)
+    assert cancelled.acquire(timeout=10)
+
+
+def test_embed_cancels_its_calls_with_its_task(server):
+    arrived, cancelled = threading.Semaphore(0), threading.Semaphore(0)
+
+    def wait(request, context):
+        ended = threading.Event()
+        context.add_callback(ended.set)
+        arrived.release()
+        assert ended.wait(10)
+        cancelled.release()
+
+    async def use(client):
+        task = asyncio.create_task(client.embed(MANY))
+        for _ in range(4):
+            assert await asyncio.to_thread(arrived.acquire, timeout=10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(4):
+            assert await asyncio.to_thread(cancelled.acquire, timeout=10)
+
+    server.faults.before_embed = wait
+    _run(server, use)
+
+
+def test_embed_runs_many_at_once(server):
+    async def use(client):
+        return await asyncio.gather(*(client.embed(text) for text in MANY[:50]))
+
+    vectors = _run(server, use)
+    assert np.array_equal(np.stack(vectors), np.stack([vector_of(text) for text in MANY[:50]]))
+
+
+def test_embed_detailed_gives_dimensions(server):
+    assert _run(server, lambda client: client.embed_detailed("a")).dimensions == DIMENSIONS
+
+
+def test_health_gives_the_status(server):
+    assert _run(server, lambda client: client.health()) is HealthStatus.SERVING
+
+
+def test_async_client_can_be_made_outside_a_loop(server):
+    client = AsyncClient(server.target)
+
+    async def use():
+        try:
+            return await client.embed("a")
+        finally:
+            await client.close()
+
+    assert asyncio.run(use()).shape == (DIMENSIONS,)
+
+
+def test_async_client_refuses_calls_after_close(server):
+    async def use(client):
+        await client.close()
+        with pytest.raises(ClosedClientError):
+            await client.embed("a")
+
+    _run(server, use)

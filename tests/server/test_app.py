@@ -1,0 +1,164 @@
+"""A server's life: health, metrics, reflection, drain; partly in a process of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from tests.server.running import running
+
+from polyseme.server.errors import ConfigError
+from polyseme.v1 import embedding_service_pb2, embedding_service_pb2_grpc
+
+SERVICES = ("polyseme.v1.EmbeddingService", "polyseme.v1.ModelService")
+Check = health_pb2.HealthCheckRequest
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+Request = embedding_service_pb2.EmbedRequest
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("service", ["", *SERVICES])
+def test_health_serves_once_ready(server, service):
+    assert health_pb2_grpc.HealthStub(server.channel).Check(Check(service=service), timeout=30).status == SERVING
+
+
+def test_drain_turns_readiness_off_before_anything_else(tiny_artifact):
+    with running(tiny_artifact) as server:
+        stub = health_pb2_grpc.HealthStub(server.channel)
+        watch = stub.Watch(Check(service=SERVICES[0]), timeout=30)
+        assert next(watch).status == SERVING
+        threading.Thread(target=server.on_loop, args=(server.app.drain(),)).start()
+        assert next(watch).status == NOT_SERVING
+
+
+def test_metrics_count_calls_and_batches(tiny_artifact):
+    port = free_port()
+    with running(tiny_artifact) as server:
+        server.app._metrics.listen("127.0.0.1", port)
+        server.embedding.Embed(Request(texts=["a", "b c"]), timeout=30)
+        with pytest.raises(grpc.RpcError):
+            server.embedding.Embed(Request(), timeout=30)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
+            text = reply.read().decode()
+    assert 'polyseme_calls_total{code="OK",method="Embed"} 1.0' in text
+    assert 'polyseme_calls_total{code="INVALID_ARGUMENT",method="Embed"} 1.0' in text
+    assert re.search(r"^polyseme_tokens_total 7.0$", text, re.MULTILINE)
+    assert "polyseme_queued_tokens 0.0" in text
+
+
+def test_a_metrics_port_in_use_is_a_config_error(tiny_artifact):
+    with running(tiny_artifact) as server, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ConfigError, match="metrics port"):
+            server.app._metrics.listen("127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_reflection_is_off_unless_asked(tiny_artifact, asked):
+    with running(tiny_artifact, reflection=asked) as server:
+        stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        call = stub.ServerReflectionInfo(iter([request]), timeout=30)
+        if asked:
+            names = [service.name for service in next(call).list_services_response.service]
+            assert set(SERVICES) < set(names)
+        else:
+            with pytest.raises(grpc.RpcError) as error:
+                next(call)
+            assert grpc.StatusCode.UNIMPLEMENTED is error.value.code()
+
+
+def spawn(artifact, *flags, **environment):
+    """`polyseme serve` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "polyseme.cli.main", "serve", str(artifact), *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_serve_announces_itself_in_one_line_and_drains_at_sigterm(tiny_artifact):
+    port = free_port()
+    flags = ("--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", "--drain-delay-s", "0.3")
+    with spawn(tiny_artifact, *flags, POLYSEME_MAX_TEXTS="17") as process:
+        line = process.stderr.readline()
+        assert "serving tiny" in line
+        assert "fp32, CPUExecutionProvider" in line
+        assert "17 texts a call" in line
+        failures, answered, drained_at = load_until_drained(port, process)
+        log = process.stderr.read()
+        assert process.wait(30) == 0, log
+    assert answered > 20
+    assert failures == [], drained_at
+    assert "draining" in log
+
+
+def load_until_drained(port, process):
+    """Call from 8 threads; SIGTERM in the middle. Failures other than UNAVAILABLE after the drain began, answers."""
+    failures, answered = [], [0] * 8
+    draining = threading.Event()
+
+    def caller(number):
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = embedding_service_pb2_grpc.EmbeddingServiceStub(channel)
+            while True:
+                before = draining.is_set()
+                try:
+                    stub.Embed(Request(texts=["a b c"] * 8), timeout=30)
+                    answered[number] += 1
+                except grpc.RpcError as error:
+                    if not before or error.code() is not grpc.StatusCode.UNAVAILABLE:
+                        failures.append((before, error.code(), error.details()))
+                    return
+                if answered[number] == 10 and number == 0:
+                    draining.set()
+                    process.send_signal(signal.SIGTERM)
+
+    threads = [threading.Thread(target=caller, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return failures, sum(answered), draining.is_set()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--port", "x"), ("--port", "expected an integer")),
+        (("--device", "cuda"), ("device cuda",)),
+        (("--host", "203.0.113.7"), ("cannot listen on 203.0.113.7",)),
+    ],
+)
+def test_serve_refuses_in_one_line(tiny_artifact, flags, words):
+    with spawn(
+        tiny_artifact, "--metrics-port", "0", *(() if "--port" in flags else ("--port", "0")), *flags
+    ) as process:
+        error = process.stderr.read()
+        assert process.wait(60) == 2
+    assert len(error.strip().splitlines()) == 1, error
+    for word in words:
+        assert word in error
+
+
+def test_serve_refuses_what_is_no_artifact(tmp_path):
+    with spawn(tmp_path) as process:
+        error = process.stderr.read()
+        assert process.wait(60) == 2
+    assert "has no manifest.json" in error
+    assert len(error.strip().splitlines()) == 1

@@ -1,0 +1,102 @@
+"""Input that nobody means well with."""
+
+import json
+import random
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from polyseme.v1 import common_pb2, embedding_service_pb2
+
+STRINGS = json.loads((Path(__file__).parents[1] / "data" / "blns.json").read_text(encoding="utf-8"))
+Request = embedding_service_pb2.EmbedRequest
+CUT = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
+
+
+def embed(server, texts):
+    reply = server.embedding.Embed(Request(texts=texts, text_options=CUT, normalize=True), timeout=60)
+    return np.frombuffer(reply.embeddings.data, "<f4").reshape(tuple(reply.embeddings.shape))
+
+
+def test_naughty_strings_are_embedded_and_repeatable(minilm_server):
+    assert len(STRINGS) > 500
+    once, again = embed(minilm_server, STRINGS), embed(minilm_server, STRINGS)
+    np.testing.assert_allclose(np.linalg.norm(once, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(once, again, atol=2e-6)
+
+
+def test_naughty_strings_tokenize_within_the_text(minilm_server):
+    for unit, encoding, width in (("UTF8_BYTE", "utf-8", 1), ("UTF16_CODE_UNIT", "utf-16-le", 2)):
+        request = embedding_service_pb2.TokenizeRequest(texts=STRINGS, offset_unit=f"OFFSET_UNIT_{unit}")
+        for text, tokenized in zip(STRINGS, minilm_server.embedding.Tokenize(request, timeout=60).texts, strict=True):
+            size = len(text.encode(encoding)) // width
+            tokens = tokenized.tokens
+            assert all(0 <= s <= e <= size for s, e in zip(tokens.starts, tokens.ends, strict=True))
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\u202e", "\u200d", "\U0001f469", "\ufeff", "\ufffd", "\u0301"])
+def test_single_odd_characters_are_embedded(minilm_server, character):
+    vector = embed(minilm_server, [character])
+    np.testing.assert_allclose(1, np.linalg.norm(vector), atol=1e-5)
+
+
+def test_ten_thousand_mutated_frames_never_break_the_server(server):
+    draw = random.Random(1)
+    valid = [
+        ("EmbeddingService/Embed", Request(texts=["a", "b c"], dimensions=3, model=common_pb2.ModelRef(name="x"))),
+        ("EmbeddingService/Tokenize", embedding_service_pb2.TokenizeRequest(texts=["a b", ""])),
+        (
+            "EmbeddingService/Similarity",
+            embedding_service_pb2.SimilarityRequest(a=[embedding_service_pb2.Operand(text="a")], top_k=1, mode=3),
+        ),
+    ]
+    allowed = {
+        grpc.StatusCode.OK,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+    seen = {}
+    for _ in range(100):
+        futures = []
+        for _ in range(100):
+            method, message = draw.choice(valid)
+            stub = server.channel.unary_unary(f"/polyseme.v1.{method}")
+            futures.append(stub.future(mutated(message.SerializeToString(), draw), timeout=60))
+        for future in futures:
+            code = future.code()
+            assert code in allowed, future.details()
+            seen[code] = seen.get(code, 0) + 1
+    assert sum(seen.values()) == 10_000
+    assert len(seen) >= 3, seen
+    assert server.model.scheduler.queued_tokens == 0
+    assert embed(server, ["a"]).any()
+
+
+def mutated(data, draw):
+    """A valid message with bytes flipped, cut, repeated or put in."""
+    frame = bytearray(data)
+    for _ in range(draw.randint(1, 4)):
+        at = draw.randrange(len(frame) + 1)
+        match draw.randrange(4):
+            case 0 if at < len(frame):
+                frame[at] ^= 1 << draw.randrange(8)
+            case 1:
+                del frame[at:]
+            case 2:
+                frame[at:at] = frame[at : at + draw.randint(1, 8)]
+            case _:
+                frame[at:at] = draw.randbytes(draw.randint(1, 4))
+    return bytes(frame)
+
+
+def test_a_worst_case_text_does_not_hold_up_the_loop(minilm_server):
+    dots = minilm_server.embedding.Embed.future(
+        Request(texts=["." * 262_144], text_options=CUT), timeout=60
+    )  # a quarter of a million tokens
+    short = [minilm_server.embedding.Embed(Request(texts=["hi"]), timeout=60) for _ in range(3)]
+    assert all(reply.timings.total_us for reply in short)
+    assert dots.result().texts[0].truncated
+    assert dots.result().texts[0].original_tokens == 262_146
