@@ -7,7 +7,7 @@ MODEL := models/all-MiniLM-L6-v2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test check format lint types proto proto-check test-oldest bench clean
+.PHONY: help venv demo serve test check format lint types proto proto-check test-oldest test-wheel bench clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,9 @@ proto-check: $(VENV)/.installed-dev proto
 
 test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run the tests with the oldest grpcio and protobuf
 	.venv-oldest/bin/python -m pytest $(PYTEST_ARGS)
+
+test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
+	$(BIN)/python -m pytest -m packaging tests/packaging
 
 bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
 	$(BIN)/python bench/serving.py $(MODEL)
