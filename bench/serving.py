@@ -16,12 +16,9 @@ import asyncio
 import multiprocessing
 import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +27,7 @@ import onnxruntime
 from machine import heading
 from rich.console import Console
 from rich.table import Table
+from server import server
 from texts import mixed_texts
 
 from polyseme.artifact import Artifact, Variant
@@ -88,23 +86,6 @@ def cut(ids: Sequence[list[int]], size: int, window: int = 1) -> Batches:
     for start in range(0, len(ids), window):
         ordered += sorted(ids[start : start + window], key=len) if window > 1 else ids[start : start + window]
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
-
-
-@contextmanager
-def server(artifact: Path) -> Iterator[str]:
-    """A server in a process of its own; gives its target."""
-    target = f"127.0.0.1:{50071}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "polyseme.cli.main", "serve", str(artifact), "--host", "127.0.0.1", "--port", "50071",
-         "--metrics-port", "0", "--drain-delay-s", "0", "--log-level", "warning"]
-    )  # fmt: skip
-    try:
-        with grpc.insecure_channel(target) as channel:
-            grpc.channel_ready_future(channel).result(timeout=30)
-        yield target
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def call_server(target: str, texts: Sequence[str]) -> float:

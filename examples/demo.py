@@ -13,19 +13,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from polyseme.client import Client, PolysemeError
 
 SENTENCES = [
-    "I deposited the check at the bank.",
-    "She opened a savings account with a lender.",
-    "We sat on the bank of the river.",
-    "They had a picnic beside the stream.",
-    "The cat slept on the warm windowsill.",
+    "How do I reset my password?",
+    "I forgot my login, I need a new one.",
+    "When does the museum open?",
+    "Opening hours of the gallery",
+    "This cake needs three eggs.",
 ]
-console = Console()
+TOKENIZED = "I deposited the check at the bank."
+console = Console(highlight=False)
 
 
 @contextmanager
@@ -34,6 +36,7 @@ def server(artifact: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "polyseme.cli.main", "serve", artifact]
     command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", "--drain-delay-s", "0"]
+    command += ["--log-level", "warning"]
     process = subprocess.Popen(command)  # noqa: S603
     try:
         yield f"127.0.0.1:{port}"
@@ -66,24 +69,26 @@ def wait_until_ready(client: Client, seconds: float = 30.0) -> None:
 def show_similarity(client: Client) -> None:
     """Cosine of every pair of sentences."""
     scores = client.similarity(SENTENCES, SENTENCES)
-    table = Table(title="How alike are these sentences? (cosine; 1.00 = the same)", title_justify="left")
+    table = Table(
+        title="How alike are these sentences? (cosine; 1.00 = the same)", title_justify="left", box=SIMPLE_HEAD
+    )
     table.add_column("")
-    table.add_column("sentence", no_wrap=True)
+    table.add_column("sentence", overflow="ellipsis", no_wrap=True)
     for number in range(1, len(SENTENCES) + 1):
-        table.add_column(str(number), justify="right")
+        table.add_column(str(number), justify="right", min_width=4)
     for number, (sentence, row) in enumerate(zip(SENTENCES, scores, strict=True), start=1):
         closest = max(v for i, v in enumerate(row, start=1) if i != number)
-        cells = [f"[bold green]{v:.2f}[/]" if v == closest else f"{v:.2f}" for v in row]
+        cells = [f"[bold green]{v:.2f}[/]" if v == closest else f"{round(float(v), 2) + 0:.2f}" for v in row]
         table.add_row(str(number), sentence, *cells)
     console.print(table)
-    console.print("Green: the closest other sentence. Money goes with money, water with water.\n")
+    console.print("Green: the closest other sentence.\n")
 
 
 def show_tokens(client: Client) -> None:
     """What the model sees of a text."""
-    text = SENTENCES[0]
-    tokens = client.tokenize([text])[0]
-    table = Table(title=f"What the model sees of: {text}", title_justify="left")
+    tokens = client.tokenize(TOKENIZED)
+    console.print(f"[italic]What the model sees of: {TOKENIZED}[/]")
+    table = Table(box=SIMPLE_HEAD)
     for heading in ("token", "id", "characters"):
         table.add_column(heading, justify="left" if heading == "token" else "right")
     for token, number, (start, end), special in zip(

@@ -1,21 +1,22 @@
-"""polyseme embed: texts in, vectors out, through a server. Also what all commands that send texts share."""
+"""polyseme embed: texts in, vectors out, through a server."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from polyseme.cli.connection import add_client_arguments, client_from
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import abridge, print_table
+from polyseme.cli.texts import add_text_arguments, texts_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from polyseme.client import Client, EmbedResult
+    from polyseme.client import EmbedResult
 
 NAME = "embed"
 HELP = "embed texts"
@@ -50,76 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="show a progress bar [for many texts on a terminal]"
     )
-
-
-def add_text_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare where texts come from, and what becomes of them."""
-    parser.add_argument("texts", metavar="TEXT", nargs="*", help="the texts themselves")
-    parser.add_argument(
-        "-i",
-        "--input",
-        metavar="FILE",
-        help='one text a line; in a .jsonl file one {"text": ...} a line; - is stdin [stdin, where no TEXT is given]',
-    )
-    parser.add_argument(
-        "--truncate", choices=["none", "end", "start"], default="none", help="cut texts that are too long [%(default)s]"
-    )
-    parser.add_argument("--prompt-name", metavar="NAME", help="the model's prompt to put before each text")
-
-
-def add_client_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which server and model to call."""
-    target = os.environ.get("POLYSEME_TARGET") or "localhost:50051"
-    parser.add_argument("--target", metavar="HOST:PORT", default=target, help=f"the server [{target}; POLYSEME_TARGET]")
-    parser.add_argument("--model", metavar="NAME", help="[the server's default model]")
-    parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=30.0, help="for each call to the server [%(default)s]"
-    )
-
-
-def client_from(args: argparse.Namespace) -> Client:
-    """Open the client that the arguments ask for; a token comes from POLYSEME_TOKEN alone."""
-    from polyseme.client import Client
-
-    token = os.environ.get("POLYSEME_TOKEN") or None
-    return Client(args.target, model=args.model, timeout=args.timeout, token=token)
-
-
-def texts_from(args: argparse.Namespace) -> list[str]:
-    """Read the texts that the arguments ask for.
-
-    Raises:
-        CliError: none, two sources, or a file that cannot be read.
-    """
-    if args.texts and args.input:
-        raise CliError("texts come from the command line or from --input, not both", 2)
-    if args.texts:
-        return list(args.texts)
-    if args.input is None and sys.stdin.isatty():
-        raise CliError("no texts: give them as arguments, with --input FILE, or on stdin", 2)
-    name = args.input or "-"
-    try:
-        content = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode()
-    except OSError as error:
-        raise CliError(f"cannot read {name}: {error.strerror}", 2) from error
-    except UnicodeDecodeError as error:
-        raise CliError(f"{name} is not UTF-8: byte {error.start}", 2) from None
-    # Not splitlines(): it also splits at U+2028 and others that may well be inside a text.
-    lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")] if content else []
-    texts = [_json_text(line, name, at) for at, line in enumerate(lines, 1)] if name.endswith(".jsonl") else lines
-    if not texts:
-        raise CliError(f"{name} has no texts", 2)
-    return texts
-
-
-def _json_text(line: str, name: str, at: int) -> str:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        entry = None
-    if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
-        raise CliError(f'{name} line {at} is not {{"text": ...}}', 2)
-    return str(entry["text"])
 
 
 def run(args: argparse.Namespace) -> int:

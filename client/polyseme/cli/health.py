@@ -1,7 +1,8 @@
 """polyseme health: is a server up? For people, scripts and a container's HEALTHCHECK."""
 
 import argparse
-import os
+
+from polyseme.cli.connection import default_target
 
 NAME = "health"
 HELP = "ask a server whether it serves; exit code 0 only if so"
@@ -10,7 +11,7 @@ EXTRA = "cli"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    default = os.environ.get("POLYSEME_TARGET") or "localhost:50051"
+    default = default_target()
     parser.add_argument(
         "target", metavar="TARGET", nargs="?", default=default, help=f"host:port [{default}; POLYSEME_TARGET]"
     )

@@ -1,10 +1,10 @@
 """polyseme info: what an artifact is, or what a server serves."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyseme.cli.connection import add_target_argument
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import print_table
 
@@ -19,11 +19,8 @@ EXTRA = "cli"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    default = os.environ.get("POLYSEME_TARGET") or "localhost:50051"
     parser.add_argument("directory", metavar="DIR", type=Path, nargs="?", help="artifact [ask a server]")
-    parser.add_argument(
-        "--target", default=default, help="host:port of the server to ask [%(default)s; POLYSEME_TARGET]"
-    )
+    add_target_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the manifest of DIR as it stands")
 
 

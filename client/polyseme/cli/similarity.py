@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from polyseme.cli.embed import add_client_arguments, add_text_arguments, client_from, texts_from
+from polyseme.cli.connection import add_client_arguments, client_from
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import abridge, print_table
+from polyseme.cli.texts import add_text_arguments, texts_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -165,7 +165,7 @@ def announce(model: ServedModel, config: ServerConfig, port: int) -> None:
         "serving %s@%s on %s:%d | %s, %s, onnxruntime %s, %d runner(s) x %d thread(s) | max %d tokens a text, "
         "%d texts a call, %d bytes a text, batch %d tokens / %d texts, queue %d tokens",
         model.manifest.name,
-        model.manifest.version,
+        model.version,
         config.host,
         port,
         model.device.precision.value,

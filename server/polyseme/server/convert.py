@@ -131,7 +131,7 @@ def identity(model: ServedModel) -> common_pb2.ModelIdentity:
     """Which model answers."""
     return common_pb2.ModelIdentity(
         name=model.manifest.name,
-        version=model.manifest.version,
+        version=model.version,
         precision=_PRECISION[model.device.precision],
         execution_provider=model.device.execution_provider,
     )

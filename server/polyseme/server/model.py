@@ -44,6 +44,7 @@ class ServedModel:
 
     def __init__(self, artifact: Artifact, config: ServerConfig, device: Device, session: Session) -> None:
         self.manifest = artifact.manifest
+        self.version = artifact.manifest.version  # hashes the manifest: once, not in every reply
         self.spec = artifact.manifest.model
         self.device = device
         self.policy = policy_for(device, config)

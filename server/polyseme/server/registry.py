@@ -41,8 +41,8 @@ class Registry:
         model = self._models.get(name) if name else self.default
         if model is None:
             raise UnknownModelError(f"model {name[:80]!r} is not served here; there are: {', '.join(self._models)}")
-        if version and version != model.manifest.version:
+        if version and version != model.version:
             raise UnknownModelError(
-                f"model {model.manifest.name} is served in version {model.manifest.version}; got {version[:80]!r}"
+                f"model {model.manifest.name} is served in version {model.version}; got {version[:80]!r}"
             )
         return model

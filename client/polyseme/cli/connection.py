@@ -1,0 +1,38 @@
+"""Which server a subcommand talks to."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polyseme.client import Client
+
+
+def default_target() -> str:
+    """Give the server that is meant where none is named."""
+    return os.environ.get("POLYSEME_TARGET") or "localhost:50051"
+
+
+def add_target_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the server."""
+    target = default_target()
+    parser.add_argument("--target", metavar="HOST:PORT", default=target, help=f"the server [{target}; POLYSEME_TARGET]")
+
+
+def add_client_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which server and model to call."""
+    add_target_argument(parser)
+    parser.add_argument("--model", metavar="NAME", help="[the server's default model]")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=30.0, help="for each call to the server [%(default)s]"
+    )
+
+
+def client_from(args: argparse.Namespace) -> Client:
+    """Open the client that the arguments ask for; a token comes from POLYSEME_TOKEN alone."""
+    from polyseme.client import Client
+
+    token = os.environ.get("POLYSEME_TOKEN") or None
+    return Client(args.target, model=args.model, timeout=args.timeout, token=token)

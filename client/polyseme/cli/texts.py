@@ -1,0 +1,60 @@
+"""Where a subcommand's texts come from: arguments, a file, or stdin."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from polyseme.cli.errors import CliError
+
+
+def add_text_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where texts come from, and what becomes of them."""
+    parser.add_argument("texts", metavar="TEXT", nargs="*", help="the texts themselves")
+    parser.add_argument(
+        "-i",
+        "--input",
+        metavar="FILE",
+        help='one text a line; in a .jsonl file one {"text": ...} a line; - is stdin [stdin, where no TEXT is given]',
+    )
+    parser.add_argument(
+        "--truncate", choices=["none", "end", "start"], default="none", help="cut texts that are too long [%(default)s]"
+    )
+    parser.add_argument("--prompt-name", metavar="NAME", help="the model's prompt to put before each text")
+
+
+def texts_from(args: argparse.Namespace) -> list[str]:
+    """Read the texts that the arguments ask for.
+
+    Raises:
+        CliError: none, two sources, or a file that cannot be read.
+    """
+    if args.texts and args.input:
+        raise CliError("texts come from the command line or from --input, not both", 2)
+    if args.texts:
+        return list(args.texts)
+    if args.input is None and sys.stdin.isatty():
+        raise CliError("no texts: give them as arguments, with --input FILE, or on stdin", 2)
+    name = args.input or "-"
+    try:
+        content = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode()
+    except OSError as error:
+        raise CliError(f"cannot read {name}: {error.strerror}", 2) from error
+    except UnicodeDecodeError as error:
+        raise CliError(f"{name} is not UTF-8: byte {error.start}", 2) from None
+    # Not splitlines(): it also splits at U+2028 and others that may well be inside a text.
+    lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")] if content else []
+    texts = [_json_text(line, name, at) for at, line in enumerate(lines, 1)] if name.endswith(".jsonl") else lines
+    if not texts:
+        raise CliError(f"{name} has no texts", 2)
+    return texts
+
+
+def _json_text(line: str, name: str, at: int) -> str:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
+        raise CliError(f'{name} line {at} is not {{"text": ...}}', 2)
+    return str(entry["text"])
