@@ -202,5 +202,4 @@ def fake_server() -> Iterator[FakeServer]:
         try:
             yield fake
         finally:
-            health_servicer.enter_graceful_shutdown()
             server.stop(0).wait()

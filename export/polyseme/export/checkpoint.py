@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 
 from polyseme.export.errors import CheckpointError
+from polyseme.export.tensor_file import TensorFile
 
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.bin")
-_FLOATS = ("F32", "F16", "BF16", "F64")
 _MAX_JSON_BYTES = 64 << 20
 
 
@@ -36,11 +35,15 @@ class Checkpoint:
         """
         self.directory = directory
         self.config = read_json(directory / "config.json")
-        self._files: dict[str, Any] = {}
-        for path in _weight_files(directory):
-            opened = _open(path)
-            self._files.update(dict.fromkeys(opened.keys(), opened))
-        self._refuse_missing_shards()
+        places = _weight_map(directory)
+        self._opened = {file: TensorFile(directory / file) for file in sorted(set(places.values()))}
+        if not places:
+            self._opened[_SINGLE] = TensorFile(directory / _SINGLE)
+            places = dict.fromkeys(self._opened[_SINGLE].entries, _SINGLE)
+        for name, file in places.items():
+            if name not in self._opened[file].entries:
+                raise CheckpointError(f"{_INDEX} names weight {name[:80]!r} in {file}, which has it not")
+        self._files = {name: self._opened[file] for name, file in places.items()}
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
@@ -59,15 +62,11 @@ class Checkpoint:
             CheckpointError: missing, of another shape or no float type, or with numbers that are not finite.
         """
         if name not in self._files:
-            raise CheckpointError(f"weight {name} is missing")
-        part = self._files[name].get_slice(name)
-        if tuple(part.get_shape()) != shape:
-            raise CheckpointError(
-                f"weight {name} has shape {list(part.get_shape())}; config.json asks for {list(shape)}"
-            )
-        if part.get_dtype() not in _FLOATS:
-            raise CheckpointError(f"weight {name} is {part.get_dtype()}; one of {', '.join(_FLOATS)} is needed")
-        values: npt.NDArray[np.float32] = np.asarray(self._files[name].get_tensor(name)).astype(np.float32)
+            raise CheckpointError(f"weight {name} is missing; its shape would be {list(shape)}")
+        got = self._files[name].entries[name].shape
+        if got != shape:
+            raise CheckpointError(f"weight {name} has shape {list(got)}; config.json asks for {list(shape)}")
+        values = self._files[name].read(name)
         if not np.isfinite(values).all():
             raise CheckpointError(f"weight {name} has numbers that are not finite")
         return values
@@ -75,18 +74,10 @@ class Checkpoint:
     def sha256(self) -> str:
         """SHA-256 over config.json and the weight files, in the order of their names."""
         digest = hashlib.sha256()
-        for path in (self.directory / "config.json", *_weight_files(self.directory)):
-            with path.open("rb") as file:
+        for name in ("config.json", *self._opened):
+            with (self.directory / name).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
-
-    def _refuse_missing_shards(self) -> None:
-        index = self.directory / _INDEX
-        if not index.is_file():
-            return
-        for name in _weight_map(index):
-            if name not in self._files:
-                raise CheckpointError(f"{_INDEX} names weight {name}, which is in none of its files")
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
@@ -95,49 +86,50 @@ def read_json(path: Path) -> Mapping[str, Any]:
     Raises:
         CheckpointError: missing, too large, or not a JSON object.
     """
-    try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise CheckpointError(f"{path.name} has {path.stat().st_size} bytes; limit {_MAX_JSON_BYTES}")
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise CheckpointError(f"{path.name} is missing in {path.parent.name}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.name} cannot be read: {type(error).__name__}") from error
+    content = read_json_value(path)
     if not isinstance(content, dict):
         raise CheckpointError(f"{path.name}: expected a JSON object, got {type(content).__name__}")
     return content
 
 
-def _weight_files(directory: Path) -> list[Path]:
-    index = directory / _INDEX
-    if index.is_file():
-        names = sorted(set(_weight_map(index).values()))
-        for name in names:
-            if Path(name).name != name:
-                raise CheckpointError(f"{_INDEX} names {name[:80]!r}, which is not a plain file name")
-            if not (directory / name).is_file():
-                raise CheckpointError(f"{_INDEX} names {name}, which is missing: the download is incomplete")
-        return [directory / name for name in names]
+def read_json_value(path: Path) -> Any:  # noqa: ANN401  any JSON there is
+    """A JSON document of any kind.
+
+    Raises:
+        CheckpointError: missing, too large, or not JSON.
+    """
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise CheckpointError(f"{path.name} has {path.stat().st_size} bytes; limit {_MAX_JSON_BYTES}")
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.name} is missing in {path.parent.name}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path.name} cannot be read: {type(error).__name__}") from error
+
+
+def _weight_map(directory: Path) -> Mapping[str, str]:
+    """File by weight, where weights are spread over several; empty where one file has them all."""
     if (directory / _SINGLE).is_file():
-        return [directory / _SINGLE]
-    pickles = [name for name in _PICKLES if (directory / name).is_file()]
-    if pickles:
-        raise CheckpointError(
-            f"{pickles[0]} is a pickle, which can run any code and is never loaded; convert it where you trust it: "
-            "AutoModel.from_pretrained(DIR).save_pretrained(OUT, safe_serialization=True)"
-        )
-    raise CheckpointError(f"{directory.name} has no {_SINGLE}, and no {_INDEX}")
-
-
-def _weight_map(index: Path) -> Mapping[str, str]:
-    weight_map = read_json(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        return {}
+    if not (directory / _INDEX).is_file():
+        raise _without_weights(directory)
+    weight_map = read_json(directory / _INDEX).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(f, str) for f in weight_map.values()):
         raise CheckpointError(f"{_INDEX} has no weight_map of file names")
+    for file in set(weight_map.values()):
+        if Path(file).name != file:
+            raise CheckpointError(f"{_INDEX} names {file[:80]!r}, which is not a plain file name")
+        if not (directory / file).is_file():
+            raise CheckpointError(f"{_INDEX} names {file}, which is missing: the download is incomplete")
     return weight_map
 
 
-def _open(path: Path) -> Any:  # noqa: ANN401  the library has no types
-    try:
-        return safe_open(path, "numpy")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path.name} cannot be read: {str(error).splitlines()[0][:200]}") from error
+def _without_weights(directory: Path) -> CheckpointError:
+    for name in _PICKLES:
+        if (directory / name).is_file():
+            return CheckpointError(
+                f"{name} is a pickle, which can run any code and is never loaded; convert it where you trust it: "
+                "AutoModel.from_pretrained(DIR).save_pretrained(OUT, safe_serialization=True)"
+            )
+    return CheckpointError(f"{directory.name} has no {_SINGLE}, and no {_INDEX}")

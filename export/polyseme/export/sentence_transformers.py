@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from polyseme.artifact import Pooling
-from polyseme.export.checkpoint import read_json
+from polyseme.export.checkpoint import read_json, read_json_value
 from polyseme.export.errors import CheckpointError, UnsupportedError
 
 _MODES = {"cls": Pooling.CLS, "mean": Pooling.MEAN}
@@ -57,7 +56,10 @@ def read_text_model(directory: Path, hidden_size: int) -> TextModel:
 
 def _modules(directory: Path) -> dict[str, str]:
     """Folder by kind of module: a Transformer, a Pooling, and perhaps a Normalize, in this order."""
-    modules = [_module(entry) for entry in _read_list(directory / "modules.json")]
+    entries = read_json_value(directory / "modules.json")
+    if not isinstance(entries, list):
+        raise CheckpointError(f"modules.json: expected a list, got {type(entries).__name__}")
+    modules = [_module(entry) for entry in entries]
     order = [kind for kind, _ in modules]
     if order not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise UnsupportedError(
@@ -76,16 +78,6 @@ def _module(entry: Any) -> tuple[str, str]:  # noqa: ANN401
     return entry["type"].rpartition(".")[2], entry["path"]
 
 
-def _read_list(path: Path) -> list[Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.name} cannot be read: {type(error).__name__}") from error
-    if not isinstance(content, list):
-        raise CheckpointError(f"{path.name}: expected a list, got {type(content).__name__}")
-    return content
-
-
 def _pooling(directory: Path, hidden_size: int, prompts: Mapping[str, str]) -> Pooling:
     config = read_json(directory / "config.json")
     width = config.get("word_embedding_dimension", config.get("embedding_dimension", hidden_size))
@@ -94,12 +86,13 @@ def _pooling(directory: Path, hidden_size: int, prompts: Mapping[str, str]) -> P
     if prompts and config.get("include_prompt", True) is not True:
         raise UnsupportedError(f"{directory.name} leaves prompts out of the mean, which is not supported")
     modes = [config["pooling_mode"]] if "pooling_mode" in config else _legacy_modes(config)
-    if len(modes) != 1 or modes[0] not in _MODES:
-        raise UnsupportedError(f"{directory.name} pools by {str(modes)[:80]}; one of cls, mean is supported")
+    if len(modes) != 1 or not isinstance(modes[0], str) or modes[0] not in _MODES:
+        shown = ", ".join(map(str, modes))[:80]
+        raise UnsupportedError(f"{directory.name} pools by {shown or 'nothing'}; one of cls, mean is supported")
     return _MODES[modes[0]]
 
 
-def _legacy_modes(config: Mapping[str, Any]) -> list[str]:
+def _legacy_modes(config: Mapping[str, Any]) -> list[Any]:
     """The modes of a config that has a yes or no for each."""
     return [_LEGACY.get(key, key) for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
 
@@ -117,14 +110,19 @@ def _max_tokens(directory: Path) -> int | None:
     return limit
 
 
+def _is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def _prompts(directory: Path) -> tuple[Mapping[str, str], str]:
     path = directory / "config_sentence_transformers.json"
     if not path.is_file():
         return {}, ""
     config = read_json(path)
     prompts, default = config.get("prompts") or {}, config.get("default_prompt_name") or ""
-    if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
+    if not isinstance(prompts, dict) or not all(isinstance(text, str) and _is_text(text) for text in prompts.values()):
         raise CheckpointError(f"{path.name} prompts: expected texts by name")
-    if default and default not in prompts:
+    if not isinstance(default, str) or (default and default not in prompts):
         raise CheckpointError(f"{path.name} default_prompt_name {str(default)[:40]!r} is not one of its prompts")
     return prompts, default

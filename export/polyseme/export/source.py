@@ -35,6 +35,8 @@ def locate(source: str) -> Located:
     Raises:
         SourceError: there is none, there are several, or a hub cannot be reached.
     """
+    if not source.removeprefix("package:"):
+        raise SourceError("SOURCE is empty: give a directory, hf:ID[@REVISION] or package:NAME")
     if source.startswith("hf:"):
         return _from_hub(source)
     if source.startswith("package:"):
@@ -42,7 +44,7 @@ def locate(source: str) -> Located:
     directory = Path(source)
     if not directory.is_dir():
         raise SourceError(f"SOURCE {source[:200]!r} is not a directory; for a model of a hub write hf:ID")
-    name = directory.resolve().name
+    name = ascii(directory.resolve().name)[1:-1]
     return Located(directory=directory, spec=f"directory:{name}", name=name)
 
 
@@ -71,7 +73,7 @@ def _from_package(source: str) -> Located:
     if not found:
         raise SourceError(f"package {name[:100]!r} has no folder with config.json and *.safetensors")
     if len(found) > 1:
-        places = ", ".join(str(directory.relative_to(roots[0].parent)) for directory in found[:5])
+        places = ", ".join("/".join(directory.parts[-3:]) for directory in found[:5])
         raise SourceError(f"package {name[:100]!r} has {len(found)} checkpoints ({places}): give one as a directory")
     return Located(directory=found[0], spec=f"package:{Path(name).name}", name=Path(name).name)
 

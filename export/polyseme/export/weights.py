@@ -11,6 +11,7 @@ from polyseme.export.encoder import Encoder
 from polyseme.export.errors import UnsupportedError
 
 _ALIGNMENT = 64  # a cache line, and what vector loads of a memory-mapped file want
+_LARGEST_FP16 = float(np.finfo(np.float16).max)
 
 
 def write_weights(encoder: Encoder, precision: Precision, path: Path) -> tuple[WeightEntry, ...]:
@@ -29,7 +30,8 @@ def write_weights(encoder: Encoder, precision: Precision, path: Path) -> tuple[W
 
 
 def _rounded(name: str, values: np.ndarray, precision: Precision) -> np.ndarray:
-    largest = float(np.abs(values).max(initial=0))
-    if largest > np.finfo(precision.dtype).max:
-        raise UnsupportedError(f"weight {name} has {largest:.3g}; fp16 ends at 65504: export with --precision fp32")
-    return values.astype(precision.dtype)
+    if precision is Precision.FP16:
+        largest = max(float(values.max(initial=0)), -float(values.min(initial=0)))
+        if largest > _LARGEST_FP16:
+            raise UnsupportedError(f"weight {name} has {largest:.3g}; fp16 ends at 65504: export with --precision fp32")
+    return values.astype(precision.dtype, copy=False)

@@ -10,6 +10,7 @@ from polyseme.artifact.errors import (
 from polyseme.artifact.graphs import Variant
 from polyseme.artifact.manifest import (
     SCHEMA_VERSION,
+    TOKENIZER,
     FileEntry,
     Manifest,
     ModelSpec,
@@ -18,10 +19,12 @@ from polyseme.artifact.manifest import (
     PrecisionEntry,
     Source,
     WeightEntry,
+    checked_name,
 )
 
 __all__ = [
     "SCHEMA_VERSION",
+    "TOKENIZER",
     "Artifact",
     "ArtifactError",
     "ArtifactWriter",
@@ -37,4 +40,5 @@ __all__ = [
     "Source",
     "Variant",
     "WeightEntry",
+    "checked_name",
 ]

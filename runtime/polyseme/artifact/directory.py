@@ -94,18 +94,21 @@ class ArtifactWriter:
         """Write the manifest last and give the directory its name.
 
         Raises:
-            ArtifactError: the directory cannot be renamed.
+            InvalidManifestError: nobody could read this manifest again.
+            ArtifactError: the directory cannot be written or renamed.
         """
         self._refuse_taken_target()
-        (self.directory / MANIFEST).write_bytes(manifest.to_json())
-        self.directory.chmod(0o755)
-        for path in self.directory.iterdir():
-            _sync(path)
+        content = manifest.to_json()
+        Manifest.from_json(content)
         try:
+            (self.directory / MANIFEST).write_bytes(content)
+            self.directory.chmod(0o755)
+            for path in self.directory.iterdir():
+                _sync(path)
             self._rename()
+            _sync(self.target.parent)
         except OSError as error:
             raise ArtifactError(f"cannot write {self.target}: {error.strerror}") from error
-        _sync(self.target.parent)
         return Artifact(self.target, manifest)
 
     def _rename(self) -> None:
@@ -116,19 +119,21 @@ class ArtifactWriter:
         self.target.rename(old / "old")
         try:
             self.directory.rename(self.target)
-        except OSError:
+        except BaseException:  # Ctrl-C too: the old artifact goes back before anything is removed
             (old / "old").rename(self.target)
             raise
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
     def _refuse_taken_target(self) -> None:
         if not self.target.exists():
             return
         if not self.target.is_dir():
             raise ArtifactError(f"{self.target} is a file, not a directory")
-        if not any(self.target.iterdir()):
-            return
+        try:
+            if not any(self.target.iterdir()):
+                return
+        except OSError as error:
+            raise ArtifactError(f"cannot read {self.target}: {error.strerror}") from error
         if not (self.target / MANIFEST).is_file():
             raise ArtifactError(f"{self.target} exists and is not an artifact: choose another directory")
         if not self._replace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from polyseme.artifact.errors import InvalidManifestError
 
 E = TypeVar("E", bound=Enum)
+_PLAIN = re.compile(r"[\w./-]{1,64}", re.ASCII)
 
 
 class Fields:
@@ -42,30 +44,46 @@ class Fields:
         return dict(self._typed(name, dict, "an object"))
 
     def text(self, name: str, *, most: int = 1024) -> str:
-        """A string of at most `most` characters."""
+        """One line of at most `most` characters: it is printed, so nothing in it may steer a terminal."""
+        value = self.prose(name, most=most)
+        if not value.isprintable():
+            raise InvalidManifestError(f"manifest field {self._at(name)} has characters that cannot be printed")
+        return value
+
+    def prose(self, name: str, *, most: int = 65536) -> str:
+        """A string of at most `most` characters, line ends and all; never half a surrogate pair, which is no text."""
         value: str = self._typed(name, str, "a string")
         if len(value) > most:
             raise InvalidManifestError(f"manifest field {self._at(name)}: {len(value)} characters; limit {most}")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise InvalidManifestError(f"manifest field {self._at(name)} has a lone surrogate")
         return value
 
     def texts(self, name: str) -> dict[str, str]:
-        """An object whose values are strings."""
+        """An object whose values are lines."""
         below = self.object(name)
-        return {key: below.text(key, most=65536) for key in below.names()}
+        return {_printable(key): below.text(key) for key in below.names()}
+
+    def proses(self, name: str) -> dict[str, str]:
+        """An object whose values are texts of any form."""
+        below = self.object(name)
+        return {_printable(key): below.prose(key) for key in below.names()}
 
     def integer(self, name: str, *, least: int = 0, most: int) -> int:
         """An integer within [least, most]."""
         value: int = self._typed(name, int, "an integer")
         if not least <= value <= most:
-            raise InvalidManifestError(f"manifest field {self._at(name)}: got {value}; limits {least}..{most}")
+            raise InvalidManifestError(
+                f"manifest field {self._at(name)}: got {str(value)[:40]}; limits {least}..{most}"
+            )
         return value
 
     def integers(self, name: str, *, most_entries: int, most: int) -> tuple[int, ...]:
-        """A list of integers within [0, most]."""
+        """A list of integers within [1, most]."""
         values = self._typed(name, list, "a list")
-        if len(values) > most_entries or not all(type(v) is int and 0 <= v <= most for v in values):
+        if len(values) > most_entries or not all(type(v) is int and 1 <= v <= most for v in values):
             raise InvalidManifestError(
-                f"manifest field {self._at(name)}: expected at most {most_entries} integers within 0..{most}"
+                f"manifest field {self._at(name)}: expected at most {most_entries} integers within 1..{most}"
             )
         return tuple(values)
 
@@ -110,7 +128,14 @@ class Fields:
         return value
 
     def _at(self, name: str) -> str:
-        return f"{self._path}.{name}" if self._path else name
+        shown = name if _PLAIN.fullmatch(name) else ascii(name)[:64]
+        return f"{self._path}.{shown}" if self._path else shown
+
+
+def _printable(key: str) -> str:
+    if not key.isprintable():
+        raise InvalidManifestError(f"manifest key {ascii(key)[:64]} has characters that cannot be printed")
+    return key
 
 
 def _kind(value: object) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from polyseme.artifact.fields import Fields
 from polyseme.artifact.graphs import Variant
 
 SCHEMA_VERSION = 1
+TOKENIZER: Final = "tokenizer.json"
+"""The file that every artifact has beside its graphs and weights."""
 
 # Far above any BERT there is, and far below what would hurt: a hostile manifest must not make the reader allocate.
 _MAX_FILE_BYTES = 1 << 40
@@ -177,7 +180,13 @@ class Manifest:
             InvalidManifestError: not JSON, another schema, or an impossible value.
             CorruptArtifactError: the document's own hash does not match.
         """
-        document = _parse(content)
+        try:
+            return cls._from_document(_parse(content))
+        except RecursionError as error:
+            raise InvalidManifestError("manifest.json is nested too deeply") from error
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> Manifest:
         fields = Fields(document, "")
         version = fields.integer("schema_version", most=1 << 31)
         if version != SCHEMA_VERSION:
@@ -190,7 +199,10 @@ class Manifest:
             raise CorruptArtifactError(
                 f"manifest.json: SHA-256 is {got[:12]}..., it says {claimed[:12]}...: changed after export"
             )
-        return _read(fields)
+        manifest = _read(fields)
+        if manifest.sha256 != claimed:  # what was not read has no part in what this artifact is
+            raise InvalidManifestError(f"manifest.json has fields that schema {SCHEMA_VERSION} does not know")
+        return manifest
 
     def _as_json(self) -> dict[str, Any]:
         return {
@@ -211,8 +223,10 @@ def _canonical(document: Mapping[str, Any]) -> bytes:
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
-    except (ValueError, RecursionError) as error:
+        document = json.loads(
+            content, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_refuse_twice
+        )
+    except ValueError as error:
         raise InvalidManifestError(f"manifest.json is not JSON: {type(error).__name__}") from error
     if not isinstance(document, dict):
         raise InvalidManifestError("manifest.json: expected an object")
@@ -221,6 +235,13 @@ def _parse(content: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(digits)
+    return value
 
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -234,7 +255,7 @@ def _read(fields: Fields) -> Manifest:
     files = _read_files(fields.object("files"))
     source = fields.object("source")
     return Manifest(
-        name=_matching(fields.text("name"), _MODEL_NAME, "name"),
+        name=checked_name(fields.text("name")),
         model=_read_model(fields.object("model")),
         precisions=_read_precisions(fields.object("precisions"), files),
         files=files,
@@ -242,6 +263,15 @@ def _read(fields: Fields) -> Manifest:
         builder=fields.texts("builder"),
         parity=fields.any_object("parity"),
     )
+
+
+def checked_name(name: str) -> str:
+    """The name of a model, if it is one.
+
+    Raises:
+        InvalidManifestError: it is not 1 to 128 letters, digits and . _ - /, beginning with a letter or digit.
+    """
+    return _matching(name, _MODEL_NAME, "name")
 
 
 def _read_model(fields: Fields) -> ModelSpec:
@@ -261,12 +291,20 @@ def _read_model(fields: Fields) -> ModelSpec:
         pooling=fields.choice("pooling", Pooling),
         pooling_assumed=fields.boolean("pooling_assumed"),
         normalizes=fields.boolean("normalizes"),
-        prompts=fields.texts("prompts"),
+        prompts=fields.proses("prompts"),
         default_prompt_name=fields.text("default_prompt_name"),
     )
     if spec.max_tokens > spec.max_position_embeddings:
         raise InvalidManifestError(
             f"manifest field model.max_tokens: got {spec.max_tokens}; limit {spec.max_position_embeddings} positions"
+        )
+    if spec.pad_token_id >= spec.vocab_size:
+        raise InvalidManifestError(
+            f"manifest field model.pad_token_id: got {spec.pad_token_id}; limits 0..{spec.vocab_size - 1}"
+        )
+    if spec.hidden_size % spec.num_attention_heads:
+        raise InvalidManifestError(
+            f"manifest field model.hidden_size: {spec.hidden_size} is not a multiple of {spec.num_attention_heads} heads"
         )
     if spec.default_prompt_name and spec.default_prompt_name not in spec.prompts:
         raise InvalidManifestError("manifest field model.default_prompt_name: not one of model.prompts")
@@ -280,6 +318,8 @@ def _read_files(fields: Fields) -> dict[str, FileEntry]:
         files[_matching(name, _FILE_NAME, "files")] = FileEntry(
             size=entry.integer("size", most=_MAX_FILE_BYTES), sha256=entry.sha256("sha256")
         )
+    if TOKENIZER not in files:  # else one would be read whose hash nobody checks
+        raise InvalidManifestError(f"manifest field files: {TOKENIZER} is missing")
     return files
 
 
@@ -313,21 +353,16 @@ def _read_precision(fields: Fields, precision: Precision, files: Mapping[str, Fi
     for name in (*entry.graphs.values(), entry.weights):
         if name not in files:
             raise InvalidManifestError(f"manifest field precisions.{precision.value}: {name[:40]!r} is not in files")
+    if len({tensor.name for tensor in entry.tensors}) < len(entry.tensors):
+        raise InvalidManifestError(f"manifest field precisions.{precision.value}.tensors: a name stands twice")
     size, itemsize = files[entry.weights].size, precision.dtype.itemsize
     for tensor in entry.tensors:
-        end = tensor.offset + _elements(tensor.shape) * itemsize
+        end = tensor.offset + math.prod(tensor.shape) * itemsize
         if end > size or tensor.offset % itemsize:
             raise InvalidManifestError(
                 f"manifest tensor {tensor.name[:80]!r}: bytes {tensor.offset}..{end}; {entry.weights} has {size}"
             )
     return entry
-
-
-def _elements(shape: tuple[int, ...]) -> int:
-    product = 1
-    for length in shape:
-        product *= length
-    return product
 
 
 def _matching(value: str, pattern: re.Pattern[str], path: str) -> str:

@@ -13,6 +13,7 @@ from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reference import HiddenStates, attention, gelu, layer_norm
 
 _EXACT_GELU = ("gelu", "gelu_python")  # two names of x * Phi(x), by erf
+_BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")  # 0, 1, 2, ... and 0, 0, 0, ...; not learned
 _MUST_BE = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
 
 
@@ -35,7 +36,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
     if hidden % heads:
         raise CheckpointError(f"config.json hidden_size {hidden} is not a multiple of {heads} attention heads")
     eps = config.get("layer_norm_eps", 1e-12)
-    if not isinstance(eps, float) or not 0 <= eps < 1:
+    if type(eps) not in (int, float) or not 0 <= eps < 1:
         raise CheckpointError(f"config.json layer_norm_eps: expected a number within 0..1, got {str(eps)[:40]!r}")
     vocab_size = size("vocab_size", 1 << 24)
     pad_token_id = config.get("pad_token_id") or 0
@@ -49,7 +50,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
         intermediate_size=size("intermediate_size", 1 << 18),
         vocab_size=vocab_size,
         max_position_embeddings=size("max_position_embeddings", 1 << 17),
-        layer_norm_eps=eps,
+        layer_norm_eps=float(eps),
         hidden_act="gelu",
         pad_token_id=pad_token_id,
     )
@@ -59,11 +60,11 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights.
 
     Raises:
-        CheckpointError: a weight is missing or misshapen.
+        CheckpointError: a weight is missing or misshapen, or one is left over that the encoder would not use.
     """
     weights = _Weights(checkpoint, config)
     position = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
-    return Encoder(
+    encoder = Encoder(
         config=config,
         word_embeddings=weights("embeddings.word_embeddings.weight", config.vocab_size, config.hidden_size),
         # One segment only: its row is added here once, instead of in every run.
@@ -71,6 +72,8 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
         embedding_norm=weights.norm("embeddings.LayerNorm"),
         layers=tuple(_layer(weights, number) for number in range(config.num_hidden_layers)),
     )
+    weights.refuse_leftovers()
+    return encoder
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
@@ -89,7 +92,7 @@ def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
 
     def hidden_states(texts: list[list[int]]) -> Any:  # noqa: ANN401
         h, i, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
-        word = double("embeddings.word_embeddings.weight", config.vocab_size, h)
+        word = weights("embeddings.word_embeddings.weight", config.vocab_size, h)
         position = double("embeddings.position_embeddings.weight", config.max_position_embeddings, h)
         token_type = weights.token_types()[0].astype(np.float64)
         xs = [norm(word[ids] + position[: len(ids)] + token_type, "embeddings.LayerNorm") for ids in texts]
@@ -136,9 +139,18 @@ class _Weights:
         self.config = config
         self._checkpoint = checkpoint
         self._prefix = "bert." if "bert.embeddings.word_embeddings.weight" in checkpoint else ""
+        self._taken = {self._prefix + name for name in _BUFFERS}
 
     def __call__(self, name: str, *shape: int) -> Float32Array:
+        self._taken.add(self._prefix + name)
         return self._checkpoint.tensor(self._prefix + name, shape)
+
+    def refuse_leftovers(self) -> None:
+        """Refuse weights of the encoder that nobody asked for: config.json then describes another model."""
+        parts = tuple(self._prefix + part for part in ("embeddings.", "encoder."))
+        for name in self._checkpoint:
+            if name.startswith(parts) and name not in self._taken:
+                raise CheckpointError(f"weight {name[:120]} has no place in the model that config.json describes")
 
     def norm(self, name: str) -> LayerNorm:
         """A LayerNorm; checkpoints of TensorFlow times call its parts gamma and beta."""
