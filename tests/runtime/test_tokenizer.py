@@ -80,7 +80,7 @@ def test_tokenize_gives_offsets_without_the_prompt(tokenizer):
 
 
 def test_tokenize_counts_words_from_0_and_none_as_minus_1(tokenizer):
-    assert tokenizer.tokenize(["aa ."], options())[0].word_ids == [-1, 0, 0, 1, -1]
+    assert next(tokenizer.tokenize(["aa ."], options())).word_ids == [-1, 0, 0, 1, -1]
 
 
 def test_tokenize_derives_special_from_ids(tokenizer):
@@ -104,6 +104,14 @@ def test_tokenize_agrees_with_encode(tokenizer, texts, limit, truncate, special)
         assert encoded.original_tokens == text.original_tokens
         assert {len(text.ids)} == {len(text.tokens), len(text.offsets), len(text.word_ids), len(text.special)}
         assert truncate is Truncate.NONE or len(text.ids) <= limit
+
+
+def test_encode_of_many_portions_keeps_order(tokenizer):
+    texts = [" ".join("abcd"[i % 4] * (1 + i % 3)) for i in range(30_000)]
+    assert sum(map(len, texts)) > 65_536
+    assert [t.ids for t in tokenizer.encode(texts, options())] == [
+        tokenizer.encode([t], options())[0].ids for t in texts
+    ]
 
 
 def test_init_refuses_ids_beyond_the_vocabulary(path):

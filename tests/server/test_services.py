@@ -3,7 +3,7 @@
 import grpc
 import numpy as np
 import pytest
-from tests.server.running import refused
+from tests.server.running import refused, running
 
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2
 
@@ -122,6 +122,12 @@ def test_tokenize_returns_all_of_a_long_text_unless_told(server):
     (text,) = tokenize(server, ["a " * (limit + 10)], text_options=cut).texts
     assert limit == len(text.tokens.ids)
     assert text.info.truncated
+
+
+def test_tokenize_refuses_a_reply_that_does_not_fit(tiny_artifact):
+    with running(tiny_artifact, max_message_bytes=20_000) as server:
+        assert tokenize(server, ["a " * 300]).texts
+        refused(lambda: tokenize(server, ["a " * 300] * 8), grpc.StatusCode.INVALID_ARGUMENT, "limit 20000")
 
 
 def test_list_models_and_get_model_describe_the_default(server):

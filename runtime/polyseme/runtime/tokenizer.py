@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,6 +16,8 @@ from tokenizers import Encoding
 from tokenizers import Tokenizer as HFTokenizer
 
 from polyseme.runtime.errors import TokenizerError
+
+_PORTION = 65_536  # characters that are encoded together; a longer text is encoded alone
 
 
 class Truncate(Enum):
@@ -109,19 +111,15 @@ class Tokenizer:
     def encode(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenIds]:
         """Token ids of texts without lone surrogates; no offsets: the fast path."""
         keep = _Cut(options, self._prefix, self._suffix)
-        encodings = self._tokenizer.encode_batch_fast(
-            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
-        )
-        columns = (encoding.ids for encoding in encodings)  # each access copies the list out of Rust
+        encode = self._tokenizer.encode_batch_fast
+        columns = (encoding.ids for encoding in _encodings(encode, texts, options))  # each access copies out of Rust
         return [TokenIds(ids=keep(ids), original_tokens=len(ids)) for ids in columns]
 
-    def tokenize(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenizedText]:
-        """Tokens of texts without lone surrogates, with their offsets."""
+    def tokenize(self, texts: Sequence[str], options: EncodeOptions) -> Iterator[TokenizedText]:
+        """Tokens of texts without lone surrogates, with their offsets, one text after the other."""
         keep = _Cut(options, self._prefix, self._suffix)
-        encodings = self._tokenizer.encode_batch(
-            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
-        )
-        return [self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings]
+        for encoding in _encodings(self._tokenizer.encode_batch, texts, options):
+            yield self._tokenized(encoding, keep, len(options.prompt))
 
     def _tokenized(self, encoding: Encoding, keep: _Cut, prompt_length: int) -> TokenizedText:
         ids = keep(encoding.ids)
@@ -174,5 +172,23 @@ class _Cut:
         return column[: end - surplus] + column[end:]
 
 
-def _prompted(texts: Iterable[str], prompt: str) -> list[str]:
-    return [prompt + text for text in texts] if prompt else list(texts)
+def _encodings(
+    encode: Callable[..., list[Encoding]], texts: Sequence[str], options: EncodeOptions
+) -> Iterator[Encoding]:
+    """Encode texts some at a time: a token takes over 100 bytes while it lies in an Encoding."""
+    for some in _portions(texts):
+        prompted = [options.prompt + text for text in some] if options.prompt else some
+        yield from encode(prompted, add_special_tokens=options.add_special_tokens)
+
+
+def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        if some and size + len(text) > _PORTION:
+            yield some
+            some, size = [], 0
+        some.append(text)
+        size += len(text)
+    if some:
+        yield some

@@ -108,13 +108,23 @@ class ServedModel:
                 raise InvalidInputError(f"texts[{index}] has 0 tokens; at least 1 is needed (add_special_tokens=false)")
         return encoded
 
-    async def tokenize(self, texts: Sequence[str], options: TextOptions) -> list[TokenizedText]:
+    async def tokenize(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
         """Tokens of texts with offsets, off the event loop. With truncate=none, all of them.
+
+        Args:
+            texts: what to tokenize.
+            options: how.
+            use: called with each text's tokens, in order, on the tokenizer's thread: a quarter of a million tokens
+                would hold up the event loop. What it raises ends the call.
 
         Raises:
             InvalidInputError: unknown prompt.
         """
-        return await self._off_loop(self.tokenizer.tokenize, texts, self._encode_options(options))
+
+        def work(texts: Sequence[str], options: EncodeOptions) -> list[T]:
+            return [use(tokens) for tokens in self.tokenizer.tokenize(texts, options)]
+
+        return await self._off_loop(work, texts, self._encode_options(options))
 
     async def embed(
         self, encoded: Sequence[TokenIds], *, normalize: bool, lane: Lane, deadline: float

@@ -35,10 +35,12 @@ def check_dimensions(dimensions: int, limit: int) -> None:
 
 
 def check_reply_bytes(size: int, config: ServerConfig) -> None:
-    """Refuse a call whose reply would not fit a message, before it is computed.
+    """Refuse a call whose reply would not fit a message, as soon as that is known.
 
     Raises:
-        InvalidInputError: the size it would need, and the limit.
+        InvalidInputError: the size, and the limit.
     """
     if size > config.max_message_bytes:
-        raise InvalidInputError(f"the reply would have {size} bytes; limit {config.max_message_bytes}: ask for less")
+        raise InvalidInputError(
+            f"the reply would have {size} bytes or more; limit {config.max_message_bytes}: ask for less"
+        )

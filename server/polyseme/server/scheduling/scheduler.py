@@ -23,6 +23,7 @@ from polyseme.server.scheduling.backlog import Backlog
 from polyseme.server.scheduling.entry import Entry
 from polyseme.server.scheduling.policy import BatchPolicy
 
+_JOIN_S = 10.0  # a runner that hangs must not keep the server from stopping
 Outcome = npt.NDArray[np.float32] | ServerError
 
 
@@ -167,7 +168,7 @@ class Scheduler:
             self._changed.notify_all()
         self._deliver(left, [EngineError("server stopped")] * len(left), None)
         for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(thread.join, _JOIN_S)
 
     def _enqueue(self, entries: Sequence[Entry]) -> Ticket:
         now = self._clock()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.runtime.tokenizer import TokenIds
+from polyseme.runtime.tokenizer import TokenIds, TokenizedText
 from polyseme.server import convert, similarity
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import InvalidInputError, NotImplementedYetError
@@ -83,13 +83,20 @@ class EmbeddingService:
         model = self._find(request.model)
         unit = convert.offset_unit(request.offset_unit)
         check_texts(request.texts, self._config)
-        tokenized = await model.tokenize(request.texts, convert.text_options(request.text_options))
+        left = iter(request.texts)
+        size = 0
+
+        def build(tokens: TokenizedText) -> pb.TokenizedText:
+            nonlocal size
+            text = pb.TokenizedText(tokens=convert.tokens(next(left), tokens, unit), info=convert.text_info(tokens))
+            size += text.ByteSize()
+            check_reply_bytes(size, self._config)
+            return text
+
+        texts = await model.tokenize(request.texts, convert.text_options(request.text_options), build)
         tokenize_s = call.elapsed_s()
         return pb.TokenizeResponse(
-            texts=[
-                pb.TokenizedText(tokens=convert.tokens(text, tokens, unit), info=convert.text_info(tokens))
-                for text, tokens in zip(request.texts, tokenized, strict=True)
-            ],
+            texts=texts,
             timings=convert.timings(tokenize_s=tokenize_s, completed=None, total_s=call.elapsed_s()),
             model=convert.identity(model),
         )
