@@ -5,7 +5,7 @@ from tokenizers import Tokenizer as HFTokenizer
 from tokenizers import models, pre_tokenizers, processors
 
 from polyseme.runtime.errors import TokenizerError
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate, portions
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "c", "d", "##a", "."]
 
@@ -106,12 +106,12 @@ def test_tokenize_agrees_with_encode(tokenizer, texts, limit, truncate, special)
         assert truncate is Truncate.NONE or len(text.ids) <= limit
 
 
-def test_encode_of_many_portions_keeps_order(tokenizer):
-    texts = [" ".join("abcd"[i % 4] * (1 + i % 3)) for i in range(30_000)]
-    assert sum(map(len, texts)) > 65_536
-    assert [t.ids for t in tokenizer.encode(texts, options())] == [
-        tokenizer.encode([t], options())[0].ids for t in texts
-    ]
+@given(st.lists(st.integers(0, 100_000).map(lambda size: "a" * size), max_size=8))
+def test_portions_lose_nothing_and_are_bounded(texts):
+    parts = list(portions(texts))
+    assert [text for part in parts for text in part] == texts
+    assert all(part for part in parts)
+    assert all(len(part) == 1 or sum(map(len, part)) <= 65_536 for part in parts)
 
 
 def test_init_refuses_ids_beyond_the_vocabulary(path):

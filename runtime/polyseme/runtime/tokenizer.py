@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -17,7 +17,7 @@ from tokenizers import Tokenizer as HFTokenizer
 
 from polyseme.runtime.errors import TokenizerError
 
-_PORTION = 65_536  # characters that are encoded together; a longer text is encoded alone
+_PORTION = 65_536  # characters; a longer text is a portion of its own
 
 
 class Truncate(Enum):
@@ -111,15 +111,19 @@ class Tokenizer:
     def encode(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenIds]:
         """Token ids of texts without lone surrogates; no offsets: the fast path."""
         keep = _Cut(options, self._prefix, self._suffix)
-        encode = self._tokenizer.encode_batch_fast
-        columns = (encoding.ids for encoding in _encodings(encode, texts, options))  # each access copies out of Rust
+        encodings = self._tokenizer.encode_batch_fast(
+            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
+        )
+        columns = (encoding.ids for encoding in encodings)  # each access copies the list out of Rust
         return [TokenIds(ids=keep(ids), original_tokens=len(ids)) for ids in columns]
 
     def tokenize(self, texts: Sequence[str], options: EncodeOptions) -> Iterator[TokenizedText]:
         """Tokens of texts without lone surrogates, with their offsets, one text after the other."""
         keep = _Cut(options, self._prefix, self._suffix)
-        for encoding in _encodings(self._tokenizer.encode_batch, texts, options):
-            yield self._tokenized(encoding, keep, len(options.prompt))
+        encodings = self._tokenizer.encode_batch(
+            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
+        )
+        return (self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings)
 
     def _tokenized(self, encoding: Encoding, keep: _Cut, prompt_length: int) -> TokenizedText:
         ids = keep(encoding.ids)
@@ -172,16 +176,11 @@ class _Cut:
         return column[: end - surplus] + column[end:]
 
 
-def _encodings(
-    encode: Callable[..., list[Encoding]], texts: Sequence[str], options: EncodeOptions
-) -> Iterator[Encoding]:
-    """Encode texts some at a time: a token takes over 100 bytes while it lies in an Encoding."""
-    for some in _portions(texts):
-        prompted = [options.prompt + text for text in some] if options.prompt else some
-        yield from encode(prompted, add_special_tokens=options.add_special_tokens)
+def portions(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in portions that are worth a turn of a tokenizer thread each.
 
-
-def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
+    A portion bounds memory, as a token takes over 100 bytes before its text is cut, and lets other calls go in between.
+    """
     some: list[str] = []
     size = 0
     for text in texts:
@@ -192,3 +191,7 @@ def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
         size += len(text)
     if some:
         yield some
+
+
+def _prompted(texts: Sequence[str], prompt: str) -> list[str]:
+    return [prompt + text for text in texts] if prompt else list(texts)

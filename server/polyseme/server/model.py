@@ -19,7 +19,7 @@ from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.runtime.batch import collate
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.session import CPU, CUDA, Device, Session, choose_device
-from polyseme.runtime.tokenizer import EncodeOptions, TokenIds, TokenizedText, Tokenizer, Truncate
+from polyseme.runtime.tokenizer import EncodeOptions, TokenIds, TokenizedText, Tokenizer, Truncate, portions
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import InvalidInputError
 from polyseme.server.runner import Runner
@@ -98,14 +98,10 @@ class ServedModel:
             InvalidInputError: unknown prompt; a text is too long (truncate=none), or has no token at all.
         """
         self.scheduler.refuse_if_full()  # before work is put into texts that would be refused after it
-        encoded = await self._off_loop(self.tokenizer.encode, texts, self._encode_options(options))
-        for index, text in enumerate(encoded):
-            if len(text.ids) > self.spec.max_tokens:
-                raise InvalidInputError(
-                    f"texts[{index}] has {len(text.ids)} tokens; limit {self.spec.max_tokens} (truncate=none)"
-                )
-            if not text.ids:
-                raise InvalidInputError(f"texts[{index}] has 0 tokens; at least 1 is needed (add_special_tokens=false)")
+        encoded: list[TokenIds] = []
+        for portion in portions(texts):
+            encoded += await self._off_loop(self.tokenizer.encode, portion, self._encode_options(options))
+            self._refuse_unfit(encoded, len(encoded) - len(portion))
         return encoded
 
     async def tokenize(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
@@ -124,7 +120,20 @@ class ServedModel:
         def work(texts: Sequence[str], options: EncodeOptions) -> list[T]:
             return [use(tokens) for tokens in self.tokenizer.tokenize(texts, options)]
 
-        return await self._off_loop(work, texts, self._encode_options(options))
+        used: list[T] = []
+        for portion in portions(texts):
+            used += await self._off_loop(work, portion, self._encode_options(options))
+        return used
+
+    def _refuse_unfit(self, encoded: Sequence[TokenIds], first: int) -> None:
+        """Refuse texts from index `first` on that have too many tokens, or none."""
+        limit = self.spec.max_tokens
+        for index in range(first, len(encoded)):
+            tokens = len(encoded[index].ids)
+            if tokens > limit:
+                raise InvalidInputError(f"texts[{index}] has {tokens} tokens; limit {limit} (truncate=none)")
+            if not tokens:
+                raise InvalidInputError(f"texts[{index}] has 0 tokens; at least 1 is needed (add_special_tokens=false)")
 
     async def embed(
         self, encoded: Sequence[TokenIds], *, normalize: bool, lane: Lane, deadline: float
