@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from polyseme.cli.output import print_table
 
 if TYPE_CHECKING:
     from polyseme.artifact import Artifact
-    from polyseme.export.pipeline import ExportOptions, Progress
+    from polyseme.export import ExportOptions
 
 NAME = "export"
 HELP = "turn a checkpoint into an artifact that `polyseme serve` takes"
@@ -53,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
     if args.exporter == "optimum":
         raise CliError("--exporter optimum is not available yet; native serves BERT", 2)
-    started = time.perf_counter()
     try:
-        with _progress() as progress:
-            artifact = export_model(args.source, args.output, _options(args), progress)
+        with _shown() as show:
+            steps = _Steps(show)
+            artifact = export_model(args.source, args.output, _options(args), steps)
     except (ArtifactError, ExportError) as error:
         raise CliError(str(error), 2) from error
-    _summary(artifact, time.perf_counter() - started)
+    _summary(artifact, steps.seconds())
     return 0
 
 
@@ -80,20 +80,37 @@ def _options(args: argparse.Namespace) -> "ExportOptions":
     )
 
 
+class _Steps:
+    """Shows the step under way, and keeps when each began."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._began: dict[str, float] = {}
+
+    def __call__(self, step: str, detail: str = "") -> None:
+        self._began.setdefault(step, time.perf_counter())
+        self._show(f"{step}: {detail}" if detail else step)
+
+    def seconds(self) -> dict[str, float]:
+        """How long each step took, the last one until now."""
+        times = [*self._began.values(), time.perf_counter()]
+        return {step: end - begin for step, begin, end in zip(self._began, times, times[1:], strict=False)}
+
+
 @contextmanager
-def _progress() -> "Iterator[Progress]":
-    """Show the step under way: in place on a terminal, a line each elsewhere."""
+def _shown() -> Iterator[Callable[[str], None]]:
+    """Where steps appear: in place on a terminal, a line each elsewhere."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield lambda step: print(step, file=sys.stderr, flush=True)
+        yield lambda line: print(line, file=sys.stderr, flush=True)
         return
     with console.status("starting") as status:
         yield status.update
 
 
-def _summary(artifact: "Artifact", seconds: float) -> None:
+def _summary(artifact: "Artifact", seconds: dict[str, float]) -> None:
     manifest = artifact.manifest
     megabytes = sum(file.size for file in manifest.files.values()) / 1e6
     lengths = manifest.parity["lengths"]
@@ -101,7 +118,7 @@ def _summary(artifact: "Artifact", seconds: float) -> None:
         f"{manifest.name}@{manifest.version} in {artifact.directory}: {manifest.model.num_hidden_layers} layers, "
         f"{manifest.model.dimensions} dimensions, at most {manifest.model.max_tokens} tokens, "
         f"{manifest.model.pooling.value} pooling{' (assumed)' if manifest.model.pooling_assumed else ''}; "
-        f"{megabytes:.0f} MB, {seconds:.1f} s"
+        f"{megabytes:.0f} MB"
     )
     columns = (
         "against float64:",
@@ -114,6 +131,8 @@ def _summary(artifact: "Artifact", seconds: float) -> None:
     print_table(columns, [_parity_row(p.value, manifest.parity[p.value]) for p in manifest.precisions])
     mixed = manifest.parity["mixed_batch"]
     print(f"every layer, lengths {lengths[0]} to {lengths[-1]} and a mixed batch of {mixed} texts")
+    each = ", ".join(f"{step} {spent:.1f} s" for step, spent in seconds.items())
+    print(f"{sum(seconds.values()):.1f} s: {each}")
 
 
 def _parity_row(precision: str, worst: dict[str, float]) -> list[str]:

@@ -65,14 +65,16 @@ def _artifact_rows(manifest: "Manifest") -> list[tuple[str, str]]:
         ("precisions", ", ".join(precision.value for precision in manifest.precisions)),
         ("size", f"{sum(file.size for file in manifest.files.values()) / 1e6:.0f} MB in {len(manifest.files)} files"),
         ("built by", ", ".join(f"{name} {version}" for name, version in manifest.builder.items())),
-        *((f"parity {p.value}", _parity(manifest.parity.get(p.value, {}))) for p in manifest.precisions),
+        *((f"parity {p.value}", _parity(manifest.parity.get(p.value))) for p in manifest.precisions),
         ("SHA-256", manifest.sha256),
     ]  # fmt: skip
 
 
-def _parity(worst: dict[str, float]) -> str:
+def _parity(worst: object) -> str:
+    """The report is free-form in the manifest: what is not there, or is no number, is not shown."""
+    values = worst if isinstance(worst, dict) else {}
     shown = ("token_l2", "token_abs", "pooled_abs", "pooled_cosine")
-    return ", ".join(f"{name} {worst[name]:g}" for name in shown if name in worst)
+    return ", ".join(f"{name} {values[name]:g}" for name in shown if isinstance(values.get(name), (int, float)))
 
 
 def _model_rows(model: "Model") -> list[tuple[str, str]]:

@@ -66,7 +66,7 @@ class ExportOptions:
     replace: bool = False
 
 
-def no_progress(_step: str, _detail: str = "") -> None:
+def no_progress(step: str, detail: str = "") -> None:
     """Show nothing."""
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import queue
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 from polyseme.export.errors import SourceError
 
 _ALTERNATIVES = "give a local directory, or package:NAME of an installed package that carries a model"
-_PROBE_S = 10.0
+_PROBE_S = 8.0  # for a hub to connect, or to send
+_GIVE_UP_S = 12.0  # for all of the question: looking up a name and waiting for a proxy obey no timeout
+T = TypeVar("T")
 # No pickles, not even to disk; no weights of other frameworks.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*/config.json")
 
@@ -55,13 +61,37 @@ def _from_hub(source: str) -> Located:
     repository, _, revision = source.removeprefix("hf:").partition("@")
     try:
         # One short question first: the download below would try for minutes where there is no network.
-        sha = HfApi().model_info(repository, revision=revision or None, timeout=_PROBE_S).sha
+        sha = _answered(lambda: HfApi().model_info(repository, revision=revision or None, timeout=_PROBE_S).sha)
         directory = snapshot_download(repository, revision=sha, allow_patterns=list(_WANTED))
     except HFValidationError as error:
         raise SourceError(f"{source[:200]!r} is not a model id: write hf:OWNER/NAME") from error
     except Exception as error:  # the client's transport errors share no base with its own
         raise SourceError(f"{source[:200]} cannot be fetched ({type(error).__name__}); {_ALTERNATIVES}") from error
     return Located(directory=Path(directory), spec=f"hf:{repository}@{sha}", name=repository.rpartition("/")[2])
+
+
+def _answered(question: Callable[[], T]) -> T:
+    """Ask on a thread, which is left behind where it hangs.
+
+    Raises:
+        TimeoutError: no answer in _GIVE_UP_S.
+    """
+    answers: queue.SimpleQueue[tuple[T, None] | tuple[None, Exception]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put((question(), None))
+        except Exception as error:
+            answers.put((None, error))
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=_GIVE_UP_S)
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]  # an answer comes without an error
 
 
 def _from_package(source: str) -> Located:

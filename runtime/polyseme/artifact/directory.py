@@ -121,6 +121,7 @@ class ArtifactWriter:
             self.directory.rename(self.target)
         except BaseException:  # Ctrl-C too: the old artifact goes back before anything is removed
             (old / "old").rename(self.target)
+            old.rmdir()
             raise
         shutil.rmtree(old, ignore_errors=True)
 

@@ -304,7 +304,7 @@ def _read_model(fields: Fields) -> ModelSpec:
         )
     if spec.hidden_size % spec.num_attention_heads:
         raise InvalidManifestError(
-            f"manifest field model.hidden_size: {spec.hidden_size} is not a multiple of {spec.num_attention_heads} heads"
+            f"manifest field model.hidden_size: {spec.hidden_size} is no multiple of {spec.num_attention_heads} heads"
         )
     if spec.default_prompt_name and spec.default_prompt_name not in spec.prompts:
         raise InvalidManifestError("manifest field model.default_prompt_name: not one of model.prompts")

@@ -34,7 +34,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
     size = _sizes(config)
     hidden, heads = size("hidden_size", 1 << 16), size("num_attention_heads", 1 << 10)
     if hidden % heads:
-        raise CheckpointError(f"config.json hidden_size {hidden} is not a multiple of {heads} attention heads")
+        raise CheckpointError(f"config.json hidden_size {hidden} is not a multiple of num_attention_heads {heads}")
     eps = config.get("layer_norm_eps", 1e-12)
     if type(eps) not in (int, float) or not 0 <= eps < 1:
         raise CheckpointError(f"config.json layer_norm_eps: expected a number within 0..1, got {str(eps)[:40]!r}")

@@ -1,0 +1,84 @@
+"""The gates: nothing becomes an artifact that is not fused, and equal to the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import onnx
+
+from polyseme.artifact import Artifact, Precision
+from polyseme.export import samples
+from polyseme.export.errors import ExportError, GateError
+from polyseme.export.graph import fused_attention_count
+from polyseme.export.parity import Judge
+from polyseme.export.probes import Probe, make_probes, make_texts, standard_lengths
+from polyseme.export.reference import HiddenStates
+from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
+
+Verify = Literal["standard", "full"]
+
+
+def refuse_unfused(model: onnx.ModelProto, layers: int, name: str) -> None:
+    """Raise GateError unless every layer attends in one fused operator."""
+    fused = fused_attention_count(model)
+    if fused != layers:
+        raise GateError(f"{name} has {fused} fused attention operators; {layers} are needed, one per layer")
+
+
+def refuse_deviant(
+    artifact: Artifact,
+    reference: HiddenStates,
+    tokenizer: Tokenizer,
+    verify: Verify,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Run every probe through every precision; gives the report for the manifest.
+
+    Args:
+        artifact: as it lies on disk, before it has a name.
+        reference: the same model in float64.
+        tokenizer: the model's own.
+        verify: `standard` runs a few lengths, and in the second precision short texts alone: its graphs have the same
+            nodes, and what its rounding does shows in any text. `full` runs every length in each.
+        tell: told of each probe.
+
+    Raises:
+        GateError: a graph is further from the reference than its precision explains.
+    """
+    spec = artifact.manifest.model
+    lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec)
+    sentences = [list(text.ids) for text in tokenizer.encode(samples.SENTENCES, EncodeOptions(limit=spec.max_tokens))]
+    texts = make_texts(sentences, lengths)
+    judges = _judges(artifact)
+    for number, probe in enumerate(make_probes(reference, texts, spec.pooling, spec.pad_token_id), start=1):
+        tell(f"{_describe(probe)} ({number} of {len(texts)})")
+        for judge in judges:
+            if judge is judges[0] or verify == "full" or probe.is_short:
+                judge.see(probe)
+    return {
+        "reference": "float64 numpy",
+        "verify": verify,
+        "lengths": [1, spec.max_tokens] if verify == "full" else list(lengths),
+        "mixed_batch": len(texts[-1]),
+        "fused_attention": spec.num_hidden_layers,
+        **{judge.precision.value: judge.deviation.as_json() for judge in judges},
+    }
+
+
+def _judges(artifact: Artifact) -> list[Judge]:
+    """One per precision, fp32 first."""
+    precisions = [precision for precision in Precision if precision in artifact.manifest.precisions]
+    try:
+        return [Judge(artifact, precision) for precision in precisions]
+    except RuntimeUnavailableError as error:
+        raise ExportError(str(error)) from error
+
+
+def _describe(probe: Probe) -> str:
+    texts, longest = probe.batch.shape
+    shortest = int(probe.batch.lengths.min())
+    if texts > 1:
+        return f"{texts} texts of {shortest} to {longest} tokens"
+    return "1 token" if longest == 1 else f"{longest} tokens"

@@ -1,0 +1,95 @@
+"""What the gates look at: real text at chosen lengths, and what the float64 reference says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from polyseme.artifact import ModelSpec, Pooling
+from polyseme.export.reference import Float64Array, HiddenStates
+from polyseme.runtime.batch import Batch, collate
+
+Ids = list[int]
+_SHORT = (1, 2, 3, 8, 17)  # where an error by one shows
+_LONGER = (64, 128, 256)
+# What a standard export may spend on float64: 2 to 4 s on two cores. MiniLM stays far below; BERT-base goes without
+# the lengths between 17 and the longest, at which its graph has the same nodes.
+_BUDGET_FLOP = 150e9
+_MIXED_TEXTS, _MIXED_TOKENS = 8, 48
+_CHUNK_TOKENS = 1024  # bounds memory: all layers of so many tokens are held at once, 80 MB for BERT-base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Texts that are run together, and what the reference says of them.
+
+    Attributes:
+        layers: per layer 0..L the vectors [T, H] of all real tokens, text after text.
+        pooled: [N, H], normalized.
+    """
+
+    batch: Batch
+    layers: tuple[Float64Array, ...]
+    pooled: Float64Array
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it costs next to nothing to run."""
+        return self.batch.shape[1] <= _MIXED_TOKENS
+
+
+def standard_lengths(spec: ModelSpec) -> tuple[int, ...]:
+    """Short lengths, the longest, and those between that the budget allows."""
+    short = [length for length in _SHORT if length < spec.max_tokens]
+    longer = [length for length in _LONGER if length < spec.max_tokens]
+    tokens = sum((*short, *longer, spec.max_tokens, _MIXED_TEXTS * _MIXED_TOKENS))
+    per_token = 4 * spec.num_hidden_layers * spec.hidden_size * (2 * spec.hidden_size + spec.intermediate_size)
+    return (*short, *(longer if tokens * per_token <= _BUDGET_FLOP else ()), spec.max_tokens)
+
+
+def make_texts(sentences: Sequence[Ids], lengths: Sequence[int]) -> list[list[Ids]]:
+    """One text alone for each length, then a mixed batch of whole sentences, from short to long."""
+    running = [token for sentence in sentences for token in sentence]
+    alone = [[[running[i % len(running)] for i in range(length)]] for length in lengths]
+    limit = min(max(lengths), _MIXED_TOKENS)
+    short_first = sorted((list(sentence[:limit]) for sentence in sentences), key=len)
+    step = max(1, (len(short_first) - 1) // (_MIXED_TEXTS - 1))
+    return [*alone, short_first[::step][:_MIXED_TEXTS]]
+
+
+def make_probes(
+    reference: HiddenStates, groups: Sequence[list[Ids]], pooling: Pooling, pad_token_id: int
+) -> Iterator[Probe]:
+    """One probe per group of texts, in order."""
+    for chunk in _chunks(groups):
+        # Texts of several groups go through the reference together: each weight is read and widened once.
+        per_layer = [iter(states) for states in reference([text for group in chunk for text in group])]
+        for group in chunk:
+            layers = [[next(states) for _ in group] for states in per_layer]
+            yield _probe(group, layers, pooling, pad_token_id)
+
+
+def _probe(group: list[Ids], layers: list[list[Float64Array]], pooling: Pooling, pad_token_id: int) -> Probe:
+    pooled = np.stack([last[0] if pooling is Pooling.CLS else last.mean(axis=0) for last in layers[-1]])
+    return Probe(
+        batch=collate(group, pad_token_id),
+        layers=tuple(np.concatenate(states) for states in layers),
+        pooled=pooled / np.linalg.norm(pooled, axis=1, keepdims=True),
+    )
+
+
+def _chunks(groups: Sequence[list[Ids]]) -> Iterator[list[list[Ids]]]:
+    """Successive groups of up to _CHUNK_TOKENS in all; a larger one stands alone."""
+    chunk: list[list[Ids]] = []
+    tokens = 0
+    for group in groups:
+        size = sum(map(len, group))
+        if chunk and tokens + size > _CHUNK_TOKENS:
+            yield chunk
+            chunk, tokens = [], 0
+        chunk.append(group)
+        tokens += size
+    if chunk:
+        yield chunk
