@@ -48,7 +48,7 @@ def refuse_deviant(
         GateError: a graph is further from the reference than its precision explains.
     """
     spec = artifact.manifest.model
-    lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec)
+    lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec.max_tokens)
     sentences = [list(text.ids) for text in tokenizer.encode(samples.SENTENCES, EncodeOptions(limit=spec.max_tokens))]
     texts = make_texts(sentences, lengths)
     judges = _judges(artifact)

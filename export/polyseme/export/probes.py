@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polyseme.artifact import ModelSpec, Pooling
+from polyseme.artifact import Pooling
 from polyseme.export.reference import Float64Array, HiddenStates
 from polyseme.runtime.batch import Batch, collate
 
 Ids = list[int]
-_SHORT = (1, 2, 3, 8, 17)  # where an error by one shows
-_LONGER = (64, 128, 256)
-# What a standard export may spend on float64: 2 to 4 s on two cores. MiniLM stays far below; BERT-base goes without
-# the lengths between 17 and the longest, at which its graph has the same nodes.
-_BUDGET_FLOP = 150e9
+_STANDARD_LENGTHS = (1, 2, 3, 8, 17, 64, 128, 256)  # and the longest
 _MIXED_TEXTS, _MIXED_TOKENS = 8, 48
 _CHUNK_TOKENS = 1024  # bounds memory: all layers of so many tokens are held at once, 80 MB for BERT-base
 
@@ -40,13 +36,9 @@ class Probe:
         return self.batch.shape[1] <= _MIXED_TOKENS
 
 
-def standard_lengths(spec: ModelSpec) -> tuple[int, ...]:
-    """Short lengths, the longest, and those between that the budget allows."""
-    short = [length for length in _SHORT if length < spec.max_tokens]
-    longer = [length for length in _LONGER if length < spec.max_tokens]
-    tokens = sum((*short, *longer, spec.max_tokens, _MIXED_TEXTS * _MIXED_TOKENS))
-    per_token = 4 * spec.num_hidden_layers * spec.hidden_size * (2 * spec.hidden_size + spec.intermediate_size)
-    return (*short, *(longer if tokens * per_token <= _BUDGET_FLOP else ()), spec.max_tokens)
+def standard_lengths(max_tokens: int) -> tuple[int, ...]:
+    """Short lengths, where an error by one shows, some longer ones, and the longest."""
+    return (*(length for length in _STANDARD_LENGTHS if length < max_tokens), max_tokens)
 
 
 def make_texts(sentences: Sequence[Ids], lengths: Sequence[int]) -> list[list[Ids]]:

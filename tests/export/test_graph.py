@@ -1,0 +1,121 @@
+"""The exported graphs as any user of onnxruntime sees them: no part of polyseme runs them here."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from polyseme.artifact import Artifact, Precision, Variant
+from polyseme.export.graph import fused_attention_count
+
+LAYERS = 2
+RUNS = [(precision, variant) for precision in Precision for variant in Variant]
+
+
+@pytest.fixture(scope="module")
+def artifact(tiny_artifact):
+    return Artifact.open(tiny_artifact)
+
+
+def load(artifact, precision, variant, **settings):
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    for name, value in settings.items():
+        setattr(options, name, value)
+    path = artifact.path(artifact.manifest.precisions[precision].graphs[variant])
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run(session, texts, outputs):
+    width = max(map(len, texts))
+    ids = np.array([text + [0] * (width - len(text)) for text in texts], np.int32)
+    return session.run(outputs, {"input_ids": ids, "lengths": np.array([len(t) for t in texts], np.int32)})
+
+
+@pytest.mark.parametrize(("precision", "variant"), RUNS)
+def test_a_graph_loads_from_its_folder_alone(artifact, precision, variant):
+    session = load(artifact, precision, variant)
+    assert [one.name for one in session.get_inputs()] == ["input_ids", "lengths"]
+    assert [one.type for one in session.get_inputs()] == ["tensor(int32)", "tensor(int32)"]
+    outputs = {one.name: (one.type, one.shape[-1]) for one in session.get_outputs()}
+    if variant is Variant.EMBED:
+        assert outputs == {"pooled": ("tensor(float)", 32), "normalized": ("tensor(float)", 32)}
+    else:
+        names = ["static_embeddings", *(f"hidden_states.{layer}" for layer in range(LAYERS + 1))]
+        kind = "tensor(float)" if precision is Precision.FP32 else "tensor(float16)"
+        assert dict.fromkeys(names, (kind, 32)) == outputs
+
+
+@pytest.mark.parametrize(("precision", "variant"), RUNS)
+def test_every_layer_is_fused_in_what_onnxruntime_loads(artifact, precision, variant, tmp_path):
+    load(artifact, precision, variant, optimized_model_filepath=str(tmp_path / "loaded.onnx"))
+    loaded = onnx.load(tmp_path / "loaded.onnx", load_external_data=False)
+    assert fused_attention_count(loaded) == LAYERS
+    operators = Counter(node.op_type for node in loaded.graph.node)
+    assert (operators["SkipLayerNormalization"], operators["BiasGelu"]) == (2 * LAYERS, LAYERS)
+    assert not {"Softmax", "Erf", "Gelu", "FastGelu", "LayerNormalization"} & set(operators)
+
+
+@pytest.mark.parametrize(("precision", "variant"), RUNS)
+def test_a_graph_holds_structure_only(artifact, precision, variant):
+    entry = artifact.manifest.precisions[precision]
+    path = artifact.path(entry.graphs[variant])
+    model = onnx.load(path, load_external_data=False)
+    external = [one for one in model.graph.initializer if one.data_location == onnx.TensorProto.EXTERNAL]
+    places = {one.name: {part.key: part.value for part in one.external_data} for one in external}
+    assert {entry.weights} == {place["location"] for place in places.values()}
+    assert {t.name: str(t.offset) for t in entry.tensors} == {name: p["offset"] for name, p in places.items()}
+    inside = [one for one in model.graph.initializer if one.data_location != onnx.TensorProto.EXTERNAL]
+    assert sum(np.prod(one.dims, dtype=int) for one in inside) <= 4
+    assert path.stat().st_size < 16384
+    onnx.checker.check_model(str(path))
+
+
+def test_tensors_are_aligned_and_in_order(artifact):
+    for entry in artifact.manifest.precisions.values():
+        offsets = [tensor.offset for tensor in entry.tensors]
+        assert sorted(offsets) == offsets
+        assert not [offset for offset in offsets if offset % 64]
+
+
+def test_static_embeddings_are_rows_of_the_word_table(artifact):
+    (rows,) = run(load(artifact, Precision.FP32, Variant.LAYERS), [[2, 7, 3]], ["static_embeddings"])
+    table = artifact.weights(Precision.FP32)["embeddings.word"]
+    np.testing.assert_array_equal(rows[0], table[[2, 7, 3]])
+
+
+def test_padding_changes_nothing(artifact):
+    session = load(artifact, Precision.FP32, Variant.EMBED)
+    short, long = [2, 7, 8, 3], [2, *range(5, 60), 3]
+    alone = run(session, [short], ["pooled"])[0][0]
+    padded = run(session, [long, short, long], ["pooled"])[0][1]
+    np.testing.assert_allclose(padded, alone, atol=1e-6)  # sums of other lengths run in another order
+
+
+def test_what_stands_in_the_padding_changes_nothing(artifact):
+    session = load(artifact, Precision.FP32, Variant.EMBED)
+    lengths = np.array([3], np.int32)
+    one, other = (
+        session.run(["pooled"], {"input_ids": np.array([[2, 9, 3, *rest]], np.int32), "lengths": lengths})[0]
+        for rest in ([0, 0], [11, 12])
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_pooled_is_the_mean_of_the_last_layer(artifact, precision):
+    texts = [[2, 7, 8, 3], [2, 9, 3]]
+    pooled, normalized = run(load(artifact, precision, Variant.EMBED), texts, ["pooled", "normalized"])
+    (last,) = run(load(artifact, precision, Variant.LAYERS), texts, [f"hidden_states.{LAYERS}"])
+    expected = [row[: len(text)].astype(np.float32).mean(axis=0) for row, text in zip(last, texts, strict=True)]
+    np.testing.assert_allclose(pooled, expected, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(normalized, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(normalized, pooled / np.linalg.norm(pooled, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_an_unfused_graph_counts_less():
+    node = onnx.helper.make_node("Attention", ["x"], ["y"])  # of ai.onnx: not onnxruntime's fused one
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [], []))
+    assert fused_attention_count(model) == 0
