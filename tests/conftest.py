@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from bench.random_checkpoint import random_bert
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
@@ -65,35 +65,6 @@ def write_tiny_checkpoint(directory, **changes):
     save_file(random_bert(config), directory / "model.safetensors")
     tiny_tokenizer().save(str(directory / "tokenizer.json"))
     return directory
-
-
-def random_bert(config, seed=7):
-    """Weights of a BertModel by the names of the checkpoint."""
-    rng = np.random.default_rng(seed)
-    h, i = config["hidden_size"], config["intermediate_size"]
-    weights = {}
-
-    def table(name, *shape):
-        weights[name] = rng.normal(0, 0.2, shape).astype(np.float32)
-
-    def norm(name):
-        weights[name + ".weight"] = rng.normal(1, 0.1, h).astype(np.float32)
-        weights[name + ".bias"] = rng.normal(0, 0.1, h).astype(np.float32)
-
-    table("embeddings.word_embeddings.weight", config["vocab_size"], h)
-    table("embeddings.position_embeddings.weight", config["max_position_embeddings"], h)
-    table("embeddings.token_type_embeddings.weight", config["type_vocab_size"], h)
-    norm("embeddings.LayerNorm")
-    for number in range(config["num_hidden_layers"]):
-        at = f"encoder.layer.{number}."
-        shapes = {"attention.self.query": (h, h), "attention.self.key": (h, h), "attention.self.value": (h, h)}
-        shapes |= {"attention.output.dense": (h, h), "intermediate.dense": (i, h), "output.dense": (h, i)}
-        for name, shape in shapes.items():
-            table(at + name + ".weight", *shape)
-            table(at + name + ".bias", shape[0])
-        norm(at + "attention.output.LayerNorm")
-        norm(at + "output.LayerNorm")
-    return weights
 
 
 def tiny_vocabulary():
