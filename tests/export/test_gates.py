@@ -29,6 +29,19 @@ def test_an_unfused_layer_closes_the_gate(tiny_artifact):
         refuse_unfused(model, 2, "embed.fp32.onnx")
 
 
+def test_an_export_with_an_unfused_layer_is_refused(tiny_checkpoint, tmp_path, monkeypatch):
+    build = pipeline.build_graph
+
+    def unfused(*arguments, **options):
+        model = build(*arguments, **options)
+        model.graph.node[1].domain = ""
+        return model
+
+    monkeypatch.setattr(pipeline, "build_graph", unfused)
+    expected = "embed.fp32.onnx has 1 fused attention operators; 2 are needed, one per layer"
+    assert refusal(tiny_checkpoint, tmp_path) == expected
+
+
 def change_encoder(monkeypatch, change):
     """Let the graph get other weights than the reference."""
     read = bert.read_encoder

@@ -1,0 +1,196 @@
+"""Artifacts that lie: every hash is right, as one who changed files on purpose would make it."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+from tests.artifact.samples import seal
+
+from polyseme.artifact import Artifact
+from polyseme.export import ExportOptions, export_model
+from polyseme.runtime.errors import RuntimeUnavailableError, SelfCheckError, TokenizerError
+from polyseme.runtime.selfcheck import Finding, self_check
+
+
+@pytest.fixture
+def folder(tiny_artifact, tmp_path):
+    """A tiny artifact of one's own to change."""
+    return shutil.copytree(tiny_artifact, tmp_path / "artifact")
+
+
+def reseal(folder, change=lambda document: None):
+    document = json.loads((folder / "manifest.json").read_text())
+    for name in document["files"]:
+        content = (folder / name).read_bytes()
+        document["files"][name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    change(document)
+    (folder / "manifest.json").write_bytes(seal(document))
+    return Artifact.open(folder)
+
+
+def refusal(artifact, kind=SelfCheckError):
+    with pytest.raises(kind) as caught:
+        self_check(artifact)
+    assert str(caught.value).isprintable(), "one line"
+    return str(caught.value)
+
+
+def change_graph(path, change):
+    model = onnx.load(path, load_external_data=False)
+    change(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def rename_output(model, old, new):
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                names[i] = {old: new, new: old}.get(name, name)
+
+
+def only_fp32(document):
+    del document["precisions"]["fp16"]
+    for name in [name for name in document["files"] if ".fp16." in name]:
+        del document["files"][name]
+
+
+def test_self_check_finds_a_tiny_artifact_sound(tiny_artifact):
+    findings = self_check(Artifact.open(tiny_artifact))
+    assert [finding.check for finding in findings] == ["fp32, 1 batches", "fp16, 1 batches", "fp16 against fp32"]
+    assert all(isinstance(finding, Finding) and finding.result for finding in findings)
+
+
+def test_self_check_finds_the_real_model_sound(minilm_artifact):
+    *_, agreement = self_check(Artifact.open(minilm_artifact))
+    assert float(agreement.result.removeprefix("least cosine ")) >= 0.99999
+
+
+def test_self_check_full_runs_every_length(tiny_artifact):
+    assert self_check(Artifact.open(tiny_artifact), full=True)[0].check == "fp32, 129 batches"
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_self_check_pools_as_the_manifest_says(tiny_checkpoint, tmp_path, pooling):
+    source = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
+    modules = [{"type": f"m.{kind}", "path": path} for kind, path in (("Transformer", ""), ("Pooling", "1_Pooling"))]
+    (source / "modules.json").write_text(json.dumps(modules))
+    (source / "1_Pooling").mkdir()
+    (source / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode": pooling}))
+    export_model(str(source), tmp_path / "out", ExportOptions())
+    assert self_check(Artifact.open(tmp_path / "out"))
+    other = {"mean": "cls", "cls": "mean"}[pooling]
+    lying = reseal(tmp_path / "out", lambda document: document["model"].update(pooling=other))
+    assert "fp32: embed and layers graphs differ by" in refusal(lying)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_self_check_refuses_swapped_graphs(folder, precision):
+    embed, layers = folder / f"embed.{precision}.onnx", folder / f"layers.{precision}.onnx"
+    kept = embed.read_bytes()
+    shutil.copyfile(layers, embed)
+    layers.write_bytes(kept)
+    assert f"{precision}: " in refusal(reseal(folder))
+
+
+def test_self_check_refuses_a_layers_graph_of_another_epsilon(folder):
+    def change(model):
+        for node in model.graph.node:
+            for attribute in node.attribute:
+                if attribute.name == "epsilon":
+                    attribute.f = 0.1
+
+    change_graph(folder / "layers.fp32.onnx", change)
+    assert "fp32: embed and layers graphs differ by" in refusal(reseal(folder))
+
+
+def test_self_check_refuses_layers_in_another_order(folder):
+    change_graph(folder / "layers.fp32.onnx", lambda model: rename_output(model, "hidden_states.0", "hidden_states.1"))
+    assert "fp16 and fp32" in refusal(reseal(folder))
+
+
+def test_self_check_refuses_static_embeddings_of_other_rows(folder):
+    def change(model):
+        (gather,) = [node for node in model.graph.node if "static_embeddings" in node.output]
+        gather.input[0] = "embeddings.position"
+
+    change_graph(folder / "layers.fp32.onnx", change)
+    assert "fp32: static_embeddings" in refusal(reseal(folder))
+
+
+def test_self_check_refuses_a_graph_without_an_output(folder):
+    def change(model):
+        del model.graph.output[-1]
+
+    change_graph(folder / "layers.fp32.onnx", change)
+    assert "fp32: layers.fp32.onnx cannot be run" in refusal(reseal(folder))
+
+
+def test_self_check_refuses_vectors_of_another_width(folder):
+    def change(document):
+        document["model"]["dimensions"] = 16
+
+    assert "fp32: pooled has shape [5, 32]; the manifest says [5, 16]" == refusal(reseal(folder, change))
+
+
+def test_self_check_refuses_a_vocabulary_beyond_the_table(folder):
+    """The manifest says that the tokenizer's ids fit; the table that is really there ends before."""
+
+    def change(model):
+        (table,) = [one for one in model.graph.initializer if one.name == "embeddings.word"]
+        assert table.dims[0] == 89
+
+    change_graph(folder / "layers.fp32.onnx", change)
+    document = json.loads((folder / "tokenizer.json").read_text())
+    document["model"]["vocab"]["a"] = 120
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    lying = reseal(folder, lambda document: document["model"].update(vocab_size=200))
+    assert "fp32: " in refusal(lying)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_self_check_refuses_numbers_that_are_not_finite(folder, value):
+    weights = np.memmap(folder / "weights.fp32.bin", "<f4", mode="r+")
+    weights[-32:] = value
+    weights.flush()
+    assert "has numbers that are not finite" in refusal(reseal(folder))
+
+
+def test_self_check_refuses_vectors_of_length_0(folder):
+    """Zero has no direction: such vectors agree with everything and nothing."""
+    weights = np.memmap(folder / "weights.fp32.bin", "<f4", mode="r+")
+    weights[-64:] = 0  # the last layer's norm: its scale, its shift
+    weights.flush()
+    assert "fp32: " in refusal(reseal(folder, only_fp32))
+
+
+def test_self_check_refuses_weights_of_another_model_in_one_precision(folder):
+    weights = np.memmap(folder / "weights.fp16.bin", "<f2", mode="r+")
+    weights[:] = weights[:] * np.float16(1.25)
+    weights.flush()
+    assert "fp16 and fp32" in refusal(reseal(folder))
+
+
+def test_self_check_refuses_a_missing_weight(folder):
+    def change(document):
+        del document["precisions"]["fp32"]["tensors"][4:]
+
+    lying = reseal(folder, change)
+    assert self_check(lying), "the graph names the weight file itself, so nothing is missing"
+
+
+def test_self_check_refuses_a_graph_that_is_none(folder):
+    (folder / "layers.fp16.onnx").write_bytes(b"no graph")
+    assert "cannot load layers.fp16.onnx" in refusal(reseal(folder), RuntimeUnavailableError)
+
+
+def test_self_check_refuses_a_tokenizer_that_is_none(folder):
+    (folder / "tokenizer.json").write_text("{}")
+    assert "tokenizer.json cannot be read" in refusal(reseal(folder), TokenizerError)
+
+
+def test_self_check_refuses_a_tokenizer_of_a_larger_vocabulary(folder):
+    lying = reseal(folder, lambda document: document["model"].update(vocab_size=50))
+    assert "has ids up to 88; the model's vocabulary ends at 49" in refusal(lying, TokenizerError)

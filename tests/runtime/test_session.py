@@ -1,0 +1,194 @@
+"""Devices and sessions on the CPU; onnxruntime's answers about GPUs are put in its mouth."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from polyseme.artifact import Artifact, Precision, Variant
+from polyseme.artifact.graphs import NORMALIZED, POOLED, hidden_state
+from polyseme.runtime import session as module
+from polyseme.runtime.batch import collate
+from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.session import CPU, CUDA, Device, Session, choose_device, load_weights, runtime_version
+
+ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
+TEXTS = [[2, 7, 8, 3], [2, 9, 3], [2, *range(5, 60), 3]]
+
+
+@pytest.fixture(scope="module")
+def artifact(tiny_artifact):
+    return Artifact.open(tiny_artifact)
+
+
+def only(artifact, precision):
+    """The same artifact as if it had one precision."""
+    manifest = artifact.manifest
+    return Artifact(artifact.directory, replace(manifest, precisions={precision: manifest.precisions[precision]}))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Sets what onnxruntime can do and whether an NVIDIA device shows; collects calls of preload_dlls."""
+    loaded = []
+
+    def describe(*, provider, device):
+        monkeypatch.setattr(module.ort, "get_available_providers", lambda: [CUDA, CPU] if provider else [CPU])
+        monkeypatch.setattr(module.os.path, "exists", lambda path: device and path.startswith("/dev/"))
+        monkeypatch.setattr(module.ort, "preload_dlls", lambda: loaded.append(True))
+        return loaded
+
+    return describe
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_choose_device_takes_cuda_in_fp16(artifact, machine, wanted):
+    loaded = machine(provider=True, device=True)
+    assert Device(execution_provider=CUDA, precision=Precision.FP16) == choose_device(wanted, artifact)
+    assert loaded == [True]
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_choose_device_takes_cuda_in_fp32_where_there_is_no_fp16(artifact, machine, wanted):
+    machine(provider=True, device=True)
+    expected = Device(execution_provider=CUDA, precision=Precision.FP32)
+    assert expected == choose_device(wanted, only(artifact, Precision.FP32))
+
+
+@pytest.mark.parametrize("device", [True, False])
+@pytest.mark.parametrize("provider", [True, False])
+def test_choose_device_cpu_is_cpu_whatever_there_is(artifact, machine, provider, device):
+    loaded = machine(provider=provider, device=device)
+    assert choose_device("cpu", artifact) == ON_CPU
+    assert loaded == [], "the libraries of a GPU are not loaded for nothing"
+
+
+def test_choose_device_runs_fp16_on_the_cpu_where_there_is_nothing_else(artifact, machine):
+    machine(provider=False, device=False)
+    alone = only(artifact, Precision.FP16)
+    expected = Device(execution_provider=CPU, precision=Precision.FP16)
+    assert expected == choose_device("cpu", alone) == choose_device("auto", alone)
+
+
+def test_choose_device_auto_says_why_it_fell_back(artifact, machine):
+    machine(provider=True, device=False)
+    device = choose_device("auto", artifact)
+    assert (device.execution_provider, device.precision) == (CPU, Precision.FP32)
+    assert device.fell_back == "onnxruntime has the CUDA provider, but this machine shows no NVIDIA device"
+
+
+@pytest.mark.parametrize("device", [True, False])
+def test_choose_device_auto_is_silent_where_no_gpu_was_meant(artifact, machine, device):
+    machine(provider=False, device=device)
+    assert choose_device("auto", artifact) == ON_CPU
+
+
+def test_choose_device_cuda_is_never_replaced(artifact, machine):
+    machine(provider=False, device=True)
+    with pytest.raises(RuntimeUnavailableError, match=r"device cuda: .* pip install 'polyseme\[gpu\]'"):
+        choose_device("cuda", artifact)
+    machine(provider=True, device=False)
+    with pytest.raises(RuntimeUnavailableError, match=r"device cuda: .* shows no NVIDIA device"):
+        choose_device("cuda", artifact)
+
+
+@pytest.mark.parametrize("wanted", ["cpu", "auto", "cuda"])
+def test_choose_device_refuses_two_builds_over_each_other(artifact, monkeypatch, wanted):
+    monkeypatch.setattr(module.metadata, "distributions", lambda *, name: [SimpleNamespace(metadata={"Name": name})])
+    with pytest.raises(RuntimeUnavailableError, match="both onnxruntime and onnxruntime-gpu are installed"):
+        choose_device(wanted, artifact)
+
+
+def test_choose_device_takes_one_build_found_twice(artifact, monkeypatch):
+    """A build may show up twice, under any spelling, when two folders of sys.path lead to it."""
+
+    def distributions(*, name):
+        names = ["ONNXRuntime-GPU", "onnxruntime-gpu"] if name == "onnxruntime-gpu" else []
+        return [SimpleNamespace(metadata={"Name": one}) for one in names]
+
+    monkeypatch.setattr(module.metadata, "distributions", distributions)
+    assert choose_device("cpu", artifact) == ON_CPU
+
+
+def test_a_device_keeps_why_it_was_taken():
+    assert ON_CPU.because("no memory") == replace(ON_CPU, fell_back="no memory")
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_run_gives_outputs_in_the_order_asked_for(artifact, precision):
+    session = Session(artifact, Device(execution_provider=CPU, precision=precision))
+    batch = collate(TEXTS, 0)
+    pooled, normalized = session.run(batch, [POOLED, NORMALIZED])
+    swapped = session.run(batch, [NORMALIZED, POOLED])
+    np.testing.assert_array_equal(swapped, [normalized, pooled])
+    assert not np.array_equal(pooled, normalized)
+    assert pooled.shape == (3, 32)
+
+
+def test_sessions_share_weights(artifact):
+    weights = load_weights(artifact, Precision.FP32)
+    batch = collate(TEXTS, 0)
+    embed, layers = (Session(artifact, ON_CPU, variant, weights=weights) for variant in Variant)
+    (pooled,) = embed.run(batch, [POOLED])
+    (last,) = layers.run(batch, [hidden_state(2)])
+    expected = [row[: len(text)].mean(axis=0) for row, text in zip(last, TEXTS, strict=True)]
+    np.testing.assert_allclose(pooled, expected, atol=1e-6)  # float32 sums in another order
+
+
+def test_a_session_computes_with_the_weights_it_is_given(artifact):
+    """That the shared weights are used, and not read a second time from the file."""
+    given = {name: tensor.copy() for name, tensor in artifact.weights(Precision.FP32).items()}
+    given["layers.1.output.norm.weight"][:] = 0.0
+    given["layers.1.output.norm.bias"][:] = np.arange(32)
+    weights = {name: ort.OrtValue.ortvalue_from_numpy(tensor) for name, tensor in given.items()}
+    (pooled,) = Session(artifact, ON_CPU, weights=weights).run(collate(TEXTS, 0), [POOLED])
+    np.testing.assert_allclose(pooled, np.tile(np.arange(32.0), (3, 1)), rtol=1e-6)
+
+
+def test_threads_that_share_a_session_get_their_own_results(artifact):
+    session = Session(artifact, ON_CPU)
+    batches = [collate([text], 0) for text in (*TEXTS, [2, 3], [2, 40, 3])]
+    alone = [session.run(batch, [NORMALIZED])[0] for batch in batches]
+    together = threading.Barrier(2)
+
+    def run_all(order):
+        together.wait(timeout=10)
+        return [(i, session.run(batches[i], [NORMALIZED])[0]) for i in order for _ in range(20)]
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(run_all, ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0])))
+    for run in runs:
+        assert len(run) == 100
+        for i, vectors in run:
+            np.testing.assert_array_equal(vectors, alone[i])
+
+
+def test_a_graph_that_cannot_be_loaded_is_one_line(artifact, tmp_path):
+    (tmp_path / "embed.fp32.onnx").write_bytes(b"no graph")
+    broken = Artifact(tmp_path, artifact.manifest)
+    with pytest.raises(RuntimeUnavailableError) as caught:
+        Session(broken, ON_CPU, weights=load_weights(artifact, Precision.FP32))
+    assert str(caught.value).startswith(f"onnxruntime {runtime_version()} cannot load embed.fp32.onnx: ")
+    assert str(caught.value).isprintable()
+
+
+def test_a_device_that_onnxruntime_silently_replaces_is_refused(artifact, monkeypatch):
+    class Fallback:
+        def __init__(self, *_args, **_options):
+            pass
+
+        def get_providers(self):
+            return [CPU]
+
+    monkeypatch.setattr(module.ort, "InferenceSession", Fallback)
+    with pytest.raises(RuntimeUnavailableError, match="cannot start CUDAExecutionProvider"):
+        Session(artifact, Device(execution_provider=CUDA, precision=Precision.FP16))
+
+
+def test_the_version_is_that_of_onnxruntime(artifact):
+    assert runtime_version() == ort.__version__ == json.loads(artifact.manifest.to_json())["builder"]["onnxruntime"]
