@@ -157,6 +157,62 @@ def test_a_replacement_that_fails_leaves_the_old_one(artifact, tmp_path, monkeyp
     assert [path.name for path in tmp_path.iterdir()] == ["artifact"]
 
 
+@pytest.mark.parametrize(("renames", "name"), [(0, "sample"), (1, "sample"), (2, "other")])
+def test_ctrl_c_between_two_renames_leaves_one_artifact(artifact, tmp_path, monkeypatch, renames, name):
+    """Interrupted before the first, between the two, and after the second."""
+    rename = type(tmp_path).rename
+    done = []
+
+    def interrupted(self, target):
+        if len(done) == renames:
+            done.append(self)
+            raise KeyboardInterrupt
+        result = rename(self, target)
+        done.append(self)
+        if len(done) == renames == 2:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(type(tmp_path), "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(artifact, name="other", replace=True)
+    assert Artifact.open(artifact).manifest.name == name
+    assert [path.name for path in tmp_path.iterdir()] == ["artifact"]
+
+
+def test_ctrl_c_right_after_the_old_one_was_moved_brings_it_back(artifact, tmp_path, monkeypatch):
+    rename = type(tmp_path).rename
+    moved = []
+
+    def interrupted(self, target):
+        result = rename(self, target)
+        moved.append(self)
+        if moved == [artifact]:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(type(tmp_path), "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(artifact, name="other", replace=True)
+    assert Artifact.open(artifact).manifest.name == "sample"
+    assert [path.name for path in tmp_path.iterdir()] == ["artifact"]
+
+
+def test_an_old_artifact_that_cannot_go_back_is_kept(artifact, tmp_path, monkeypatch):
+    rename = type(tmp_path).rename
+
+    def broken(self, target):
+        if self != artifact:
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", broken)
+    with pytest.raises(ArtifactError, match="Input/output error"):
+        write(artifact, name="other", replace=True)
+    (kept,) = tmp_path.glob(".artifact.old.*/old")
+    assert Artifact.open(kept).manifest.name == "sample"
+
+
 def test_a_target_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match="cannot write to"), ArtifactWriter(tmp_path / "file" / "a"):

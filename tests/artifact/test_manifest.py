@@ -54,6 +54,7 @@ def test_a_sealed_document_is_read():
     assert Manifest.from_json(seal(DOCUMENT)) == manifest(FILES)
 
 
+HEAD_WITHOUT_HASH = json.dumps({key: value for key, value in DOCUMENT.items() if key != "sha256"}).encode()
 TENSOR = ("precisions", "fp32", "tensors", 0)
 ENTRY = {"size": 1, "sha256": "0" * 64}
 HOSTILE = {
@@ -112,6 +113,17 @@ def test_hostile_values_are_refused_in_one_line(path, value, why):
 @pytest.mark.parametrize("field", ModelSpec.__dataclass_fields__)
 def test_a_missing_field_is_named(field):
     assert f"manifest field model.{field} is missing" == refusal(removed("model", field))
+
+
+@pytest.mark.parametrize("variant", ["embed", "layers"])
+def test_a_missing_variant_is_named(variant):
+    expected = f"manifest field precisions.fp32.graphs.{variant} is missing"
+    assert expected == refusal(removed("precisions", "fp32", "graphs", variant))
+
+
+@pytest.mark.parametrize("field", DOCUMENT)
+def test_a_missing_part_is_named(field):
+    assert f"manifest field {field} is missing" == refusal(removed(field) if field != "sha256" else HEAD_WITHOUT_HASH)
 
 
 def test_the_tokenizer_must_be_hashed():

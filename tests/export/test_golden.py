@@ -13,6 +13,7 @@ from polyseme.runtime.session import CPU, Device, Session
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "data/golden"
+BANK = 2924  # its token id
 STATES = [f"hidden_states.{layer}" for layer in range(7)]
 # Of an element, as parity.TOLERANCES has it; fp16: what rounding 45 million weights leaves, with a margin of 2.
 TOLERANCE = {Precision.FP32: 3e-5, Precision.FP16: 2e-2}
@@ -94,8 +95,14 @@ def test_the_bank_of_the_robber_is_nearer_to_the_vault_than_to_the_river(states,
     assert river == pytest.approx(cosine(of_robber, of_river), abs=1e-4)
 
 
+def test_embeddings_know_the_position_alone(states, texts):
+    """At layer 0 the two *bank*s of the lesson differ by where they stand, and by nothing else."""
+    check, river = (states[0, i, texts[i].index(BANK)] for i in (0, 1))
+    assert pytest.approx(cosine(check, river), abs=1e-3) == 0.966
+
+
 def test_static_vectors_know_no_context(artifact, texts):
     batch = collate(texts, 0)
     (static,) = session(artifact, Precision.FP32, Variant.LAYERS).run(batch, ["static_embeddings"])
-    check, river = (static[i, texts[i].index(2924)] for i in (0, 1))  # 2924: bank
+    check, river = (static[i, texts[i].index(BANK)] for i in (0, 1))
     np.testing.assert_array_equal(check, river)

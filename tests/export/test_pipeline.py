@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,6 +200,39 @@ def test_ctrl_c_leaves_nothing(tiny_checkpoint, tmp_path):
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_an_interrupted_replacement_leaves_the_old_artifact(tiny_checkpoint, tiny_artifact, tmp_path, step):
+    target = shutil.copytree(tiny_artifact, tmp_path / "out")
+    told = []
+
+    def interrupted(*what):
+        told.append(what)
+        if len(told) > step:
+            raise KeyboardInterrupt
+
+    options = ExportOptions(name="other", precisions=(Precision.FP32,), replace=True)
+    with pytest.raises(KeyboardInterrupt):
+        export_model(str(tiny_checkpoint), target, options, interrupted)
+    assert names(tmp_path) == ["out"]
+    assert Artifact.open(target).manifest.name == "tiny"
+
+
+def test_every_step_can_be_interrupted(tiny_checkpoint, tmp_path):
+    """The last step is told before the artifact has its name."""
+    options = ExportOptions(name="tiny", precisions=(Precision.FP32,))
+    told = []
+
+    def progress(*what):
+        told.append(what)
+        if what[0] == "writing the manifest":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_model(str(tiny_checkpoint), tmp_path / "out", options, progress)
+    assert len(told) > 5
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,7 @@ import shutil
 import socket
 import sys
 import threading
+import types
 
 import pytest
 
@@ -81,9 +82,15 @@ def test_a_package_without_a_model(tmp_path):
     assert "has no folder with config.json" in refusal(f"package:{make_package(tmp_path, 'empty')}")
 
 
-@pytest.mark.parametrize("name", ["no_such_package_here", "no.such.package", "../x y", "-"])
+@pytest.mark.parametrize("name", ["no_such_package_here", "no.such.package", "../x y", "-", "sys", "a\0b"])
 def test_a_package_that_is_not_there(name):
     assert "is not installed here, and is not a directory" in refusal(f"package:{name}")
+
+
+def test_a_module_without_a_spec_is_no_package(monkeypatch):
+    """Such as __main__: importlib raises ValueError for it."""
+    monkeypatch.setitem(sys.modules, "no_spec_here", types.ModuleType("no_spec_here"))
+    assert "is not installed here" in refusal("package:no_spec_here")
 
 
 @pytest.mark.parametrize("source", ["hf:", "hf:../x y", "hf:a/b/c"])

@@ -59,7 +59,7 @@ def only_fp32(document):
 
 def test_self_check_finds_a_tiny_artifact_sound(tiny_artifact):
     findings = self_check(Artifact.open(tiny_artifact))
-    assert [finding.check for finding in findings] == ["fp32, 1 batches", "fp16, 1 batches", "fp16 against fp32"]
+    assert [finding.check for finding in findings] == ["fp32, 1 batch", "fp16, 1 batch", "fp16 against fp32"]
     assert all(isinstance(finding, Finding) and finding.result for finding in findings)
 
 
@@ -92,7 +92,7 @@ def test_self_check_refuses_swapped_graphs(folder, precision):
     kept = embed.read_bytes()
     shutil.copyfile(layers, embed)
     layers.write_bytes(kept)
-    assert f"{precision}: " in refusal(reseal(folder))
+    assert f"embed.{precision}.onnx cannot be run: " in refusal(reseal(folder))
 
 
 def test_self_check_refuses_a_layers_graph_of_another_epsilon(folder):
@@ -108,7 +108,7 @@ def test_self_check_refuses_a_layers_graph_of_another_epsilon(folder):
 
 def test_self_check_refuses_layers_in_another_order(folder):
     change_graph(folder / "layers.fp32.onnx", lambda model: rename_output(model, "hidden_states.0", "hidden_states.1"))
-    assert "fp16 and fp32" in refusal(reseal(folder))
+    assert "fp16 and fp32 differ in hidden_states.0: " in refusal(reseal(folder))
 
 
 def test_self_check_refuses_static_embeddings_of_other_rows(folder):
@@ -117,7 +117,7 @@ def test_self_check_refuses_static_embeddings_of_other_rows(folder):
         gather.input[0] = "embeddings.position"
 
     change_graph(folder / "layers.fp32.onnx", change)
-    assert "fp32: static_embeddings" in refusal(reseal(folder))
+    assert "fp16 and fp32 differ in static_embeddings: " in refusal(reseal(folder))
 
 
 def test_self_check_refuses_a_graph_without_an_output(folder):
@@ -125,29 +125,24 @@ def test_self_check_refuses_a_graph_without_an_output(folder):
         del model.graph.output[-1]
 
     change_graph(folder / "layers.fp32.onnx", change)
-    assert "fp32: layers.fp32.onnx cannot be run" in refusal(reseal(folder))
+    assert "layers.fp32.onnx cannot be run: " in refusal(reseal(folder))
 
 
 def test_self_check_refuses_vectors_of_another_width(folder):
     def change(document):
         document["model"]["dimensions"] = 16
 
-    assert "fp32: pooled has shape [5, 32]; the manifest says [5, 16]" == refusal(reseal(folder, change))
+    message = refusal(reseal(folder, change))
+    assert message == "embed.fp32.onnx: pooled is (5, 32); the manifest says floats of (5, 16)"
 
 
 def test_self_check_refuses_a_vocabulary_beyond_the_table(folder):
-    """The manifest says that the tokenizer's ids fit; the table that is really there ends before."""
-
-    def change(model):
-        (table,) = [one for one in model.graph.initializer if one.name == "embeddings.word"]
-        assert table.dims[0] == 89
-
-    change_graph(folder / "layers.fp32.onnx", change)
+    """The manifest says that the tokenizer's ids fit; the table that is really there has 89 rows."""
     document = json.loads((folder / "tokenizer.json").read_text())
     document["model"]["vocab"]["a"] = 120
     (folder / "tokenizer.json").write_text(json.dumps(document))
     lying = reseal(folder, lambda document: document["model"].update(vocab_size=200))
-    assert "fp32: " in refusal(lying)
+    assert "embed.fp32.onnx cannot be run: " in refusal(lying)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -163,7 +158,7 @@ def test_self_check_refuses_vectors_of_length_0(folder):
     weights = np.memmap(folder / "weights.fp32.bin", "<f4", mode="r+")
     weights[-64:] = 0  # the last layer's norm: its scale, its shift
     weights.flush()
-    assert "fp32: " in refusal(reseal(folder, only_fp32))
+    assert refusal(reseal(folder, only_fp32)) == "fp32: normalized has a vector of length 0, not 1"
 
 
 def test_self_check_refuses_weights_of_another_model_in_one_precision(folder):
@@ -173,12 +168,11 @@ def test_self_check_refuses_weights_of_another_model_in_one_precision(folder):
     assert "fp16 and fp32" in refusal(reseal(folder))
 
 
-def test_self_check_refuses_a_missing_weight(folder):
+def test_self_check_needs_no_weight_in_the_manifest_that_the_graph_names_itself(folder):
     def change(document):
         del document["precisions"]["fp32"]["tensors"][4:]
 
-    lying = reseal(folder, change)
-    assert self_check(lying), "the graph names the weight file itself, so nothing is missing"
+    assert self_check(reseal(folder, change))
 
 
 def test_self_check_refuses_a_graph_that_is_none(folder):
@@ -194,3 +188,26 @@ def test_self_check_refuses_a_tokenizer_that_is_none(folder):
 def test_self_check_refuses_a_tokenizer_of_a_larger_vocabulary(folder):
     lying = reseal(folder, lambda document: document["model"].update(vocab_size=50))
     assert "has ids up to 88; the model's vocabulary ends at 49" in refusal(lying, TokenizerError)
+
+
+def test_self_check_refuses_pooled_vectors_that_only_nearly_agree(folder):
+    """Each token is close enough; their mean, which leaves no noise, has a tighter limit."""
+    weights = np.memmap(folder / "weights.fp16.bin", "<f2", mode="r+")
+    weights[-32:] += np.resize([0.01, -0.01], 32).astype(np.float16)  # the last layer's shift
+    weights.flush()
+    assert "fp16 and fp32 vectors have cosine 0.999" in refusal(reseal(folder))
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ({"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]"}, "tokenizer.json cannot encode texts: "),
+        ({"type": "BPE", "vocab": {}, "merges": []}, "tokenizer.json finds no token in any of 5 texts"),
+    ],
+)
+def test_self_check_refuses_a_tokenizer_that_fails_on_texts(folder, model, why):
+    document = json.loads((folder / "tokenizer.json").read_text())
+    document |= {"model": model, "added_tokens": [], "post_processor": None}
+    document["model"] |= {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    assert why in refusal(reseal(folder), TokenizerError)

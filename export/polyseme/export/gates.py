@@ -8,14 +8,14 @@ from typing import Any, Literal
 import onnx
 
 from polyseme.artifact import Artifact, Precision
-from polyseme.export import samples
 from polyseme.export.errors import ExportError, GateError
 from polyseme.export.graph import fused_attention_count
 from polyseme.export.parity import Judge
 from polyseme.export.probes import Probe, make_probes, make_texts, standard_lengths
 from polyseme.export.reference import HiddenStates
+from polyseme.export.tokenization import sample_ids
 from polyseme.runtime.errors import RuntimeUnavailableError
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
+from polyseme.runtime.tokenizer import Tokenizer
 
 Verify = Literal["standard", "full"]
 
@@ -46,11 +46,11 @@ def refuse_deviant(
 
     Raises:
         GateError: a graph is further from the reference than its precision explains.
+        CheckpointError: the tokenizer cannot make tokens of text.
     """
     spec = artifact.manifest.model
     lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec.max_tokens)
-    sentences = [list(text.ids) for text in tokenizer.encode(samples.SENTENCES, EncodeOptions(limit=spec.max_tokens))]
-    texts = make_texts(sentences, lengths)
+    texts = make_texts(sample_ids(tokenizer), lengths)
     judges = _judges(artifact)
     for number, probe in enumerate(make_probes(reference, texts, spec.pooling, spec.pad_token_id), start=1):
         tell(f"{_describe(probe)} ({number} of {len(texts)})")

@@ -34,8 +34,8 @@ from polyseme.export.gates import Verify, refuse_deviant, refuse_unfused
 from polyseme.export.graph import build_graph
 from polyseme.export.sentence_transformers import TextModel, read_text_model
 from polyseme.export.source import Located, locate
+from polyseme.export.tokenization import load_tokenizer
 from polyseme.export.weights import write_weights
-from polyseme.runtime.errors import TokenizerError
 from polyseme.runtime.session import runtime_version
 from polyseme.runtime.tokenizer import Tokenizer
 
@@ -167,10 +167,7 @@ def _copy_tokenizer(source: Path, target: Path, config: EncoderConfig) -> Tokeni
             "make it by AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
         )
     shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
-    try:
-        return Tokenizer(target / TOKENIZER, vocab_size=config.vocab_size)
-    except TokenizerError as error:
-        raise CheckpointError(str(error)) from error
+    return load_tokenizer(target / TOKENIZER, vocab_size=config.vocab_size)
 
 
 def _write(

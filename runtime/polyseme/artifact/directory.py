@@ -116,14 +116,16 @@ class ArtifactWriter:
             self.directory.rename(self.target)
             return
         old = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.old.", dir=self.target.parent))
-        self.target.rename(old / "old")
         try:
+            self.target.rename(old / "old")
             self.directory.rename(self.target)
         except BaseException:  # Ctrl-C too: the old artifact goes back before anything is removed
-            (old / "old").rename(self.target)
-            old.rmdir()
+            if not self.target.exists():
+                (old / "old").rename(self.target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        finally:
+            if self.target.exists():  # else the only one left lies in there
+                shutil.rmtree(old, ignore_errors=True)
 
     def _refuse_taken_target(self) -> None:
         if not self.target.exists():

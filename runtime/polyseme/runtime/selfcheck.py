@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.artifact import Artifact, Pooling, Precision, Variant
+from polyseme.artifact import TOKENIZER, Artifact, ModelSpec, Pooling, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, STATIC_EMBEDDINGS, hidden_state
 from polyseme.runtime.batch import Batch, collate
-from polyseme.runtime.errors import SelfCheckError
+from polyseme.runtime.errors import SelfCheckError, TokenizerError
 from polyseme.runtime.session import CPU, Device, Session, load_weights
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
 
@@ -25,6 +26,7 @@ TEXTS = (
 )
 _TOLERANCE = {Precision.FP32: 1e-5, Precision.FP16: 2e-3}  # of a unit vector's elements: sums run in another order
 _LEAST_COSINE = 0.99999  # fp16 against fp32, pooled; rounding alone leaves 0.999999
+_MOST_TOKEN_L2 = 2.5e-2  # the same of a token's vector, relative; export lets pass 2e-2 against float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,21 @@ class Finding:
     result: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What one precision gave.
+
+    Attributes:
+        normalized: [N, D], of all batches.
+        states: of the first batch, per output of the layers graph, the vectors [T, H] of real tokens in float32.
+        worst: the largest difference of an element between the two graphs.
+    """
+
+    normalized: npt.NDArray[np.float32]
+    states: Mapping[str, npt.NDArray[np.float32]]
+    worst: float
+
+
 def self_check(artifact: Artifact, *, full: bool = False) -> list[Finding]:
     """Check every graph of an artifact whose hashes are right.
 
@@ -43,64 +60,136 @@ def self_check(artifact: Artifact, *, full: bool = False) -> list[Finding]:
         full: run every length up to the model's limit, not only a few texts.
 
     Raises:
-        SelfCheckError: a graph gives numbers that are not finite, or disagrees with another.
+        SelfCheckError: a graph cannot be run, gives what the manifest does not say, or disagrees with another.
         RuntimeUnavailableError: a graph cannot be loaded.
         TokenizerError: the tokenizer cannot be used.
     """
-    spec = artifact.manifest.model
-    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=spec.vocab_size)
-    options = EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END)
-    texts = [list(text.ids) for text in tokenizer.encode(TEXTS, options)]
-    batches = [collate(texts, spec.pad_token_id)]
-    if full:
-        longest = max(texts, key=len)
-        batches += [
-            collate([[longest[i % len(longest)] for i in range(length)]], spec.pad_token_id)
-            for length in range(1, spec.max_tokens + 1)
-        ]
-    findings, pooled = [], {}
+    batches = _batches(artifact, full=full)
+    findings, seen = [], {}
     for precision in artifact.manifest.precisions:
-        pooled[precision], worst = _check_precision(artifact, precision, batches)
-        result = f"finite; both graphs agree to {worst:.1e}"
-        findings.append(Finding(check=f"{precision.value}, {len(batches)} batches", result=result))
-    if len(pooled) == 2:
-        cosine = _agreement(pooled[Precision.FP32], pooled[Precision.FP16])
+        seen[precision] = _check_precision(artifact, precision, batches)
+        result = f"finite; both graphs agree to {seen[precision].worst:.1e}"
+        findings.append(Finding(check=f"{precision.value}, {_counted(batches)}", result=result))
+    if len(seen) == 2:
+        cosine = _agreement(seen[Precision.FP32], seen[Precision.FP16])
         findings.append(Finding(check="fp16 against fp32", result=f"least cosine {cosine:.7f}"))
     return findings
 
 
-def _check_precision(
-    artifact: Artifact, precision: Precision, batches: Sequence[Batch]
-) -> tuple[npt.NDArray[np.float32], float]:
-    """Normalized vectors of all batches [N, D], and the worst difference between the two graphs."""
-    device, weights = Device(execution_provider=CPU, precision=precision), load_weights(artifact, precision)
-    embed, layers = (
-        Session(artifact, device, variant, weights=weights, intra_op_threads=0)
-        for variant in (Variant.EMBED, Variant.LAYERS)
-    )
-    spec, worst, rows = artifact.manifest.model, 0.0, []
-    states = [STATIC_EMBEDDINGS, *(hidden_state(layer) for layer in range(spec.num_hidden_layers + 1))]
+def _counted(batches: Sequence[Batch]) -> str:
+    return f"{len(batches)} batch{'es' if len(batches) > 1 else ''}"
+
+
+def _batches(artifact: Artifact, *, full: bool) -> list[Batch]:
+    """A mixed batch; after it, if `full`, one text alone for each length."""
+    spec = artifact.manifest.model
+    texts = _texts(artifact.path(TOKENIZER), spec)
+    longest = max(texts, key=len)
+    lengths = range(1, spec.max_tokens + 1) if full else ()
+    alone = [[[longest[i % len(longest)] for i in range(length)]] for length in lengths]
+    return [collate(group, spec.pad_token_id) for group in (texts, *alone)]
+
+
+def _texts(tokenizer: Path, spec: ModelSpec) -> list[list[int]]:
+    """Token ids of TEXTS, cut to the model's length; without those that have none."""
+    options = EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END)
+    try:
+        encoded = Tokenizer(tokenizer, vocab_size=spec.vocab_size).encode(TEXTS, options)
+    except (TokenizerError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the library raises bare Exception, and PanicException, which is not even that
+        raise TokenizerError(f"{TOKENIZER} cannot encode texts: {_one_line(error)}") from error
+    if not any(text.ids for text in encoded):
+        raise TokenizerError(f"{TOKENIZER} finds no token in any of {len(TEXTS)} texts")
+    return [list(text.ids) for text in encoded if text.ids]
+
+
+def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence[Batch]) -> _Seen:
+    embed, layers = _graphs(artifact, precision)
+    spec, worst, rows = artifact.manifest.model, [], []
+    states: dict[str, npt.NDArray[np.float32]] = {}
     for batch in batches:
-        pooled, normalized = embed.run(batch, [POOLED, NORMALIZED])
-        outputs = layers.run(batch, states)
-        for name, array in zip((POOLED, NORMALIZED, *states), (pooled, normalized, *outputs), strict=True):
-            if not np.isfinite(array).all():
-                raise SelfCheckError(f"{precision.value}: {name} has numbers that are not finite")
-        expected = _unit(_POOL[spec.pooling](outputs[-1].astype(np.float32), batch))
-        worst = max(worst, float(np.abs(expected - normalized).max()))
+        vectors = embed.run(batch, dict.fromkeys((POOLED, NORMALIZED), (batch.shape[0], spec.dimensions)))
+        outputs = layers.run(batch, dict.fromkeys(_state_names(spec), (*batch.shape, spec.hidden_size)))
+        normalized, last = vectors[NORMALIZED], outputs[hidden_state(spec.num_hidden_layers)]
+        _refuse_other_lengths(normalized, precision)
+        worst.append(np.abs(_unit(_POOL[spec.pooling](last.astype(np.float32), batch)) - normalized).max())
         rows.append(normalized)
-    if worst > _TOLERANCE[precision]:
+        states = states or {name: _real(output, batch) for name, output in outputs.items()}
+    if not max(worst) <= _TOLERANCE[precision]:
         raise SelfCheckError(
-            f"{precision.value}: embed and layers graphs differ by {worst:.1e}; limit {_TOLERANCE[precision]}"
+            f"{precision.value}: embed and layers graphs differ by {max(worst):.1e}; limit {_TOLERANCE[precision]}"
         )
-    return np.concatenate(rows), worst
+    return _Seen(normalized=np.concatenate(rows), states=states, worst=float(max(worst)))
 
 
-def _agreement(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    cosine = float(np.einsum("nd,nd->n", a, b).min())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Graph:
+    """A graph that is not trusted to give what the manifest says."""
+
+    name: str
+    session: Session
+
+    def run(self, batch: Batch, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, npt.NDArray[Any]]:
+        """The outputs by name, each finite and of the shape that it must have."""
+        try:
+            outputs = dict(zip(shapes, self.session.run(batch, list(shapes)), strict=True))
+        except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
+            raise SelfCheckError(f"{self.name} cannot be run: {_one_line(error)}") from error
+        for name, array in outputs.items():
+            got = array.shape if isinstance(array, np.ndarray) and array.dtype.kind == "f" else type(array).__name__
+            if got != shapes[name]:
+                raise SelfCheckError(f"{self.name}: {name} is {got}; the manifest says floats of {shapes[name]}")
+            if not np.isfinite(array).all():
+                raise SelfCheckError(f"{self.name}: {name} has numbers that are not finite")
+        return outputs
+
+
+def _graphs(artifact: Artifact, precision: Precision) -> tuple[_Graph, _Graph]:
+    device, weights = Device(execution_provider=CPU, precision=precision), load_weights(artifact, precision)
+
+    def graph(variant: Variant) -> _Graph:
+        session = Session(artifact, device, variant, weights=weights, intra_op_threads=0)
+        return _Graph(name=artifact.manifest.precisions[precision].graphs[variant], session=session)
+
+    return graph(Variant.EMBED), graph(Variant.LAYERS)
+
+
+def _state_names(spec: ModelSpec) -> list[str]:
+    return [STATIC_EMBEDDINGS, *(hidden_state(layer) for layer in range(spec.num_hidden_layers + 1))]
+
+
+def _refuse_other_lengths(normalized: npt.NDArray[Any], precision: Precision) -> None:
+    """Zero has no direction: such vectors would agree with everything."""
+    lengths = np.linalg.norm(normalized, axis=1)
+    if np.abs(lengths - 1).max() > _TOLERANCE[precision]:
+        raise SelfCheckError(
+            f"{precision.value}: {NORMALIZED} has a vector of length {lengths[np.abs(lengths - 1).argmax()]:.6g}, not 1"
+        )
+
+
+def _agreement(fp32: _Seen, fp16: _Seen) -> float:
+    """The least cosine of a text's two vectors."""
+    for name, want in fp32.states.items():
+        distance = float((_lengths(fp16.states[name] - want) / np.maximum(_lengths(want), 1e-6)).max())
+        if not distance <= _MOST_TOKEN_L2:
+            raise SelfCheckError(
+                f"fp16 and fp32 differ in {name}: relative L2 of a token {distance:.2g}; limit {_MOST_TOKEN_L2}"
+            )
+    cosine = float(np.einsum("nd,nd->n", fp32.normalized, fp16.normalized).min())
     if not cosine >= _LEAST_COSINE:
         raise SelfCheckError(f"fp16 and fp32 vectors have cosine {cosine:.7f}; limit {_LEAST_COSINE}")
     return cosine
+
+
+def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    lengths: npt.NDArray[np.float32] = np.linalg.norm(vectors, axis=1)
+    return lengths
+
+
+def _real(state: npt.NDArray[Any], batch: Batch) -> npt.NDArray[np.float32]:
+    """[B, S, H] to the real tokens [T, H]."""
+    return np.concatenate([row[:length] for row, length in zip(state, batch.lengths, strict=True)]).astype(np.float32)
 
 
 def _mean(last_hidden_state: npt.NDArray[Any], batch: Batch) -> npt.NDArray[Any]:
@@ -113,8 +202,14 @@ def _cls(last_hidden_state: npt.NDArray[Any], _batch: Batch) -> npt.NDArray[Any]
 
 
 def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    unit: npt.NDArray[Any] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: npt.NDArray[Any] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return unit
+
+
+def _one_line(error: BaseException) -> str:
+    """What a library says may quote names out of the file."""
+    line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return "".join(character if character.isprintable() else " " for character in line)
 
 
 _POOL: dict[Pooling, Callable[[npt.NDArray[Any], Batch], npt.NDArray[Any]]] = {Pooling.MEAN: _mean, Pooling.CLS: _cls}

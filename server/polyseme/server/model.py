@@ -194,11 +194,13 @@ class ServedModel:
 
 def policy_for(device: Device, config: ServerConfig) -> BatchPolicy:
     """The batch policy: what was configured, else what measured best on the kind of device."""
-    # CPU: batching saves nothing there and padding costs; GPU: large batches are what fills it.
-    tokens, texts, queue = (1024, 4, 65_536) if device.execution_provider == CPU else (32_768, 1024, 1 << 20)
+    # On a CPU batching saves nothing and padding costs (bench/results/serving.md); a GPU is filled by large batches.
+    on_cpu = device.execution_provider == CPU
+    tokens, texts, queue = (1024, 4, 65_536) if on_cpu else (32_768, 1024, 1 << 20)
     return BatchPolicy(
         max_batch_tokens=config.max_batch_tokens or tokens,
         max_batch_texts=config.max_batch_texts or texts,
+        min_fill=0.9 if on_cpu else 0.75,
         max_queue_tokens=config.max_queue_tokens or queue,
         max_wait_s=config.max_wait_ms / 1000,
     )

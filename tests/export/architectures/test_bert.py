@@ -125,7 +125,7 @@ NONSENSE = {
     "max_position_embeddings": [None, 0],
     "type_vocab_size": [0, 1.0],
     "layer_norm_eps": ["1e-12", -1e-12, 1, True, [1e-12]],
-    "pad_token_id": [-1, 10_000, "0"],
+    "pad_token_id": [-1, 10_000, "0", True],
 }
 
 

@@ -1,0 +1,50 @@
+"""A checkpoint's tokenizer, as untrusted input: it is loaded, and must make tokens of text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from polyseme.artifact import TOKENIZER
+from polyseme.export.errors import CheckpointError
+from polyseme.export.samples import SENTENCES
+from polyseme.runtime.errors import TokenizerError
+from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
+
+
+def load_tokenizer(path: Path, *, vocab_size: int) -> Tokenizer:
+    """Load tokenizer.json.
+
+    Raises:
+        CheckpointError: it cannot be read, or has ids that the model has not.
+    """
+    with _translated():
+        return Tokenizer(path, vocab_size=vocab_size)
+
+
+def sample_ids(tokenizer: Tokenizer) -> list[list[int]]:
+    """Token ids of sentences of many lengths, special tokens included; none is empty.
+
+    Raises:
+        CheckpointError: the tokenizer fails, or finds no token at all.
+    """
+    with _translated():
+        encoded = tokenizer.encode(SENTENCES, EncodeOptions(limit=sys.maxsize))
+    texts = [list(text.ids) for text in encoded if text.ids]
+    if not texts:
+        raise CheckpointError(f"{TOKENIZER} finds no token in {len(SENTENCES)} sentences")
+    return texts
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except TokenizerError as error:
+        raise CheckpointError(str(error)) from error
+    except BaseException as error:  # the library raises bare Exception, and PanicException, which is not even that
+        raise CheckpointError(f"{TOKENIZER} cannot encode texts: {ascii(str(error))[1:-1][:200]}") from error
