@@ -217,3 +217,28 @@ def test_a_target_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match="cannot write to"), ArtifactWriter(tmp_path / "file" / "a"):
         pass
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_device_in_place_of_a_file_is_not_read(artifact, name):
+    """Reading /dev/zero would never end; /dev/null stands for it here."""
+    (artifact / name).unlink()
+    (artifact / name).symlink_to("/dev/null")
+    refused = {"manifest.json": "is not a regular file"}.get(name, "leads out of the artifact")
+    assert refused in refusal(artifact, CorruptArtifactError)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(artifact, name):
+    (artifact / name).unlink()
+    os.mkfifo(artifact / name)
+    with (artifact / name).open("r+b", buffering=0):  # a writer, else a reader that does wait would hang the test
+        assert "is not a regular file" in refusal(artifact, CorruptArtifactError)
+
+
+def test_folders_made_on_the_way_are_removed(tmp_path):
+    (tmp_path / "kept").mkdir()
+    with ArtifactWriter(tmp_path / "kept" / "a" / "b" / "c"):
+        assert (tmp_path / "kept" / "a" / "b").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert list((tmp_path / "kept").iterdir()) == []

@@ -98,12 +98,12 @@ def read_json_value(path: Path) -> Any:  # noqa: ANN401  any JSON there is
     Raises:
         CheckpointError: missing, too large, or not JSON.
     """
+    if not path.is_file():  # nor is a device, which may never end
+        raise CheckpointError(f"{path.name} is missing in {path.parent.name}")
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise CheckpointError(f"{path.name} has {path.stat().st_size} bytes; limit {_MAX_JSON_BYTES}")
         return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise CheckpointError(f"{path.name} is missing in {path.parent.name}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name} cannot be read: {type(error).__name__}") from error
 

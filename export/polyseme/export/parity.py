@@ -128,6 +128,11 @@ class Judge:
         Raises:
             GateError: it is beyond what the precision may differ.
         """
+        with np.errstate(all="ignore"):  # zeros and overflows make NaN, which is beyond every limit
+            self._compare(probe)
+        self.deviation.refuse_beyond(TOLERANCES[self.precision], self.precision)
+
+    def _compare(self, probe: Probe) -> None:
         (pooled,) = self._embed.run(probe.batch, [NORMALIZED])
         self.deviation.see_pooled(pooled.astype(np.float64), probe.pooled)
         states = [_real(state, probe.batch) for state in self._layers.run(probe.batch, self._outputs)]
@@ -135,7 +140,6 @@ class Judge:
             self.deviation.see_layer(layer, got, want)
         last = slice(-self._last_four, None)
         self.deviation.see_last_four(_sum(states[last]), _sum(probe.layers[last]))
-        self.deviation.refuse_beyond(TOLERANCES[self.precision], self.precision)
 
 
 def _real(state: npt.NDArray[Any], batch: Batch) -> Float64Array:

@@ -65,10 +65,12 @@ def make_probes(
 
 def _probe(group: list[Ids], layers: list[list[Float64Array]], pooling: Pooling, pad_token_id: int) -> Probe:
     pooled = np.stack([last[0] if pooling is Pooling.CLS else last.mean(axis=0) for last in layers[-1]])
+    with np.errstate(invalid="ignore"):  # 0/0 is NaN, which is beyond every limit
+        unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
     return Probe(
         batch=collate(group, pad_token_id),
         layers=tuple(np.concatenate(states) for states in layers),
-        pooled=pooled / np.linalg.norm(pooled, axis=1, keepdims=True),
+        pooled=unit,
     )
 
 

@@ -112,9 +112,9 @@ def _package_roots(name: str) -> list[Path]:
     """Folders of a package, without importing it: by import name, by distribution name, or an unpacked folder."""
     if Path(name).is_dir():
         return [Path(name)]
-    if name.isidentifier() and (spec := importlib.util.find_spec(name)) is not None:
-        return [Path(location) for location in spec.submodule_search_locations or ()]
     try:
+        if name.isidentifier() and (spec := importlib.util.find_spec(name)) is not None:
+            return [Path(location) for location in spec.submodule_search_locations or ()]
         files = metadata.distribution(name).files or []
     except (metadata.PackageNotFoundError, ValueError):
         return []

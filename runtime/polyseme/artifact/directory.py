@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -76,6 +78,7 @@ class ArtifactWriter:
 
     def __enter__(self) -> Self:
         try:
+            self._made = [parent for parent in self.target.parents if not parent.exists()]
             self.target.parent.mkdir(parents=True, exist_ok=True)
             # Beside the target: a rename is atomic only within one file system.
             self.directory = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.", dir=self.target.parent))
@@ -85,6 +88,9 @@ class ArtifactWriter:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
+        for parent in self._made:
+            with suppress(OSError):  # not empty: the artifact lies below
+                parent.rmdir()
 
     def entry(self, name: str) -> FileEntry:
         """Size and hash of a file that lies in `directory`."""
@@ -148,7 +154,7 @@ def _read_manifest(directory: Path) -> Manifest:
     if not directory.is_dir():
         raise MissingFileError(f"{directory} is not a directory: make an artifact with `polyseme export`")
     try:
-        size = path.stat().st_size
+        size = _size(path)
         if size > _MAX_MANIFEST_BYTES:
             raise CorruptArtifactError(f"{path}: {size} bytes; limit {_MAX_MANIFEST_BYTES}")
         return Manifest.from_json(path.read_bytes())
@@ -165,7 +171,7 @@ def _check(directory: Path, name: str, expected: FileEntry) -> None:
     try:
         if path.is_symlink() and directory.resolve() not in path.resolve().parents:
             raise CorruptArtifactError(f"{path} is a link that leads out of the artifact")
-        size = path.stat().st_size
+        size = _size(path)
         if size != expected.size:
             raise CorruptArtifactError(f"{path}: {size} bytes; manifest says {expected.size}")
         got = _entry(path)
@@ -177,6 +183,14 @@ def _check(directory: Path, name: str, expected: FileEntry) -> None:
         raise CorruptArtifactError(
             f"{path}: SHA-256 is {got.sha256[:12]}..., manifest says {expected.sha256[:12]}...: changed after export"
         )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a regular file: a device, or a pipe, would be read for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise CorruptArtifactError(f"{path} is not a regular file")
+    return status.st_size
 
 
 def _entry(path: Path) -> FileEntry:

@@ -40,7 +40,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
         raise CheckpointError(f"config.json layer_norm_eps: expected a number within 0..1, got {str(eps)[:40]!r}")
     vocab_size = size("vocab_size", 1 << 24)
     pad_token_id = config.get("pad_token_id") or 0
-    if not isinstance(pad_token_id, int) or not 0 <= pad_token_id < vocab_size:
+    if type(pad_token_id) is not int or not 0 <= pad_token_id < vocab_size:
         raise CheckpointError(f"config.json pad_token_id: got {str(pad_token_id)[:40]!r}; limits 0..{vocab_size - 1}")
     return EncoderConfig(
         architecture="bert",
