@@ -78,10 +78,10 @@ def test_embed_splits_without_a_difference(client, dtype):
 
 
 def test_embed_splits_by_bytes_of_the_request(client, server):
-    client.embed(["x" * 30_000] * 40)
+    client.embed(["x" * 7_000] * 40)
     sizes = [request.ByteSize() for request in server.faults.requests if isinstance(request, service_pb2.EmbedRequest)]
     assert len(sizes) == 20
-    assert max(sizes) <= 64 * 1024
+    assert max(sizes) <= 16 * 1024
 
 
 def test_embed_splits_by_bytes_of_the_reply(client, server):
