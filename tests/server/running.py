@@ -43,7 +43,7 @@ class Running:
 
 @contextmanager
 def running(artifact_directory, **settings):
-    config = ServerConfig(host="127.0.0.1", port=0, metrics_port=0, drain_delay_s=0, **settings)
+    config = ServerConfig(**{"host": "127.0.0.1", "port": 0, "metrics_port": 0, "drain_delay_s": 0, **settings})
     started, box, stop = threading.Event(), {}, None
 
     async def main():

@@ -1,5 +1,6 @@
 """A server's life: health, metrics, reflection, drain; partly in a process of its own."""
 
+import asyncio
 import os
 import re
 import signal
@@ -36,12 +37,20 @@ def test_health_serves_once_ready(server, service):
 
 
 def test_drain_turns_readiness_off_before_anything_else(tiny_artifact):
-    with running(tiny_artifact) as server:
+    with running(tiny_artifact, drain_delay_s=0.5) as server:
         stub = health_pb2_grpc.HealthStub(server.channel)
         watch = stub.Watch(Check(service=SERVICES[0]), timeout=30)
         assert next(watch).status == SERVING
-        threading.Thread(target=server.on_loop, args=(server.app.drain(),)).start()
+        drain = threading.Thread(target=server.on_loop, args=(server.app.drain(),))
+        drain.start()
         assert next(watch).status == NOT_SERVING
+        assert server.embedding.Embed(Request(texts=["still served"]), timeout=30).embeddings.shape
+        drain.join(30)
+
+
+def test_leaving_during_a_drain_stops_once(tiny_artifact):
+    with running(tiny_artifact, drain_delay_s=0.05) as server:
+        asyncio.run_coroutine_threadsafe(server.app.drain(), server.loop)
 
 
 def test_metrics_count_calls_and_batches(tiny_artifact):

@@ -44,6 +44,7 @@ class App:
         self._gate = Gate(config.max_concurrent_calls)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=_channel_options(config))
+        self._stopping = asyncio.Lock()
         self.registry = Registry()
         self.port = 0
 
@@ -82,7 +83,7 @@ class App:
         # so they are refused with UNAVAILABLE first, until callers have stopped coming.
         self._gate.close("draining: the server is about to stop")
         await self._gate.wait_until_quiet(self._config.grace_s)
-        await self._server.stop(0)
+        await self._stop()
 
     def _load(self) -> list[ServedModel]:
         return [ServedModel.load(artifact, self._config) for artifact in self._artifacts]
@@ -116,8 +117,13 @@ class App:
         for service in _SERVICES:
             await self._health.set(service, status)
 
+    async def _stop(self) -> None:
+        # Two stops of a grpc.aio server at once can crash the process when its loop closes: one after the other.
+        async with self._stopping:
+            await self._server.stop(0)
+
     async def _close(self) -> None:
-        await self._server.stop(0)
+        await self._stop()
         for model in self.registry:
             await model.close()
         self._metrics.close()
