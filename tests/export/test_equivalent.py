@@ -13,9 +13,10 @@ from tests.export.checkpoints import (
     write_weights,
 )
 from tests.export.test_checkpoint import shard
+from tests.states import all_states
 
 from polyseme.artifact import Artifact, Pooling, Precision
-from polyseme.artifact.graphs import NORMALIZED, POOLED, hidden_state
+from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.parity import TOLERANCES
 from polyseme.runtime.batch import collate
@@ -104,7 +105,7 @@ def test_cls_pooling_takes_the_first_token(checkpoint, tmp_path):
     assert Pooling.CLS is artifact.manifest.model.pooling
     batch = collate([[2, 7, 8, 9, 3], [2, 3], [2, 40, 3]], 0)
     pooled, normalized = Session(artifact, ON_CPU).run(batch, [POOLED, NORMALIZED])
-    (last,) = Session(artifact, ON_CPU, Variant.LAYERS).run(batch, [hidden_state(2)])
+    last = all_states(Session(artifact, ON_CPU, Variant.LAYERS), batch, 2)[-1]
     np.testing.assert_array_equal(pooled, last[:, 0])
     np.testing.assert_allclose(normalized, pooled / np.linalg.norm(pooled, axis=1, keepdims=True), atol=1e-6)
 
@@ -114,11 +115,10 @@ def test_a_text_is_the_same_alone_and_padded(tiny_artifact, precision):
     """At every layer, whatever stands beside it. Other lengths add up in another order: hence a tolerance."""
     artifact = Artifact.open(tiny_artifact)
     session = Session(artifact, Device(execution_provider=CPU, precision=precision), Variant.LAYERS)
-    names = [hidden_state(layer) for layer in range(3)]
     short, long = [2, 7, 8, 3], [2, *range(5, 60), 3]
     tolerance = {Precision.FP32: 3e-6, Precision.FP16: 2e-2}[precision]  # fp16: one unit in the last place of 4
-    alone = session.run(collate([short], 0), names)
-    padded = session.run(collate([long, short], 0), names)
+    alone = all_states(session, collate([short], 0), 2)
+    padded = all_states(session, collate([long, short], 0), 2)
     for one, two in zip(alone, padded, strict=True):
         np.testing.assert_allclose(two[1, :4], one[0], atol=tolerance)
 

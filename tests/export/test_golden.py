@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.data.golden.make import BANK_ROBBER, BANKS, SENTENCES, WHOLE, compute
+from tests.states import all_states
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.runtime.batch import collate
@@ -14,7 +15,6 @@ from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "data/golden"
 BANK = 2924  # its token id
-STATES = [f"hidden_states.{layer}" for layer in range(7)]
 # Of an element, as parity.TOLERANCES has it; fp16: what rounding 45 million weights leaves, with a margin of 2.
 TOLERANCE = {Precision.FP32: 3e-5, Precision.FP16: 2e-2}
 
@@ -46,7 +46,7 @@ def precision(request):
 @pytest.fixture(scope="module")
 def states(artifact, texts, precision):
     """[7, N, S, 384]: every layer of every text, run as one batch padded on the right."""
-    return np.stack(session(artifact, precision, Variant.LAYERS).run(collate(texts, 0), STATES)).astype(np.float64)
+    return all_states(session(artifact, precision, Variant.LAYERS), collate(texts, 0), 6)[1:].astype(np.float64)
 
 
 def cosine(a, b):
@@ -103,6 +103,6 @@ def test_embeddings_know_the_position_alone(states, texts):
 
 def test_static_vectors_know_no_context(artifact, texts):
     batch = collate(texts, 0)
-    (static,) = session(artifact, Precision.FP32, Variant.LAYERS).run(batch, ["static_embeddings"])
+    static = all_states(session(artifact, Precision.FP32, Variant.LAYERS), batch, 6)[0]
     check, river = (static[i, texts[i].index(BANK)] for i in (0, 1))
     np.testing.assert_array_equal(check, river)

@@ -28,24 +28,39 @@ def load(artifact, precision, variant, **settings):
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def run(session, texts, outputs):
+def run(session, texts, outputs, **more):
     width = max(map(len, texts))
     ids = np.array([text + [0] * (width - len(text)) for text in texts], np.int32)
-    return session.run(outputs, {"input_ids": ids, "lengths": np.array([len(t) for t in texts], np.int32)})
+    return session.run(outputs, {"input_ids": ids, "lengths": np.array([len(t) for t in texts], np.int32), **more})
+
+
+def select(positions, layer_weights=None, span_weights=None):
+    return {
+        "positions": np.array(positions, np.int32),
+        "layer_weights": np.array(np.eye(LAYERS + 2) if layer_weights is None else layer_weights, np.float32),
+        "span_weights": np.array(span_weights or np.zeros((0, len(positions))), np.float32),
+    }
 
 
 @pytest.mark.parametrize(("precision", "variant"), RUNS)
 def test_a_graph_loads_from_its_folder_alone(artifact, precision, variant):
     session = load(artifact, precision, variant)
-    assert [one.name for one in session.get_inputs()] == ["input_ids", "lengths"]
-    assert [one.type for one in session.get_inputs()] == ["tensor(int32)", "tensor(int32)"]
-    outputs = {one.name: (one.type, one.shape[-1]) for one in session.get_outputs()}
+    inputs = {one.name: (one.type, one.shape) for one in session.get_inputs()}
+    outputs = {one.name: (one.type, one.shape) for one in session.get_outputs()}
+    texts = {"input_ids": ("tensor(int32)", ["B", "S"]), "lengths": ("tensor(int32)", ["B"])}
     if variant is Variant.EMBED:
-        assert outputs == {"pooled": ("tensor(float)", 32), "normalized": ("tensor(float)", 32)}
+        assert inputs == texts
+        assert outputs == {name: ("tensor(float)", ["B", 32]) for name in ("pooled", "normalized")}
     else:
-        names = ["static_embeddings", *(f"hidden_states.{layer}" for layer in range(LAYERS + 1))]
-        kind = "tensor(float)" if precision is Precision.FP32 else "tensor(float16)"
-        assert dict.fromkeys(names, (kind, 32)) == outputs
+        assert inputs == texts | {
+            "positions": ("tensor(int32)", ["P"]),
+            "layer_weights": ("tensor(float)", ["C", LAYERS + 2]),
+            "span_weights": ("tensor(float)", ["K", "P"]),
+        }
+        assert outputs == {
+            "token_vectors": ("tensor(float)", ["C", "P", 32]),
+            "span_vectors": ("tensor(float)", ["C", "K", 32]),
+        }
 
 
 @pytest.mark.parametrize(("precision", "variant"), RUNS)
@@ -68,7 +83,7 @@ def test_a_graph_holds_structure_only(artifact, precision, variant):
     assert {entry.weights} == {place["location"] for place in places.values()}
     assert {t.name: str(t.offset) for t in entry.tensors} == {name: p["offset"] for name, p in places.items()}
     inside = [one for one in model.graph.initializer if one.data_location != onnx.TensorProto.EXTERNAL]
-    assert sum(np.prod(one.dims, dtype=int) for one in inside) <= 4
+    assert sum(np.prod(one.dims, dtype=int) for one in inside) <= 8
     assert path.stat().st_size < 16384
     onnx.checker.check_model(str(path))
 
@@ -81,9 +96,26 @@ def test_tensors_are_aligned_and_in_order(artifact):
 
 
 def test_static_embeddings_are_rows_of_the_word_table(artifact):
-    (rows,) = run(load(artifact, Precision.FP32, Variant.LAYERS), [[2, 7, 3]], ["static_embeddings"])
+    (states,) = run(load(artifact, Precision.FP32, Variant.LAYERS), [[2, 7, 3]], ["token_vectors"], **select([0, 1, 2]))
     table = artifact.weights(Precision.FP32)["embeddings.word"]
-    np.testing.assert_array_equal(rows[0], table[[2, 7, 3]])
+    np.testing.assert_array_equal(states[0], table[[2, 7, 3]])
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_layers_are_joined_and_spans_pooled_inside(artifact, precision):
+    session = load(artifact, precision, Variant.LAYERS)
+    texts = [[2, 7, 8, 9, 3], [2, 9, 3]]
+    (states,) = run(session, texts, ["token_vectors"], **select(range(10)))
+    tokens, spans = run(
+        session,
+        texts,
+        ["token_vectors", "span_vectors"],
+        **select([6, 1, 3], [[0, 0, 0.5, 0.5], [1, 0, 0, 0]], [[0, 0.5, 0.5], [1, 0, 0]]),
+    )
+    joined = np.stack([(states[2] + states[3]) / 2, states[0]])[:, [6, 1, 3]]
+    np.testing.assert_allclose(tokens, joined, rtol=1e-6, atol=1e-7)
+    expected = np.stack([(joined[:, 1] + joined[:, 2]) / 2, joined[:, 0]], axis=1)
+    np.testing.assert_allclose(spans, expected, rtol=1e-6, atol=1e-7)
 
 
 def test_padding_changes_nothing(artifact):
@@ -108,8 +140,8 @@ def test_what_stands_in_the_padding_changes_nothing(artifact):
 def test_pooled_is_the_mean_of_the_last_layer(artifact, precision):
     texts = [[2, 7, 8, 3], [2, 9, 3]]
     pooled, normalized = run(load(artifact, precision, Variant.EMBED), texts, ["pooled", "normalized"])
-    (last,) = run(load(artifact, precision, Variant.LAYERS), texts, [f"hidden_states.{LAYERS}"])
-    expected = [row[: len(text)].astype(np.float32).mean(axis=0) for row, text in zip(last, texts, strict=True)]
+    (states,) = run(load(artifact, precision, Variant.LAYERS), texts, ["token_vectors"], **select(range(7)))
+    expected = [states[-1, :4].mean(axis=0), states[-1, 4:7].mean(axis=0)]
     np.testing.assert_allclose(pooled, expected, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(normalized, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(normalized, pooled / np.linalg.norm(pooled, axis=1, keepdims=True), atol=1e-6)

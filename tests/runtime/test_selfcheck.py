@@ -44,11 +44,11 @@ def change_graph(path, change):
     path.write_bytes(model.SerializeToString())
 
 
-def rename_output(model, old, new):
+def swap_inputs(model, old, new):
+    """Where a node takes one of two values, let it take the other."""
     for node in model.graph.node:
-        for names in (node.input, node.output):
-            for i, name in enumerate(names):
-                names[i] = {old: new, new: old}.get(name, name)
+        for i, name in enumerate(node.input):
+            node.input[i] = {old: new, new: old}.get(name, name)
 
 
 def only_fp32(document):
@@ -107,17 +107,27 @@ def test_self_check_refuses_a_layers_graph_of_another_epsilon(folder):
 
 
 def test_self_check_refuses_layers_in_another_order(folder):
-    change_graph(folder / "layers.fp32.onnx", lambda model: rename_output(model, "hidden_states.0", "hidden_states.1"))
-    assert "fp16 and fp32 differ in hidden_states.0: " in refusal(reseal(folder))
+    change_graph(folder / "layers.fp32.onnx", lambda model: swap_inputs(model, "select.0.stacked", "select.1.stacked"))
+    assert "fp16 and fp32 differ in layer 0: " in refusal(reseal(folder))
 
 
 def test_self_check_refuses_static_embeddings_of_other_rows(folder):
     def change(model):
-        (gather,) = [node for node in model.graph.node if "static_embeddings" in node.output]
+        (gather,) = [node for node in model.graph.node if "select.static" in node.output]
         gather.input[0] = "embeddings.position"
 
     change_graph(folder / "layers.fp32.onnx", change)
-    assert "fp16 and fp32 differ in static_embeddings: " in refusal(reseal(folder))
+    assert "fp16 and fp32 differ in the word embeddings: " in refusal(reseal(folder))
+
+
+def test_self_check_refuses_spans_that_are_not_pooled_as_asked(folder):
+    def change(model):
+        (pool,) = [node for node in model.graph.node if "span_vectors" in node.output]
+        model.graph.node.insert(0, onnx.helper.make_node("Mul", ["span_weights"] * 2, ["squared"]))
+        pool.input[0] = "squared"
+
+    change_graph(folder / "layers.fp32.onnx", change)
+    assert "span_vectors differ from token_vectors by" in refusal(reseal(folder))
 
 
 def test_self_check_refuses_a_graph_without_an_output(folder):

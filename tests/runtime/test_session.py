@@ -9,12 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime as ort
 import pytest
+from tests.states import all_states
 
 from polyseme.artifact import Artifact, Precision, Variant
-from polyseme.artifact.graphs import NORMALIZED, POOLED, hidden_state
+from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.runtime import session as module
 from polyseme.runtime.batch import collate
 from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.selection import Selection, every_state
 from polyseme.runtime.session import CPU, CUDA, Device, Session, choose_device, load_weights, runtime_version
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -135,9 +137,33 @@ def test_sessions_share_weights(artifact):
     batch = collate(TEXTS, 0)
     embed, layers = (Session(artifact, ON_CPU, variant, weights=weights) for variant in Variant)
     (pooled,) = embed.run(batch, [POOLED])
-    (last,) = layers.run(batch, [hidden_state(2)])
+    last = all_states(layers, batch, 2)[-1]
     expected = [row[: len(text)].mean(axis=0) for row, text in zip(last, TEXTS, strict=True)]
     np.testing.assert_allclose(pooled, expected, atol=1e-6)  # float32 sums in another order
+
+
+def test_a_selection_is_all_that_leaves_the_session(artifact):
+    session, batch = Session(artifact, ON_CPU, Variant.LAYERS), collate(TEXTS, 0)
+    states = all_states(session, batch, 2)
+    weights = np.array([[0, 0, 1, 1]], np.float32)
+    width = batch.shape[1]
+    selection = Selection(
+        positions=np.array([2, width + 1], np.int32),
+        layer_weights=weights,
+        span_weights=np.array([[0.5, 0.5]], np.float32),
+    )
+    tokens, spans = session.run(batch, [TOKEN_VECTORS, SPAN_VECTORS], selection)
+    expected = states[2:, [0, 1], [2, 1]].sum(axis=0)
+    np.testing.assert_allclose(tokens, expected[None], rtol=1e-6)
+    np.testing.assert_allclose(spans, expected.mean(axis=0)[None, None], rtol=1e-5, atol=1e-6)
+
+
+def test_every_state_leaves_padding_out(artifact):
+    session, batch = Session(artifact, ON_CPU, Variant.LAYERS), collate(TEXTS, 0)
+    (tokens,) = session.run(batch, [TOKEN_VECTORS], every_state(batch, 2))
+    states = all_states(session, batch, 2)
+    expected = np.concatenate([states[:, row, : len(text)] for row, text in enumerate(TEXTS)], axis=1)
+    np.testing.assert_array_equal(tokens, expected)
 
 
 def test_a_session_computes_with_the_weights_it_is_given(artifact):

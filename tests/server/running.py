@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
-from polyseme.artifact import Artifact
+from polyseme.artifact import Artifact, Variant
 from polyseme.server.app import App
 from polyseme.server.config import ServerConfig
 from polyseme.v1 import embedding_service_pb2_grpc, model_service_pb2_grpc
@@ -31,6 +31,14 @@ class Running:
     @property
     def model(self):
         return self.app.registry.default
+
+    @property
+    def embed_session(self):
+        return self.model._sessions[Variant.EMBED]
+
+    @property
+    def layers_session(self):
+        return self.model._sessions[Variant.LAYERS]
 
     def on_loop(self, coroutine):
         """Run a coroutine on the server's event loop."""

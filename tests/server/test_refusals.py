@@ -102,7 +102,7 @@ def test_undecodable_requests_are_invalid(server, data):
     assert "DecodeError" not in error.details()
 
 
-@pytest.mark.parametrize("method", ["EmbedTokens", "EmbedSpans", "Nope"])
+@pytest.mark.parametrize("method", ["Nope", "embed"])
 def test_methods_that_are_not_served_are_unimplemented(server, method):
     refused(lambda: server.raw(f"EmbeddingService/{method}", b""), Code.UNIMPLEMENTED)
 
@@ -110,15 +110,15 @@ def test_methods_that_are_not_served_are_unimplemented(server, method):
 def test_a_deadline_that_passes_in_the_queue_never_reaches_the_session(tiny_artifact, monkeypatch):
     with running(tiny_artifact, runners=1) as server:
         held, go, runs = threading.Event(), threading.Event(), []
-        run = server.model._session.run
+        run = server.embed_session.run
 
-        def hold(batch, outputs):
+        def hold(batch, outputs, selection=None):
             runs.append(batch.lengths.tolist())
             held.set()
             assert go.wait(30)
-            return run(batch, outputs)
+            return run(batch, outputs, selection)
 
-        monkeypatch.setattr(server.model._session, "run", hold)
+        monkeypatch.setattr(server.embed_session, "run", hold)
         first = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)
         assert held.wait(30)
         refused(lambda: embed(server, ["a b"], timeout=0.05), Code.DEADLINE_EXCEEDED)
@@ -139,7 +139,7 @@ def test_a_session_that_fails_tells_an_id_only(server, monkeypatch, caplog):
         raise RuntimeError("device on fire")
 
     with monkeypatch.context() as patch:
-        patch.setattr(server.model._session, "run", fail)
+        patch.setattr(server.embed_session, "run", fail)
         error = refused(lambda: embed(server), Code.INTERNAL, "internal error ")
     incident = error.details().split()[2].rstrip(":")
     assert "fire" not in error.details()
@@ -150,30 +150,30 @@ def test_a_session_that_fails_tells_an_id_only(server, monkeypatch, caplog):
 
 
 def test_numbers_that_are_not_finite_never_leave(server, monkeypatch):
-    run = server.model._session.run
+    run = server.embed_session.run
 
-    def poisoned(batch, outputs):
-        arrays = run(batch, outputs)
+    def poisoned(batch, outputs, selection=None):
+        arrays = run(batch, outputs, selection)
         for array in arrays:
             array[:, 3] = float("nan")
         return arrays
 
     with monkeypatch.context() as patch:
-        patch.setattr(server.model._session, "run", poisoned)
+        patch.setattr(server.embed_session, "run", poisoned)
         refused(lambda: embed(server), Code.INTERNAL, "internal error ")
     assert embed(server).texts
 
 
 def test_a_poison_text_fails_alone(server, monkeypatch):
-    run = server.model._session.run
+    run = server.embed_session.run
 
-    def picky(batch, outputs):
+    def picky(batch, outputs, selection=None):
         if 20 in batch.lengths:
             raise RuntimeError("not this one")
-        return run(batch, outputs)
+        return run(batch, outputs, selection)
 
     with monkeypatch.context() as patch:
-        patch.setattr(server.model._session, "run", picky)
+        patch.setattr(server.embed_session, "run", picky)
         lengths = [17, 18, 20, 18, 17] * 4
         futures = [server.embedding.Embed.future(Request(texts=["a " * (n - 2)]), timeout=30) for n in lengths]
         codes = [future.code() for future in futures]
@@ -183,14 +183,14 @@ def test_a_poison_text_fails_alone(server, monkeypatch):
 def test_a_full_queue_says_when_to_come_again(tiny_artifact, monkeypatch):
     with running(tiny_artifact, max_queue_tokens=1, runners=1) as server:
         held, go = threading.Event(), threading.Event()
-        run = server.model._session.run
+        run = server.embed_session.run
 
-        def hold(batch, outputs):
+        def hold(batch, outputs, selection=None):
             held.set()
             assert go.wait(30)
-            return run(batch, outputs)
+            return run(batch, outputs, selection)
 
-        monkeypatch.setattr(server.model._session, "run", hold)
+        monkeypatch.setattr(server.embed_session, "run", hold)
         running_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)
         assert held.wait(30)
         waiting_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)

@@ -78,11 +78,6 @@ def test_similarity_refuses(server, fields, words):
     refused(lambda: similarity(server, **fields), grpc.StatusCode.INVALID_ARGUMENT, *words)
 
 
-def test_similarity_of_spans_is_not_served_yet(server):
-    request = Request(a=[Operand(text="a bank", span=common_pb2.Span(start=2, end=6))])
-    refused(lambda: server.embedding.Similarity(request, timeout=30), grpc.StatusCode.UNIMPLEMENTED, "part")
-
-
 def tokenize(server, texts, **fields):
     return server.embedding.Tokenize(embedding_service_pb2.TokenizeRequest(texts=texts, **fields), timeout=30)
 

@@ -15,7 +15,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from polyseme.artifact import Pooling, Precision, Variant, WeightEntry
-from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED, POOLED, STATIC_EMBEDDINGS, hidden_state
+from polyseme.artifact.graphs import (
+    INPUT_IDS,
+    LAYER_WEIGHTS,
+    LENGTHS,
+    NORMALIZED,
+    POOLED,
+    POSITIONS,
+    SPAN_VECTORS,
+    SPAN_WEIGHTS,
+    TOKEN_VECTORS,
+)
 from polyseme.export.encoder import EncoderConfig
 
 _CONTRIB = "com.microsoft"
@@ -37,7 +47,7 @@ def build_graph(
 
     Args:
         config: sizes.
-        variant: EMBED pools; LAYERS gives every hidden state.
+        variant: EMBED pools texts; LAYERS gives tokens and spans of any layers.
         precision: of the weights and of all that is computed up to the pooling.
         pooling: how EMBED pools.
         weights: where each initializer lies in `weights_file`.
@@ -45,22 +55,26 @@ def build_graph(
     """
     used = _Nodes(config)
     last = used.encode()
+    inputs = [_value(INPUT_IDS, TensorProto.INT32, "B", "S"), _value(LENGTHS, TensorProto.INT32, "B")]
     if variant is Variant.EMBED:
         used.pool(last, pooling)
-        shape: list[str | int | None] = ["B", config.hidden_size]
-        element, names = TensorProto.FLOAT, [POOLED, NORMALIZED]
+        outputs = [_value(name, TensorProto.FLOAT, "B", config.hidden_size) for name in (POOLED, NORMALIZED)]
     else:
-        used.add("Gather", ["embeddings.word", INPUT_IDS], STATIC_EMBEDDINGS)
-        shape, element = ["B", "S", config.hidden_size], _ELEMENT[precision]
-        names = [STATIC_EMBEDDINGS, *(hidden_state(layer) for layer in range(config.num_hidden_layers + 1))]
+        used.select()
+        inputs += [
+            _value(POSITIONS, TensorProto.INT32, "P"),
+            _value(LAYER_WEIGHTS, TensorProto.FLOAT, "C", config.num_hidden_layers + 2),
+            _value(SPAN_WEIGHTS, TensorProto.FLOAT, "K", "P"),
+        ]
+        outputs = [
+            _value(TOKEN_VECTORS, TensorProto.FLOAT, "C", "P", config.hidden_size),
+            _value(SPAN_VECTORS, TensorProto.FLOAT, "C", "K", config.hidden_size),
+        ]
     graph = helper.make_graph(
         used.nodes,
         f"polyseme.{variant.value}",
-        inputs=[
-            helper.make_tensor_value_info(INPUT_IDS, TensorProto.INT32, ["B", "S"]),
-            helper.make_tensor_value_info(LENGTHS, TensorProto.INT32, ["B"]),
-        ],
-        outputs=[helper.make_tensor_value_info(name, element, shape) for name in names],
+        inputs=inputs,
+        outputs=outputs,
         initializer=[*(_external(entry, precision, weights_file) for entry in weights), *used.constants],
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)]
@@ -103,14 +117,14 @@ class _Nodes:
         x = self.add(
             "EmbedLayerNormalization",
             [INPUT_IDS, "", *(f"embeddings.{part}" for part in ("word", "position")), "", *_norm("embeddings")],
-            hidden_state(0),
+            _hidden_state(0),
             domain=_CONTRIB,
             epsilon=self.config.layer_norm_eps,
         )
         # The operator declares a second output, the mask index, which is not wanted: lengths are an input.
         self.nodes[-1].output.append("embeddings.mask_index")
         for number in range(self.config.num_hidden_layers):
-            x = self._layer(x, f"layers.{number}.", hidden_state(number + 1))
+            x = self._layer(x, f"layers.{number}.", _hidden_state(number + 1))
         return x
 
     def _layer(self, x: str, at: str, output: str) -> str:
@@ -156,6 +170,39 @@ class _Nodes:
         total = self.add("Squeeze", [self.add("MatMul", [mask, hidden], "pool.total"), axis], "pool.sum")
         count = self.add("Cast", [lengths], "pool.count", to=TensorProto.FLOAT)
         self.add("Div", [total, count], POOLED)
+
+    def select(self) -> None:
+        """Tokens at `positions` of every state, joined by `layer_weights` and pooled by `span_weights`, in float32.
+
+        Tokens are gathered before anything is joined: what it costs grows with the tokens that were asked for.
+        """
+        size = self.config.hidden_size
+        rows = self.constant("select.rows", np.array([-1, size]))
+        ids = self.add("Reshape", [INPUT_IDS, self.constant("select.flat", np.array([-1]))], "select.ids")
+        asked = self.add("Gather", [ids, POSITIONS], "select.asked")
+        states = [self.add("Gather", ["embeddings.word", asked], "select.static")]
+        for layer in range(self.config.num_hidden_layers + 1):
+            flat = self.add("Reshape", [_hidden_state(layer), rows], f"select.{layer}.flat")
+            states.append(self.add("Gather", [flat, POSITIONS], f"select.{layer}"))
+        axis = self.constant("select.axis_0", np.array([0]))
+        stacked = [self.add("Unsqueeze", [state, axis], f"{state}.stacked") for state in states]
+        every = self.add("Concat", stacked, "select.every", axis=0)
+        wide = self.add("Cast", [every], "select.wide", to=TensorProto.FLOAT)
+        # One product over the layers: [C, L + 2] with [L + 2, P * H].
+        lines = self.add("Flatten", [wide], "select.lines", axis=1)
+        joined = self.add("MatMul", [LAYER_WEIGHTS, lines], "select.joined")
+        shape = self.constant("select.shape", np.array([0, -1, size]))
+        self.add("Reshape", [joined, shape], TOKEN_VECTORS)
+        self.add("MatMul", [SPAN_WEIGHTS, TOKEN_VECTORS], SPAN_VECTORS)
+
+
+def _hidden_state(layer: int) -> str:
+    """What layer 0 (embeddings) to L (last encoder layer) gives, [B, S, H]."""
+    return f"hidden_states.{layer}"
+
+
+def _value(name: str, element: int, *shape: str | int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, element, shape)
 
 
 def _norm(at: str) -> tuple[str, str]:

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from polyseme.artifact import Artifact, Precision, Variant
-from polyseme.artifact.graphs import NORMALIZED, hidden_state
+from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
 from polyseme.export.errors import GateError
 from polyseme.export.probes import Probe
 from polyseme.export.reference import Float64Array
-from polyseme.runtime.batch import Batch
+from polyseme.runtime.selection import every_state
 from polyseme.runtime.session import CPU, Device, Session, load_weights
 
 _DISTANCES = ("token_l2", "token_abs", "last_four_abs", "pooled_abs")
@@ -119,8 +118,7 @@ class Judge:
             Session(artifact, device, variant, weights=weights, intra_op_threads=0)
             for variant in (Variant.EMBED, Variant.LAYERS)
         )
-        self._outputs = [hidden_state(n) for n in range(artifact.manifest.model.num_hidden_layers + 1)]
-        self._last_four = min(4, len(self._outputs) - 1)
+        self._num_hidden_layers = artifact.manifest.model.num_hidden_layers
 
     def see(self, probe: Probe) -> None:
         """Run one probe and keep the worst.
@@ -135,19 +133,16 @@ class Judge:
     def _compare(self, probe: Probe) -> None:
         (pooled,) = self._embed.run(probe.batch, [NORMALIZED])
         self.deviation.see_pooled(pooled.astype(np.float64), probe.pooled)
-        states = [_real(state, probe.batch) for state in self._layers.run(probe.batch, self._outputs)]
+        selection = every_state(probe.batch, self._num_hidden_layers)
+        (vectors,) = self._layers.run(probe.batch, [TOKEN_VECTORS], selection)
+        states = vectors[1:].astype(np.float64)  # the first is the row of the word table
         for layer, (got, want) in enumerate(zip(states, probe.layers, strict=True)):
             self.deviation.see_layer(layer, got, want)
-        last = slice(-self._last_four, None)
+        last = slice(-min(4, self._num_hidden_layers), None)
         self.deviation.see_last_four(_sum(states[last]), _sum(probe.layers[last]))
 
 
-def _real(state: npt.NDArray[Any], batch: Batch) -> Float64Array:
-    """[B, S, H] to the real tokens [T, H] in float64."""
-    return np.concatenate([row[:length] for row, length in zip(state, batch.lengths, strict=True)]).astype(np.float64)
-
-
-def _sum(states: list[Float64Array] | tuple[Float64Array, ...]) -> Float64Array:
+def _sum(states: Float64Array | tuple[Float64Array, ...]) -> Float64Array:
     total: Float64Array = np.sum(states, axis=0)
     return total
 

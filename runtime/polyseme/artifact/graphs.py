@@ -1,17 +1,26 @@
 """The names on an artifact's graphs: what a session feeds, and what it can fetch.
 
-Every variant takes the same two inputs. Texts are padded on the right; what stands behind a text's length is never
-attended to and may be any valid id.
+Every variant takes texts that are padded on the right; what stands behind a text's length is never attended to and may
+be any valid id.
 
     input_ids   int32 [B, S]   ids in the vocabulary
     lengths     int32 [B]      real tokens of each text, 1..S
 
-    variant `embed`                             variant `layers`
-    pooled      float32 [B, D]                  static_embeddings  float [B, S, H]  rows of the word table
-    normalized  float32 [B, D], length 1        hidden_states.0    float [B, S, H]  word + position + type, normalized
-                                                hidden_states.i    float [B, S, H]  encoder layer i of 1..L
+Variant `embed` gives one vector per text:
 
-`float` is the precision of the weights.
+    pooled      float32 [B, D]
+    normalized  float32 [B, D], length 1
+
+Variant `layers` gives vectors of tokens and spans. Only what is asked for leaves the session: tokens are gathered,
+layers joined and spans pooled inside the graph. It takes three more inputs:
+
+    positions      int32   [P]          which tokens: row * S + column in input_ids
+    layer_weights  float32 [C, L + 2]   C sums over the states of a token: its row of the word table ("static"), the
+                                        embedding layer's output (word + position + type, normalized), layers 1..L
+    span_weights   float32 [K, P]       K sums over the tokens; K may be 0
+
+    token_vectors  float32 [C, P, H]
+    span_vectors   float32 [C, K, H]
 """
 
 from __future__ import annotations
@@ -23,7 +32,11 @@ INPUT_IDS: Final = "input_ids"
 LENGTHS: Final = "lengths"
 POOLED: Final = "pooled"
 NORMALIZED: Final = "normalized"
-STATIC_EMBEDDINGS: Final = "static_embeddings"
+POSITIONS: Final = "positions"
+LAYER_WEIGHTS: Final = "layer_weights"
+SPAN_WEIGHTS: Final = "span_weights"
+TOKEN_VECTORS: Final = "token_vectors"  # noqa: S105  no password
+SPAN_VECTORS: Final = "span_vectors"
 
 
 class Variant(Enum):
@@ -31,8 +44,3 @@ class Variant(Enum):
 
     EMBED = "embed"
     LAYERS = "layers"
-
-
-def hidden_state(layer: int) -> str:
-    """The output that holds layer 0 (embeddings) to L (last encoder layer)."""
-    return f"hidden_states.{layer}"

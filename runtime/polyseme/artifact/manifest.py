@@ -18,7 +18,7 @@ from polyseme.artifact.errors import CorruptArtifactError, InvalidManifestError
 from polyseme.artifact.fields import Fields
 from polyseme.artifact.graphs import Variant
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TOKENIZER: Final = "tokenizer.json"
 """The file that every artifact has beside its graphs and weights."""
 

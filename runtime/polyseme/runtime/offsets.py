@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from enum import Enum
 from itertools import accumulate
 
@@ -14,22 +16,103 @@ class OffsetUnit(Enum):
     UTF16_CODE_UNIT = "utf16_code_unit"
 
 
-class OffsetTable:
-    """Converts the offsets of one text from code points, which Python and tokenizers count, to another unit."""
+_PLURAL = {
+    OffsetUnit.CODE_POINT: "code points",
+    OffsetUnit.UTF8_BYTE: "UTF-8 bytes",
+    OffsetUnit.UTF16_CODE_UNIT: "UTF-16 code units",
+}
 
-    __slots__ = ("_positions",)
+
+class OffsetError(ValueError):
+    """No character starts or ends at an offset; the message holds nothing of the text.
+
+    Attributes:
+        offset: what was got.
+        length: of the text, in the same unit: the highest offset there is.
+        unit: what both count.
+        inside: whether the offset lies inside a code point; else it lies outside of the text.
+    """
+
+    def __init__(self, offset: int, *, length: int, unit: OffsetUnit) -> None:
+        self.offset = offset
+        self.length = length
+        self.unit = unit
+        self.inside = 0 <= offset <= length
+        where = "is inside a code point" if self.inside else "is beyond the end" if offset > length else "is negative"
+        super().__init__(f"{offset} {where}; the text has {length} {_PLURAL[unit]}")
+
+
+class OffsetTable:
+    """Converts the offsets of one text between code points, which Python and tokenizers count, and another unit.
+
+    Attributes:
+        unit: what the offsets count that are not in code points.
+        length: of the text, in that unit.
+    """
+
+    __slots__ = ("_positions", "length", "unit")
 
     def __init__(self, text: str, unit: OffsetUnit) -> None:
         """Prepare a table; where the units agree on this text there is none, and conversion costs nothing."""
         self._positions: list[int] | None = None
+        self.unit = unit
+        self.length = len(text)
         if unit is OffsetUnit.CODE_POINT or text.isascii():
             return
         width = _utf8_bytes if unit is OffsetUnit.UTF8_BYTE else _utf16_code_units
         self._positions = [0, *accumulate(map(width, text))]
+        self.length = self._positions[-1]
 
     def from_code_points(self, offset: int) -> int:
         """The offset in the table's unit; 0 <= offset <= len(text)."""
         return offset if self._positions is None else self._positions[offset]
+
+    def to_code_points(self, offset: int) -> int:
+        """The offset in code points; `offset` is in the table's unit.
+
+        Raises:
+            OffsetError: the offset lies beyond the end of the text or inside a code point.
+        """
+        if not 0 <= offset <= self.length:
+            raise OffsetError(offset, length=self.length, unit=self.unit)
+        if self._positions is None:
+            return offset
+        point = bisect_left(self._positions, offset)
+        if self._positions[point] != offset:
+            raise OffsetError(offset, length=self.length, unit=self.unit)
+        return point
+
+
+class Overlaps:
+    """Which tokens of a text overlap a part of it; tokens at (0, 0) are not of the text and overlap nothing.
+
+    Starts never decrease, so tokens that start before the part's end come first; nor does the furthest end so far, so
+    tokens that reach over the part's start come last.
+    """
+
+    __slots__ = ("_ends", "_indices", "_reach", "_starts")
+
+    def __init__(self, offsets: Sequence[tuple[int, int]]) -> None:
+        self._indices = [i for i, (_, end) in enumerate(offsets) if end]
+        self._starts = [offsets[i][0] for i in self._indices]
+        self._ends = [offsets[i][1] for i in self._indices]
+        self._reach = list(accumulate(self._ends, max))
+
+    def over(self, start: int, end: int) -> list[int]:
+        """Indices of the tokens that overlap [start, end)."""
+        first, last = self._candidates(start, end)
+        if self._reach == self._ends:  # as with every tokenizer seen so far
+            return self._indices[first:last]
+        return [self._indices[i] for i in range(first, last) if self._ends[i] > start]
+
+    def any_over(self, start: int, end: int) -> bool:
+        """Whether a token overlaps [start, end)."""
+        first, last = self._candidates(start, end)
+        return first < last
+
+    def _candidates(self, start: int, end: int) -> tuple[int, int]:
+        """Where they begin and end among the tokens of the text; if there is one, the first is one."""
+        return bisect_right(self._reach, start), bisect_left(self._starts, end)
 
 
 def _utf8_bytes(character: str) -> int:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact import TOKENIZER, Artifact, ModelSpec, Pooling, Precision, Variant
-from polyseme.artifact.graphs import NORMALIZED, POOLED, STATIC_EMBEDDINGS, hidden_state
+from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.runtime.batch import Batch, collate
 from polyseme.runtime.errors import SelfCheckError, TokenizerError
+from polyseme.runtime.selection import Selection, every_state
 from polyseme.runtime.session import CPU, Device, Session, load_weights
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
 
@@ -43,12 +44,12 @@ class _Seen:
 
     Attributes:
         normalized: [N, D], of all batches.
-        states: of the first batch, per output of the layers graph, the vectors [T, H] of real tokens in float32.
+        states: of the first batch, [L + 2, T, H]: every real token in every state.
         worst: the largest difference of an element between the two graphs.
     """
 
     normalized: npt.NDArray[np.float32]
-    states: Mapping[str, npt.NDArray[np.float32]]
+    states: npt.NDArray[np.float32]
     worst: float
 
 
@@ -107,20 +108,25 @@ def _texts(tokenizer: Path, spec: ModelSpec) -> list[list[int]]:
 def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence[Batch]) -> _Seen:
     embed, layers = _graphs(artifact, precision)
     spec, worst, rows = artifact.manifest.model, [], []
-    states: dict[str, npt.NDArray[np.float32]] = {}
+    states: list[npt.NDArray[np.float32]] = []
     for batch in batches:
         vectors = embed.run(batch, dict.fromkeys((POOLED, NORMALIZED), (batch.shape[0], spec.dimensions)))
-        outputs = layers.run(batch, dict.fromkeys(_state_names(spec), (*batch.shape, spec.hidden_size)))
-        normalized, last = vectors[NORMALIZED], outputs[hidden_state(spec.num_hidden_layers)]
+        selection = every_state(batch, spec.num_hidden_layers)
+        counts = {TOKEN_VECTORS: len(selection.positions), SPAN_VECTORS: batch.shape[0]}
+        shapes = {name: (spec.num_hidden_layers + 2, count, spec.hidden_size) for name, count in counts.items()}
+        outputs = layers.run(batch, shapes, selection)
+        tokens, normalized = outputs[TOKEN_VECTORS], vectors[NORMALIZED]
+        _refuse_other_means(outputs[SPAN_VECTORS], tokens, selection, precision)
         _refuse_other_lengths(normalized, precision)
-        worst.append(np.abs(_unit(_POOL[spec.pooling](last.astype(np.float32), batch)) - normalized).max())
+        pooled = np.stack([_POOL[spec.pooling](text) for text in np.split(tokens[-1], np.cumsum(batch.lengths)[:-1])])
+        worst.append(np.abs(_unit(pooled) - normalized).max())
         rows.append(normalized)
-        states = states or {name: _real(output, batch) for name, output in outputs.items()}
+        states = states or [tokens]
     if not max(worst) <= _TOLERANCE[precision]:
         raise SelfCheckError(
             f"{precision.value}: embed and layers graphs differ by {max(worst):.1e}; limit {_TOLERANCE[precision]}"
         )
-    return _Seen(normalized=np.concatenate(rows), states=states, worst=float(max(worst)))
+    return _Seen(normalized=np.concatenate(rows), states=states[0], worst=float(max(worst)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +136,12 @@ class _Graph:
     name: str
     session: Session
 
-    def run(self, batch: Batch, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, npt.NDArray[Any]]:
+    def run(
+        self, batch: Batch, shapes: Mapping[str, tuple[int, ...]], selection: Selection | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
         """The outputs by name, each finite and of the shape that it must have."""
         try:
-            outputs = dict(zip(shapes, self.session.run(batch, list(shapes)), strict=True))
+            outputs = dict(zip(shapes, self.session.run(batch, list(shapes), selection), strict=True))
         except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
             raise SelfCheckError(f"{self.name} cannot be run: {_one_line(error)}") from error
         for name, array in outputs.items():
@@ -155,10 +163,6 @@ def _graphs(artifact: Artifact, precision: Precision) -> tuple[_Graph, _Graph]:
     return graph(Variant.EMBED), graph(Variant.LAYERS)
 
 
-def _state_names(spec: ModelSpec) -> list[str]:
-    return [STATIC_EMBEDDINGS, *(hidden_state(layer) for layer in range(spec.num_hidden_layers + 1))]
-
-
 def _refuse_other_lengths(normalized: npt.NDArray[Any], precision: Precision) -> None:
     """Zero has no direction: such vectors would agree with everything."""
     lengths = np.linalg.norm(normalized, axis=1)
@@ -168,11 +172,25 @@ def _refuse_other_lengths(normalized: npt.NDArray[Any], precision: Precision) ->
         )
 
 
+def _refuse_other_means(
+    spans: npt.NDArray[Any], tokens: npt.NDArray[Any], selection: Selection, precision: Precision
+) -> None:
+    """Spans must be pooled as asked: what the graph sums up, numpy sums up too."""
+    expected = selection.span_weights @ tokens
+    distance = float((np.abs(spans - expected) / np.maximum(np.abs(expected), 1)).max())
+    if not distance <= _TOLERANCE[precision]:
+        limit = _TOLERANCE[precision]
+        raise SelfCheckError(
+            f"{precision.value}: {SPAN_VECTORS} differ from {TOKEN_VECTORS} by {distance:.1e}; limit {limit}"
+        )
+
+
 def _agreement(fp32: _Seen, fp16: _Seen) -> float:
     """The least cosine of a text's two vectors."""
-    for name, want in fp32.states.items():
-        distance = float((_lengths(fp16.states[name] - want) / np.maximum(_lengths(want), 1e-6)).max())
+    for layer, (got, want) in enumerate(zip(fp16.states, fp32.states, strict=True), start=-1):
+        distance = float((_lengths(got - want) / np.maximum(_lengths(want), 1e-6)).max())
         if not distance <= _MOST_TOKEN_L2:
+            name = "the word embeddings" if layer < 0 else f"layer {layer}"
             raise SelfCheckError(
                 f"fp16 and fp32 differ in {name}: relative L2 of a token {distance:.2g}; limit {_MOST_TOKEN_L2}"
             )
@@ -187,17 +205,13 @@ def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return lengths
 
 
-def _real(state: npt.NDArray[Any], batch: Batch) -> npt.NDArray[np.float32]:
-    """[B, S, H] to the real tokens [T, H]."""
-    return np.concatenate([row[:length] for row, length in zip(state, batch.lengths, strict=True)]).astype(np.float32)
+def _mean(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    mean: npt.NDArray[Any] = tokens.mean(axis=0)
+    return mean
 
 
-def _mean(last_hidden_state: npt.NDArray[Any], batch: Batch) -> npt.NDArray[Any]:
-    return np.stack([row[:length].mean(axis=0) for row, length in zip(last_hidden_state, batch.lengths, strict=True)])
-
-
-def _cls(last_hidden_state: npt.NDArray[Any], _batch: Batch) -> npt.NDArray[Any]:
-    first: npt.NDArray[Any] = last_hidden_state[:, 0]
+def _cls(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    first: npt.NDArray[Any] = tokens[0]
     return first
 
 
@@ -212,4 +226,4 @@ def _one_line(error: BaseException) -> str:
     return "".join(character if character.isprintable() else " " for character in line)
 
 
-_POOL: dict[Pooling, Callable[[npt.NDArray[Any], Batch], npt.NDArray[Any]]] = {Pooling.MEAN: _mean, Pooling.CLS: _cls}
+_POOL: dict[Pooling, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {Pooling.MEAN: _mean, Pooling.CLS: _cls}

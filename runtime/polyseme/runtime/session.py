@@ -12,9 +12,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Precision, Variant
-from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
+from polyseme.artifact.graphs import INPUT_IDS, LAYER_WEIGHTS, LENGTHS, POSITIONS, SPAN_WEIGHTS
 from polyseme.runtime.batch import Batch
 from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.selection import Selection
 
 CUDA: Final = "CUDAExecutionProvider"
 CPU: Final = "CPUExecutionProvider"
@@ -110,19 +111,23 @@ class Session:
                 "its CUDA or cuDNN libraries cannot be loaded"
             )
 
-    def run(self, batch: Batch, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+    def run(self, batch: Batch, outputs: Sequence[str], selection: Selection | None = None) -> list[npt.NDArray[Any]]:
         """Run the graph once. Releases the GIL.
 
         Args:
             batch: ids must lie within the vocabulary: CUDA kernels do not check.
             outputs: names from `polyseme.artifact.graphs`, of this session's variant.
+            selection: what the `layers` variant is asked for; positions must lie within the batch.
 
         Returns:
             One array per output name, in their order.
         """
-        result: list[npt.NDArray[Any]] = self._session.run(
-            list(outputs), {INPUT_IDS: batch.input_ids, LENGTHS: batch.lengths}
-        )
+        feed: dict[str, npt.NDArray[Any]] = {INPUT_IDS: batch.input_ids, LENGTHS: batch.lengths}
+        if selection is not None:
+            feed[POSITIONS] = selection.positions
+            feed[LAYER_WEIGHTS] = selection.layer_weights
+            feed[SPAN_WEIGHTS] = selection.span_weights
+        result: list[npt.NDArray[Any]] = self._session.run(list(outputs), feed)
         return result
 
 

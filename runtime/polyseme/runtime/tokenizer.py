@@ -70,14 +70,16 @@ class TokenizedText(TokenIds):
     Attributes:
         tokens: as the vocabulary spells them.
         offsets: (start, end) in code points of the text without its prompt; (0, 0) for what is not of the text.
-        word_ids: pre-tokenizer words, counted from 0; -1 for tokens of no word.
+        word_ids: pre-tokenizer words of the text, counted from 0; -1 for tokens of no word and for those of the prompt.
         special: whether the id is one of `Tokenizer.special_ids`, however it came into the text.
+        cut_offsets: offsets of the tokens that truncation dropped, as `offsets` has them; they tell none of the rest.
     """
 
     tokens: Sequence[str]
     offsets: Sequence[tuple[int, int]]
     word_ids: Sequence[int]
     special: Sequence[bool]
+    cut_offsets: Sequence[tuple[int, int]]
 
 
 class Tokenizer:
@@ -126,16 +128,22 @@ class Tokenizer:
         return (self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings)
 
     def _tokenized(self, encoding: Encoding, keep: _Cut, prompt_length: int) -> TokenizedText:
-        ids = keep(encoding.ids)
+        ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids  # each a copy out of Rust
+        kept, first_word = _without_prompt(keep(offsets), prompt_length), 0
+        if prompt_length:
+            own = (word for word, (_, end) in zip(words, offsets, strict=True) if end > prompt_length)
+            first_word = next(own, None) or 0
         return TokenizedText(
-            ids=ids,
-            original_tokens=len(encoding.ids),
+            ids=keep(ids),
+            original_tokens=len(ids),
             tokens=keep(encoding.tokens),
-            offsets=[
-                (max(start - prompt_length, 0), max(end - prompt_length, 0)) for start, end in keep(encoding.offsets)
+            offsets=kept,
+            word_ids=[
+                -1 if word is None or not end else word - first_word
+                for word, (_, end) in zip(keep(words), kept, strict=True)
             ],
-            word_ids=[-1 if word is None else word for word in keep(encoding.word_ids)],
-            special=[i in self.special_ids for i in ids],
+            special=[i in self.special_ids for i in keep(ids)],
+            cut_offsets=_without_prompt(keep.dropped(offsets), prompt_length),
         )
 
     def _special_ids(self) -> frozenset[int]:
@@ -167,13 +175,20 @@ class _Cut:
         self._prefix, self._suffix = (prefix, suffix) if options.add_special_tokens else (0, 0)
 
     def __call__(self, column: list[Any]) -> list[Any]:
-        surplus = len(column) - self._limit
+        cut = self._where(len(column))
+        return column[: cut.start] + column[cut.stop :] if cut else column
+
+    def dropped(self, column: list[Any]) -> list[Any]:
+        """What a call leaves out."""
+        cut = self._where(len(column))
+        return column[cut.start : cut.stop]
+
+    def _where(self, length: int) -> range:
+        surplus = length - self._limit
         if surplus <= 0 or self._truncate is Truncate.NONE:
-            return column
-        if self._truncate is Truncate.START:
-            return column[: self._prefix] + column[self._prefix + surplus :]
-        end = len(column) - self._suffix
-        return column[: end - surplus] + column[end:]
+            return range(0)
+        start = self._prefix if self._truncate is Truncate.START else length - self._suffix - surplus
+        return range(start, start + surplus)
 
 
 def portions(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -195,3 +210,9 @@ def portions(texts: Iterable[str]) -> Iterator[list[str]]:
 
 def _prompted(texts: Sequence[str], prompt: str) -> list[str]:
     return [prompt + text for text in texts] if prompt else list(texts)
+
+
+def _without_prompt(offsets: list[tuple[int, int]], prompt_length: int) -> list[tuple[int, int]]:
+    if not prompt_length:
+        return offsets
+    return [(max(start - prompt_length, 0), max(end - prompt_length, 0)) for start, end in offsets]

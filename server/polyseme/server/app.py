@@ -18,11 +18,12 @@ from polyseme.artifact import Artifact
 from polyseme.runtime.session import runtime_version
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
+from polyseme.server.gate import Gate
 from polyseme.server.metrics import Metrics
 from polyseme.server.model import ServedModel
 from polyseme.server.registry import Registry
-from polyseme.server.rpc import Gate, generic_handler
-from polyseme.server.services import EmbeddingService, ModelService
+from polyseme.server.rpc import generic_handler
+from polyseme.server.services import EmbeddingService, EmbeddingStream, ModelService
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +91,13 @@ class App:
 
     async def _listen(self) -> None:
         server = self._server
-        services = (EmbeddingService(self.registry, self._config), ModelService(self.registry, self._config))
+        embedding, models = EmbeddingService(self.registry, self._config), ModelService(self.registry, self._config)
+        streams = EmbeddingStream(embedding, self._config)
         server.add_generic_rpc_handlers(
-            tuple(generic_handler(s.descriptor, s.methods, self._gate, self._metrics) for s in services)
+            (
+                generic_handler(embedding.descriptor, embedding.methods, self._gate, self._metrics, streams.methods),
+                generic_handler(models.descriptor, models.methods, self._gate, self._metrics),
+            )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._config.reflection:

@@ -48,6 +48,7 @@ class ServerConfig:
     max_wait_ms: float = _setting(0.0, "milliseconds that a batch may wait for company", most=1000)
     max_texts: int = _setting(1024, "texts in one call", least=1, most=1 << 20)
     max_text_bytes: int = _setting(256 << 10, "bytes of UTF-8 in one text", least=1, most=64 << 20)
+    max_spans: int = _setting(1024, "spans and words of one text", least=1, most=1 << 20)
     max_message_bytes: int = _setting(16 << 20, "bytes of one gRPC message", least=1 << 10, most=1 << 30)
     max_concurrent_calls: int = _setting(4096, "calls under way at once", least=1, most=1 << 20)
     drain_delay_s: float = _setting(1.0, "seconds between NOT_SERVING and refusing calls, at SIGTERM", most=600)

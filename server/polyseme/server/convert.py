@@ -14,14 +14,18 @@ from polyseme.runtime.offsets import OffsetTable, OffsetUnit
 from polyseme.runtime.tokenizer import TokenIds, TokenizedText, Truncate
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import InvalidInputError
+from polyseme.server.layers import Combine, LayerMix, layer_mix
 from polyseme.server.model import ServedModel, TextOptions
-from polyseme.server.scheduling import Completed, Lane
+from polyseme.server.pooling import Subtokens
+from polyseme.server.scheduling import Lane
 from polyseme.server.similarity import Metric
+from polyseme.server.spans import LocatedSpan, SpanQuery, WordQuery
+from polyseme.server.stopwatch import Stopwatch
 from polyseme.server.tensors import WireType, encode
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 
 K = TypeVar("K")
-E = TypeVar("E", bound=Enum)
+E = TypeVar("E", bound=Enum | None)
 
 _TRUNCATE = {
     common_pb2.TRUNCATE_UNSPECIFIED: Truncate.NONE,
@@ -54,6 +58,20 @@ _METRIC = {
     embedding_service_pb2.METRIC_COSINE: Metric.COSINE,
     embedding_service_pb2.METRIC_DOT: Metric.DOT,
     embedding_service_pb2.METRIC_EUCLIDEAN: Metric.EUCLIDEAN,
+}
+_COMBINE = {
+    common_pb2.COMBINE_UNSPECIFIED: None,
+    common_pb2.COMBINE_SUM: Combine.SUM,
+    common_pb2.COMBINE_MEAN: Combine.MEAN,
+    common_pb2.COMBINE_CONCAT: Combine.CONCAT,
+    common_pb2.COMBINE_NONE: Combine.NONE,
+}
+_SUBTOKENS = {
+    common_pb2.SUBTOKEN_POOLING_UNSPECIFIED: Subtokens.MEAN,
+    common_pb2.SUBTOKEN_POOLING_FIRST: Subtokens.FIRST,
+    common_pb2.SUBTOKEN_POOLING_LAST: Subtokens.LAST,
+    common_pb2.SUBTOKEN_POOLING_FIRST_LAST: Subtokens.FIRST_LAST,
+    common_pb2.SUBTOKEN_POOLING_MEAN: Subtokens.MEAN,
 }
 _POOLING = {Pooling.CLS: model_service_pb2.POOLING_CLS, Pooling.MEAN: model_service_pb2.POOLING_MEAN}
 _PRECISION = {Precision.FP32: tensor_pb2.DATA_TYPE_FLOAT32, Precision.FP16: tensor_pb2.DATA_TYPE_FLOAT16}
@@ -88,10 +106,73 @@ def metric(number: embedding_service_pb2.Metric.ValueType) -> Metric:
     return _known(_METRIC, number, "metric")
 
 
+def combine(number: common_pb2.Combine.ValueType, default: Combine) -> Combine:
+    """How a request wants layers joined."""
+    return _known(_COMBINE, number, "layers.combine") or default
+
+
+def subtokens(number: common_pb2.SubtokenPooling.ValueType) -> Subtokens:
+    """How a request wants the tokens of a span joined."""
+    return _known(_SUBTOKENS, number, "subtokens")
+
+
+def layers(message: common_pb2.LayerSelection, default: Combine, num_hidden_layers: int) -> LayerMix:
+    """The layers that a request asks for.
+
+    Raises:
+        InvalidInputError: a layer that the model has not, or too many.
+    """
+    joined = combine(message.combine, default)
+    return layer_mix(
+        message.layers, static=message.static_embedding, combine=joined, num_hidden_layers=num_hidden_layers
+    )
+
+
+def span(message: common_pb2.Span) -> SpanQuery:
+    """A span that a request asks for."""
+    return SpanQuery(start=message.start, end=message.end)
+
+
+def word(message: common_pb2.WordQuery) -> WordQuery:
+    """A word that a request looks for."""
+    return WordQuery(
+        text=message.text,
+        occurrence=message.occurrence,
+        partial_word=message.partial_word,
+        ignore_case=message.ignore_case,
+    )
+
+
+def embedded_spans(
+    text: str, located: Sequence[LocatedSpan], unit: OffsetUnit
+) -> list[embedding_service_pb2.EmbeddedSpan]:
+    """What was found in a text, with offsets in the unit asked for."""
+    offset = OffsetTable(text, unit).from_code_points
+    return [
+        embedding_service_pb2.EmbeddedSpan(
+            span=common_pb2.Span(start=offset(one.start), end=offset(one.end)),
+            text=text[one.start : one.end],
+            tokens=one.tokens,
+            query=one.query,
+            occurrence=one.occurrence,
+            truncated=one.truncated,
+        )
+        for one in located
+    ]
+
+
 def tensor(vectors: npt.NDArray[np.float32], dtype: WireType = WireType.FLOAT32) -> tensor_pb2.Tensor:
     """Vectors [..., D] as a Tensor."""
-    data, scales = encode(vectors, dtype)
-    return tensor_pb2.Tensor(dtype=_DATA_TYPE[dtype], shape=vectors.shape, data=data, scales=scales)
+    message = tensor_pb2.Tensor()
+    fill_tensor(message, vectors, dtype)
+    return message
+
+
+def fill_tensor(message: tensor_pb2.Tensor, vectors: npt.NDArray[np.float32], dtype: WireType) -> None:
+    """Put vectors [..., D] into a Tensor that is part of a message."""
+    message.dtype = _DATA_TYPE[dtype]
+    message.shape[:] = vectors.shape
+    message.data, message.scales = encode(vectors, dtype)
 
 
 def text_infos(encoded: Sequence[TokenIds]) -> list[common_pb2.TextInfo]:
@@ -104,26 +185,29 @@ def text_info(text: TokenIds) -> common_pb2.TextInfo:
     return common_pb2.TextInfo(tokens=len(text.ids), original_tokens=text.original_tokens, truncated=text.truncated)
 
 
-def timings(*, tokenize_s: float, completed: Completed | None, total_s: float) -> common_pb2.Timings:
+def timings(watch: Stopwatch, total_s: float) -> common_pb2.Timings:
     """Where the time of a call went."""
     return common_pb2.Timings(
-        tokenize_us=round(tokenize_s * 1e6),
-        queue_us=round(completed.queue_s * 1e6) if completed else 0,
-        run_us=round(completed.run_s * 1e6) if completed else 0,
+        tokenize_us=round(watch.tokenize_s * 1e6),
+        queue_us=round(watch.queue_s * 1e6),
+        run_us=round(watch.run_s * 1e6),
         total_us=round(total_s * 1e6),
     )
 
 
-def tokens(text: str, tokenized: TokenizedText, unit: OffsetUnit) -> common_pb2.Tokens:
-    """The tokens of a text, with offsets in the unit asked for."""
-    table = OffsetTable(text, unit)
+def tokens(
+    text: str, tokenized: TokenizedText, unit: OffsetUnit, keep: Sequence[int] | None = None
+) -> common_pb2.Tokens:
+    """The tokens of a text, with offsets in the unit asked for; all of them, or those to keep."""
+    offset = OffsetTable(text, unit).from_code_points
+    kept = range(len(tokenized.ids)) if keep is None else keep
     return common_pb2.Tokens(
-        ids=tokenized.ids,
-        texts=tokenized.tokens,
-        starts=[table.from_code_points(start) for start, _ in tokenized.offsets],
-        ends=[table.from_code_points(end) for _, end in tokenized.offsets],
-        word_ids=tokenized.word_ids,
-        special=tokenized.special,
+        ids=[tokenized.ids[i] for i in kept],
+        texts=[tokenized.tokens[i] for i in kept],
+        starts=[offset(tokenized.offsets[i][0]) for i in kept],
+        ends=[offset(tokenized.offsets[i][1]) for i in kept],
+        word_ids=[tokenized.word_ids[i] for i in kept],
+        special=[tokenized.special[i] for i in kept],
     )
 
 
@@ -158,7 +242,7 @@ def model(served: ServedModel, config: ServerConfig, *, is_default: bool) -> mod
             max_texts=config.max_texts,
             max_text_bytes=config.max_text_bytes,
             max_message_bytes=config.max_message_bytes,
-            max_spans=config.max_texts,
+            max_spans=config.max_spans,
         ),
         source=manifest.source.spec,
         artifact_sha256=manifest.sha256,

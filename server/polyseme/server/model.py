@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.artifact import Artifact
-from polyseme.artifact.graphs import NORMALIZED, POOLED
+from polyseme.artifact import TOKENIZER, Artifact, Variant
+from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
+from polyseme.runtime import words
 from polyseme.runtime.batch import collate
 from polyseme.runtime.errors import RuntimeUnavailableError
-from polyseme.runtime.session import CPU, CUDA, Device, Session, choose_device
+from polyseme.runtime.selection import every_state
+from polyseme.runtime.session import CPU, CUDA, Device, Session, choose_device, load_weights
 from polyseme.runtime.tokenizer import EncodeOptions, TokenIds, TokenizedText, Tokenizer, Truncate, portions
 from polyseme.server.config import ServerConfig
-from polyseme.server.errors import InvalidInputError
-from polyseme.server.runner import Runner
+from polyseme.server.errors import InvalidInputError, QueueFullError
+from polyseme.server.layers import LayerMix
+from polyseme.server.runner import Runner, Wanted
 from polyseme.server.scheduling import BatchPolicy, Completed, Entry, Lane, Observer, Scheduler
 
 T = TypeVar("T")
+Asked: TypeAlias = tuple[Sequence[int], str | Wanted]
+Namer: TypeAlias = Callable[[int], str]
 
 log = logging.getLogger(__name__)
 
@@ -39,24 +45,41 @@ class TextOptions:
     prompt_name: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a call waits.
+
+    Attributes:
+        lane: interactive or bulk.
+        deadline: when its caller stops waiting; monotonic seconds.
+        patient: whether it waits for room where the queue is full, and is not refused.
+    """
+
+    lane: Lane = Lane.INTERACTIVE
+    deadline: float = math.inf
+    patient: bool = False
+
+
 class ServedModel:
     """A model that answers. Made by `load` off the event loop, then `start`ed on it."""
 
-    def __init__(self, artifact: Artifact, config: ServerConfig, device: Device, session: Session) -> None:
+    def __init__(
+        self, artifact: Artifact, config: ServerConfig, device: Device, sessions: Mapping[Variant, Session]
+    ) -> None:
         self.manifest = artifact.manifest
         self.version = artifact.manifest.version  # hashes the manifest: once, not in every reply
         self.spec = artifact.manifest.model
         self.device = device
         self.policy = policy_for(device, config)
         self.runners = config.runners or _default_runners(device, config.intra_op_threads)
-        self.tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=self.spec.vocab_size)
-        self._session = session
+        self.tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=self.spec.vocab_size)
+        self._sessions = sessions
         self._executor = ThreadPoolExecutor(config.tokenizer_threads, thread_name_prefix="tokenizer")
         self._scheduler: Scheduler | None = None
 
     @classmethod
     def load(cls, artifact: Artifact, config: ServerConfig) -> ServedModel:
-        """Load session and tokenizer, and run the model once on every core. Blocks for up to seconds.
+        """Load sessions and tokenizer, and run the model once on every core. Blocks for up to seconds.
 
         Raises:
             RuntimeUnavailableError: the device or the graph cannot be used.
@@ -64,19 +87,19 @@ class ServedModel:
         """
         device = choose_device(config.device, artifact)
         try:
-            session = Session(artifact, device, intra_op_threads=config.intra_op_threads)
+            sessions = _sessions(artifact, device, config)
         except RuntimeUnavailableError as error:
             if config.device != "auto" or device.execution_provider != CUDA:
                 raise
             device = choose_device("cpu", artifact).because(str(error))
-            session = Session(artifact, device, intra_op_threads=config.intra_op_threads)
-        model = cls(artifact, config, device, session)
+            sessions = _sessions(artifact, device, config)
+        model = cls(artifact, config, device, sessions)
         model._warm_up()
         return model
 
     def start(self, observer: Observer) -> None:
         """Start the runners; on the event loop."""
-        runner = Runner(self._session, pad_token_id=self.spec.pad_token_id)
+        runner = Runner(self._sessions, pad_token_id=self.spec.pad_token_id)
         self._scheduler = Scheduler(self.policy, runner, runners=self.runners, observer=observer)
 
     async def close(self) -> None:
@@ -91,17 +114,27 @@ class ServedModel:
             raise RuntimeError("the model has not been started")
         return self._scheduler
 
-    async def encode(self, texts: Sequence[str], options: TextOptions) -> list[TokenIds]:
+    async def encode(
+        self, texts: Sequence[str], options: TextOptions, terms: Terms, at: Namer = "texts[{}]".format
+    ) -> list[TokenIds]:
         """Token ids of texts, cut to the model's length, off the event loop.
+
+        Args:
+            texts: what to encode.
+            options: how.
+            terms: those of the call.
+            at: what messages call text i.
 
         Raises:
             InvalidInputError: unknown prompt; a text is too long (truncate=none), or has no token at all.
+            QueueFullError: what comes of it would not be admitted.
         """
-        self.scheduler.refuse_if_full()  # before work is put into texts that would be refused after it
+        await self.admit(terms)
         encoded: list[TokenIds] = []
         for portion in portions(texts):
             encoded += await self._off_loop(self.tokenizer.encode, portion, self._encode_options(options))
-            self._refuse_unfit(encoded, len(encoded) - len(portion))
+            for index in range(len(encoded) - len(portion), len(encoded)):
+                self.refuse_unfit(encoded[index], at(index))
         return encoded
 
     async def tokenize(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
@@ -125,26 +158,59 @@ class ServedModel:
             used += await self._off_loop(work, portion, self._encode_options(options))
         return used
 
-    def _refuse_unfit(self, encoded: Sequence[TokenIds], first: int) -> None:
-        """Refuse texts from index `first` on that have too many tokens, or none."""
-        limit = self.spec.max_tokens
-        for index in range(first, len(encoded)):
-            tokens = len(encoded[index].ids)
-            if tokens > limit:
-                raise InvalidInputError(f"texts[{index}] has {tokens} tokens; limit {limit} (truncate=none)")
-            if not tokens:
-                raise InvalidInputError(f"texts[{index}] has 0 tokens; at least 1 is needed (add_special_tokens=false)")
+    def refuse_unfit(self, text: TokenIds, at: str) -> None:
+        """Refuse a text that has too many tokens, or none.
+
+        Raises:
+            InvalidInputError: what `at` calls the text, got, limit.
+        """
+        tokens, limit = len(text.ids), self.spec.max_tokens
+        if tokens > limit:
+            raise InvalidInputError(f"{at} has {tokens} tokens; limit {limit} (truncate=none)")
+        if not tokens:
+            raise InvalidInputError(f"{at} has 0 tokens; at least 1 is needed (add_special_tokens=false)")
+
+    async def admit(self, terms: Terms) -> None:
+        """Let a call in, before work is put into texts that would be refused after it.
+
+        Raises:
+            QueueFullError: too much waits already, and the call does not.
+        """
+        if terms.patient:
+            await self.scheduler.wait_for_room(terms.lane)
+        self.scheduler.refuse_if_full(terms.lane)
+
+    async def run(self, asked: Iterable[Asked], terms: Terms, kind: LayerMix | None = None) -> Completed:
+        """Run texts: token ids, and what is wanted of each.
+
+        Args:
+            asked: per text its ids; without a kind the output of the `embed` graph, else `Wanted`.
+            terms: those of the call.
+            kind: the layers, where tokens or spans are wanted.
+
+        Raises:
+            QueueFullError, DeadlineExpiredError, EngineError: as `Scheduler.submit`.
+        """
+        entries = [
+            Entry(ids=ids, wanted=wanted, kind=kind, lane=terms.lane, deadline=terms.deadline) for ids, wanted in asked
+        ]
+        while True:
+            try:
+                return await self.scheduler.submit(entries)
+            except QueueFullError:
+                if not terms.patient:
+                    raise
+                await self.scheduler.wait_for_room(terms.lane)
 
     async def embed(
-        self, encoded: Sequence[TokenIds], *, normalize: bool, lane: Lane, deadline: float
+        self, encoded: Sequence[TokenIds], *, normalize: bool, terms: Terms
     ) -> tuple[npt.NDArray[np.float32], Completed]:
         """Vectors of texts.
 
         Args:
             encoded: as `encode` gave them.
             normalize: whether each vector is scaled to length 1.
-            lane: interactive or bulk.
-            deadline: on the monotonic clock, in seconds.
+            terms: those of the call.
 
         Returns:
             [N, D] float32, and when it was run.
@@ -153,8 +219,7 @@ class ServedModel:
             QueueFullError, DeadlineExpiredError, EngineError: as `Scheduler.submit`.
         """
         output = NORMALIZED if normalize else POOLED
-        entries = [Entry(ids=text.ids, output=output, lane=lane, deadline=deadline) for text in encoded]
-        completed = await self.scheduler.submit(entries)
+        completed = await self.run([(text.ids, output) for text in encoded], terms)
         return np.stack(completed.rows), completed
 
     async def _off_loop(
@@ -186,10 +251,23 @@ class ServedModel:
         """Run short and long texts in small and full batches, so that no caller pays for first allocations."""
         started = time.perf_counter()
         ids = self.tokenizer.encode(["warm up"], self._encode_options(TextOptions(truncate=Truncate.END)))[0].ids
+        next(self.tokenizer.tokenize(["warm up"], self._encode_options(TextOptions(truncate=Truncate.END))))
+        list(words.words("warm up"))
         for rows, length in ((1, 8), (1, 64), (min(4, self.policy.max_batch_texts), 32)):
             row = [ids[i % len(ids)] for i in range(min(length, self.spec.max_tokens))]
-            self._session.run(collate([row] * rows, self.spec.pad_token_id), [POOLED, NORMALIZED])
+            batch = collate([row] * rows, self.spec.pad_token_id)
+            self._sessions[Variant.EMBED].run(batch, [POOLED, NORMALIZED])
+            self._sessions[Variant.LAYERS].run(batch, [SPAN_VECTORS], every_state(batch, self.spec.num_hidden_layers))
         log.debug("warm-up took %.3f s", time.perf_counter() - started)
+
+
+def _sessions(artifact: Artifact, device: Device, config: ServerConfig) -> dict[Variant, Session]:
+    """One per graph, over the same weights."""
+    weights = load_weights(artifact, device.precision)
+    threads = config.intra_op_threads
+    return {
+        variant: Session(artifact, device, variant, weights=weights, intra_op_threads=threads) for variant in Variant
+    }
 
 
 def policy_for(device: Device, config: ServerConfig) -> BatchPolicy:

@@ -1,4 +1,4 @@
-"""What is done around every call, once: decode, admit, set the deadline, run, translate errors, count.
+"""What is done around every call, once: decode, admit, set the deadline, run, end with a status, count.
 
 Methods are wrapped from the service descriptors, so that one place owns the statuses of the whole contract. grpcio
 itself would answer undecodable protobuf with UNKNOWN and the name of a Python class.
@@ -7,33 +7,23 @@ itself would answer undecodable protobuf with UNKNOWN and the name of a Python c
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
-from google.protobuf import duration_pb2, message_factory
+from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from polyseme.server.errors import (
-    DeadlineExpiredError,
-    EngineError,
-    InvalidInputError,
-    NotReadyError,
-    QueueFullError,
-    ServerError,
-)
+from polyseme.server.errors import DeadlineExpiredError, InvalidInputError, ServerError
+from polyseme.server.gate import Gate
+from polyseme.server.status import told, trailers
 
-log = logging.getLogger(__name__)
-
-_QUIET_S = 0.1  # longer than a reply and the next request of the same caller take
-Trailers = tuple[tuple[str, str | bytes], ...]
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +42,14 @@ class Call:
         """Seconds since the request arrived."""
         return time.monotonic() - self.started
 
+    def begun_now(self) -> Call:
+        """The same for a message that has just arrived in a stream."""
+        return replace(self, started=time.monotonic())
+
 
 Method = Callable[[Any, Call], Awaitable[Message]]
+# Requests, or why one could not be read; the call; where replies go.
+StreamMethod = Callable[[AsyncIterator[Any], Call, Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
 class CallObserver(Protocol):
@@ -63,76 +59,134 @@ class CallObserver(Protocol):
         """A call ended with a status."""
 
 
-class Gate:
-    """Whether calls are let in: while the server is ready, and not more at once than configured.
-
-    Attributes:
-        closed_because: why no call is let in; empty while the gate is open.
-        calls: how many are under way.
-    """
-
-    def __init__(self, max_concurrent_calls: int) -> None:
-        self.closed_because = "starting: the model is being loaded"
-        self.calls = 0
-        self._limit = max_concurrent_calls
-        self._last_arrival = -math.inf
-
-    def open(self) -> None:
-        """Let calls in."""
-        self.closed_because = ""
-
-    def close(self, reason: str) -> None:
-        """Let no more calls in; those under way go on."""
-        self.closed_because = reason
-
-    async def wait_until_quiet(self, timeout_s: float) -> None:
-        """Return when no call is under way and none has come for a while, or the time is up."""
-        end = time.monotonic() + timeout_s
-        while (now := time.monotonic()) < end and (self.calls or now < self._last_arrival + _QUIET_S):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-    def enter(self) -> None:
-        """Count a call that arrives; every one of them must `leave`."""
-        self._last_arrival = time.monotonic()
-        self.calls += 1
-
-    def leave(self) -> None:
-        """Count a call that has ended."""
-        self.calls -= 1
-
-    def check(self) -> None:
-        """Raise where a call may not come in.
-
-        Raises:
-            NotReadyError: the server is starting or draining.
-            QueueFullError: too many calls are under way.
-        """
-        if self.closed_because:
-            raise NotReadyError(self.closed_because)
-        if self.calls > self._limit:
-            raise QueueFullError(f"{self.calls - 1} calls are under way; limit {self._limit}", retry_after_s=1.0)
-
-
 class _Undecodable:
     """Stands for a request whose bytes are not the message that the method takes."""
 
 
 def generic_handler(
-    service: ServiceDescriptor, methods: Mapping[str, Method], gate: Gate, observer: CallObserver
+    service: ServiceDescriptor,
+    methods: Mapping[str, Method],
+    gate: Gate,
+    observer: CallObserver,
+    streams: Mapping[str, StreamMethod] | None = None,
 ) -> grpc.GenericRpcHandler:
     """Wrap a service's methods for `Server.add_generic_rpc_handlers`. Methods left out answer UNIMPLEMENTED."""
-    handlers = {
-        descriptor.name: _handler(descriptor, methods[descriptor.name], gate, observer)
-        for descriptor in service.methods
-        if descriptor.name in methods
-    }
+    handlers = {}
+    for descriptor in service.methods:
+        door = _Door(descriptor, gate, observer)
+        if descriptor.name in methods:
+            handlers[descriptor.name] = door.unary(methods[descriptor.name])
+        elif streams and descriptor.name in streams:
+            handlers[descriptor.name] = door.stream(streams[descriptor.name])
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
-def _handler(
-    descriptor: MethodDescriptor, method: Method, gate: Gate, observer: CallObserver
-) -> grpc.RpcMethodHandler[Any, Any]:
-    request_class = message_factory.GetMessageClass(descriptor.input_type)
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What calls of one method pass on their way in and out."""
+
+    method: MethodDescriptor
+    gate: Gate
+    observer: CallObserver
+
+    def unary(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+        """Wrap a method that takes one message and gives one."""
+
+        async def answer(request: Message | _Undecodable, context: Context) -> Message:
+            async def body(call: Call) -> Message:
+                if isinstance(request, _Undecodable):
+                    raise _undecodable()
+                return await method(request, call)
+
+            return await self._pass(context, body)
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer, request_deserializer=_deserializer(self.method), response_serializer=_serialize
+        )
+
+    def stream(self, method: StreamMethod) -> grpc.RpcMethodHandler[Any, Any]:
+        """Wrap a method that takes and gives any number of messages."""
+
+        async def answer(_: object, context: Context) -> None:
+            async def body(call: Call) -> None:
+                reader = _Reader(context, self.gate)
+                await method(reader.messages(), call, context.write)
+                if reader.cut_off:  # what was read is answered; the rest has to go to another server
+                    self.gate.check_open()
+
+            await self._pass(context, body)
+
+        return grpc.stream_stream_rpc_method_handler(
+            answer, request_deserializer=_deserializer(self.method), response_serializer=_serialize
+        )
+
+    async def _pass(self, context: Context, body: Callable[[Call], Awaitable[T]]) -> T:
+        """Admit a call, run its body, and turn what it raises into a status."""
+        started, status = time.monotonic(), grpc.StatusCode.CANCELLED.name
+        self.gate.enter()
+        try:
+            result = await body(_admitted(context, self.gate, started))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a panic in Rust is no Exception
+            failure = told(error)
+            status = failure.code.name
+        else:
+            status = grpc.StatusCode.OK.name
+            return result
+        finally:
+            # Before the status goes out: who has seen the answer can see the count.
+            self.gate.leave()
+            self.observer.call_done(self.method.name, status, time.monotonic() - started)
+        await context.abort(failure.code, failure.message, trailers(failure))
+        raise AssertionError  # abort has raised
+
+
+def _admitted(context: Context, gate: Gate, started: float) -> Call:
+    remaining = context.time_remaining()
+    if remaining is not None and remaining <= 0:
+        raise DeadlineExpiredError("deadline passed before the call arrived")
+    gate.check()
+    return Call(started=started, deadline=math.inf if remaining is None else started + remaining)
+
+
+class _Reader:
+    """Reads a stream until its caller has sent the last message, or the gate is closed.
+
+    Attributes:
+        cut_off: whether the gate was closed before the last message.
+    """
+
+    def __init__(self, context: Context, gate: Gate) -> None:
+        self._context = context
+        self._closed = gate.closed
+        self.cut_off = False
+
+    async def messages(self) -> AsyncIterator[Message | ServerError]:
+        """Messages, or why one cannot be read."""
+        closed = asyncio.ensure_future(self._closed.wait())
+        try:
+            while True:
+                read = asyncio.ensure_future(self._context.read())
+                await asyncio.wait((read, closed), return_when=asyncio.FIRST_COMPLETED)
+                if not read.done():
+                    self.cut_off = True
+                    read.add_done_callback(lambda late: late.cancelled() or late.exception())  # ends with the call
+                    return
+                message = read.result()
+                if message is grpc.aio.EOF:
+                    return
+                yield _undecodable() if isinstance(message, _Undecodable) else message
+        finally:
+            closed.cancel()
+
+
+def _undecodable() -> InvalidInputError:
+    return InvalidInputError("the request is not valid protobuf of this method, or holds text that is not UTF-8")
+
+
+def _deserializer(method: MethodDescriptor) -> Callable[[bytes], Message | _Undecodable]:
+    request_class = message_factory.GetMessageClass(method.input_type)
 
     def deserialize(data: bytes) -> Message | _Undecodable:
         try:
@@ -140,74 +194,7 @@ def _handler(
         except DecodeError:
             return _Undecodable()
 
-    async def answer(request: Message | _Undecodable, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
-        started, status = time.monotonic(), grpc.StatusCode.CANCELLED.name
-        gate.enter()
-        try:
-            reply = await _answer(request, context, method, gate, started)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # a panic in Rust is no Exception
-            failure = _translated(error)
-            status = failure.status
-        else:
-            status = grpc.StatusCode.OK.name
-            return reply
-        finally:
-            # Before the status goes out: who has seen the answer can see the count.
-            gate.leave()
-            observer.call_done(descriptor.name, status, time.monotonic() - started)
-        return await _abort(context, failure)
-
-    return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=deserialize, response_serializer=_serialize)
-
-
-async def _answer(
-    request: Message | _Undecodable,
-    context: grpc.aio.ServicerContext[Any, Any],
-    method: Method,
-    gate: Gate,
-    started: float,
-) -> Message:
-    if isinstance(request, _Undecodable):
-        raise InvalidInputError("the request is not valid protobuf of this method, or holds text that is not UTF-8")
-    remaining = context.time_remaining()
-    if remaining is not None and remaining <= 0:
-        raise DeadlineExpiredError("deadline passed before the call arrived")
-    gate.check()
-    return await method(request, Call(started=started, deadline=math.inf if remaining is None else started + remaining))
-
-
-def _translated(error: BaseException) -> ServerError:
-    """What a caller is told of an exception; of one that nobody foresaw only its type: its message may hold text."""
-    if isinstance(error, ServerError):
-        return error
-    return EngineError(type(error).__name__).with_traceback(error.__traceback__)
-
-
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ServerError) -> NoReturn:
-    """End a call with a status. INTERNAL tells the caller an id only; the log has the rest."""
-    code, message, trailers = grpc.StatusCode[error.status], str(error), _trailers(error)
-    if code is grpc.StatusCode.INTERNAL:
-        incident = uuid.uuid4().hex[:12]
-        log.error("incident %s: %s", incident, message, exc_info=error)
-        message = f"internal error {incident}: the server's log has it under this id"
-    await context.abort(code, message, trailers)
-    raise AssertionError  # abort has raised
-
-
-def _trailers(error: ServerError) -> Trailers:
-    """When to come again, for people's code (google.rpc.RetryInfo) and for gRPC's own retries."""
-    if not isinstance(error, QueueFullError):
-        return ()
-    delay = duration_pb2.Duration()
-    delay.FromNanoseconds(int(error.retry_after_s * 1e9))
-    status = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message=str(error))
-    status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    return (
-        ("grpc-status-details-bin", status.SerializeToString()),
-        ("grpc-retry-pushback-ms", str(math.ceil(error.retry_after_s * 1e3))),
-    )
+    return deserialize
 
 
 def _serialize(message: Message) -> bytes:

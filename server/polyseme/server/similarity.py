@@ -68,7 +68,7 @@ def top_k(scores: Float32Array, k: int, metric: Metric) -> tuple[Float32Array, n
 
 
 def unit(vectors: Float32Array) -> Float32Array:
-    """Rows [N, D] scaled to length 1; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    """Rows [..., D] scaled to length 1; a zero row stays zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     scaled: Float32Array = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
     return scaled

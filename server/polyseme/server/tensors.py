@@ -43,6 +43,20 @@ def encode(vectors: Float32Array, dtype: WireType) -> tuple[bytes, bytes]:
             return np.packbits(vectors > 0, axis=-1).tobytes(), b""
 
 
+_ELEMENT_BITS = {
+    WireType.FLOAT32: 32,
+    WireType.FLOAT16: 16,
+    WireType.BFLOAT16: 16,
+    WireType.INT8: 8,
+    WireType.BINARY: 1,
+}
+
+
+def encoded_bytes(rows: int, width: int, dtype: WireType) -> int:
+    """How many bytes `encode` gives for so many rows, scales included."""
+    return rows * (-(-width * _ELEMENT_BITS[dtype] // 8) + (4 if dtype is WireType.INT8 else 0))
+
+
 def _bfloat16(vectors: Float32Array) -> npt.NDArray[np.uint16]:
     """The upper halves, rounded to nearest even."""
     bits = np.ascontiguousarray(vectors, dtype="<f4").view("<u4")

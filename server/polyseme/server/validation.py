@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import InvalidInputError
 
 
-def check_texts(texts: Sequence[str], config: ServerConfig, field: str = "texts") -> None:
+def check_texts(
+    texts: Sequence[str], config: ServerConfig, field: str = "texts", at: Callable[[int], str] | None = None
+) -> None:
     """Refuse no texts, too many, or one that is too long.
+
+    Args:
+        texts: of one request.
+        config: the limits.
+        field: what messages call them.
+        at: what they call text i, where that is not `field[i]`.
 
     Raises:
         InvalidInputError: which text, its size, the limit.
@@ -21,7 +29,8 @@ def check_texts(texts: Sequence[str], config: ServerConfig, field: str = "texts"
     for index, text in enumerate(texts):
         # UTF-8 takes 1 to 4 bytes a character, so that most texts need not be encoded to know.
         if len(text) * 4 > config.max_text_bytes and (size := len(text.encode())) > config.max_text_bytes:
-            raise InvalidInputError(f"{field}[{index}] has {size} bytes; limit {config.max_text_bytes}")
+            name = at(index) if at else f"{field}[{index}]"
+            raise InvalidInputError(f"{name} has {size} bytes; limit {config.max_text_bytes}")
 
 
 def check_dimensions(dimensions: int, limit: int) -> None:
@@ -34,7 +43,7 @@ def check_dimensions(dimensions: int, limit: int) -> None:
         raise InvalidInputError(f"dimensions: got {dimensions}; limits 1..{limit}")
 
 
-def check_reply_bytes(size: int, config: ServerConfig) -> None:
+def check_reply_bytes(size: int, config: ServerConfig, advice: str = "ask for less") -> None:
     """Refuse a call whose reply would not fit a message, as soon as that is known.
 
     Raises:
@@ -42,5 +51,5 @@ def check_reply_bytes(size: int, config: ServerConfig) -> None:
     """
     if size > config.max_message_bytes:
         raise InvalidInputError(
-            f"the reply would have {size} bytes or more; limit {config.max_message_bytes}: ask for less"
+            f"the reply would have {size} bytes or more; limit {config.max_message_bytes}: {advice}"
         )

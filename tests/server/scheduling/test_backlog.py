@@ -11,7 +11,7 @@ def policy(**changes):
 
 
 def entry(tokens, arrived=0.0, lane=Lane.INTERACTIVE, deadline=math.inf):
-    return Entry(ids=[1] * tokens, output="normalized", lane=lane, arrived=arrived, deadline=deadline)
+    return Entry(ids=[1] * tokens, wanted="normalized", lane=lane, arrived=arrived, deadline=deadline)
 
 
 def backlog(*entries, **changes):
@@ -93,9 +93,9 @@ def test_discard_takes_out_once():
 
 def test_full_admits_while_below_the_limit():
     waiting = backlog(entry(99), max_queue_tokens=100)
-    assert not waiting.full
+    assert not waiting.is_full(Lane.INTERACTIVE)
     waiting.add(entry(1))
-    assert waiting.full
+    assert waiting.is_full(Lane.INTERACTIVE)
 
 
 def test_ready_at_is_at_once_without_max_wait():

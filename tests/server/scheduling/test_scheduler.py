@@ -35,7 +35,7 @@ class Engine:
 
 
 def texts(*numbers, deadline=float("inf")):
-    return [Entry(ids=[n] * 10, output="normalized", deadline=deadline) for n in numbers]
+    return [Entry(ids=[n] * 10, wanted="normalized", deadline=deadline) for n in numbers]
 
 
 def scheduled(body, *, runners=1, clock=None, **changes):

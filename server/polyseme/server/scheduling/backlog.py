@@ -1,20 +1,21 @@
 """What waits, and which of it to run next. Pure: no clock, no threads, no I/O; `now` is passed in.
 
-Texts lie in buckets of similar length, one set of buckets per lane. A batch is led by the text that has waited longest
-in its lane, so nothing starves; it is filled with texts of similar length, so little is spent on padding.
+Texts lie in buckets of one kind and similar length, one set of buckets per lane. A batch is led by the text that has
+waited longest in its lane, so nothing starves; it is filled with texts of similar length, so little goes to padding.
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from polyseme.server.scheduling.entry import Entry, Lane
 from polyseme.server.scheduling.policy import BatchPolicy
 
 Bucket = OrderedDict[Entry, None]  # in order of arrival; any member leaves in O(1)
+Key = tuple[Hashable, int]  # kind, step of length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Backlog:
     def __init__(self, policy: BatchPolicy) -> None:
         self.policy = policy
         self.tokens = 0
-        self._lanes: dict[Lane, dict[int, Bucket]] = {lane: {} for lane in Lane}
+        self._lanes: dict[Lane, dict[Key, Bucket]] = {lane: {} for lane in Lane}
         self._texts = 0
         self._led_since_bulk = 0
 
@@ -48,21 +49,24 @@ class Backlog:
         """How many texts wait."""
         return self._texts
 
-    @property
-    def full(self) -> bool:
+    def limit(self, lane: Lane) -> int:
+        """Below how many waiting tokens work of a lane is admitted; bulk leaves the other half to interactive work."""
+        return self.policy.max_queue_tokens // (2 if lane is Lane.BULK else 1)
+
+    def is_full(self, lane: Lane) -> bool:
         """Whether no more work is admitted. A call is admitted whole, so the last one may exceed the limit."""
-        return self.tokens >= self.policy.max_queue_tokens
+        return self.tokens >= self.limit(lane)
 
     def add(self, entry: Entry) -> None:
         """Put a text behind those of its lane and length."""
-        self._lanes[entry.lane].setdefault(_bucket_of(entry.tokens), OrderedDict())[entry] = None
+        self._lanes[entry.lane].setdefault(_key(entry), OrderedDict())[entry] = None
         self.tokens += entry.tokens
         self._texts += 1
 
     def discard(self, entry: Entry) -> bool:
         """Take a text out that nobody waits for any more; False where it has left already."""
         buckets = self._lanes[entry.lane]
-        key = _bucket_of(entry.tokens)
+        key = _key(entry)
         if key not in buckets or entry not in buckets[key]:
             return False
         del buckets[key][entry]
@@ -126,13 +130,13 @@ class Backlog:
         return batch
 
     def _company(self, lead: Entry) -> Iterator[Entry]:
-        """Texts of similar length, nearest buckets first, the lead's lane before the other."""
-        center = _bucket_of(lead.tokens)
+        """Texts of its kind and similar length, nearest buckets first, the lead's lane before the other."""
+        kind, center = _key(lead)
         lanes = [lead.lane, *(lane for lane in Lane if lane is not lead.lane)]
-        for key in _outwards(center, _reach(self.policy.min_fill)):
+        for step in _outwards(center, _reach(self.policy.min_fill)):
             for lane in lanes:
                 # A copy, as entries leave while the batch is filled; a batch needs no more than this many.
-                yield from _first(self._lanes[lane].get(key, ()), self.policy.max_batch_texts)
+                yield from _first(self._lanes[lane].get((kind, step), ()), self.policy.max_batch_texts)
 
     def _heads(self) -> Iterator[Entry]:
         return (_head(bucket) for buckets in self._lanes.values() for bucket in buckets.values())
@@ -149,8 +153,8 @@ def _first(entries: Iterable[Entry], count: int) -> list[Entry]:
 _BUCKET_RATIO = math.log(1.15)  # neighbouring buckets differ by 15%: fewer than 50 up to 512 tokens
 
 
-def _bucket_of(tokens: int) -> int:
-    return int(math.log(tokens) / _BUCKET_RATIO)
+def _key(entry: Entry) -> Key:
+    return entry.kind, int(math.log(entry.tokens) / _BUCKET_RATIO)
 
 
 def _reach(min_fill: float) -> int:

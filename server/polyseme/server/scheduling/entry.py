@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -22,7 +22,8 @@ class Entry:
 
     Attributes:
         ids: its token ids.
-        output: the graph output that is wanted of it.
+        wanted: what the runner is asked for of it; the scheduler does not look at it.
+        kind: texts of equal kind may share a batch.
         lane: which line it waits in.
         arrived: when it was queued, in seconds of the scheduler's clock.
         deadline: when its caller stops waiting, on the same clock.
@@ -32,7 +33,8 @@ class Entry:
     """
 
     ids: Sequence[int]
-    output: str
+    wanted: Any
+    kind: Hashable = None
     lane: Lane = Lane.INTERACTIVE
     arrived: float = 0.0
     deadline: float = math.inf

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from polyseme.server.errors import DeadlineExpiredError, EngineError, NotFiniteError, QueueFullError, ServerError
 from polyseme.server.scheduling.backlog import Backlog
-from polyseme.server.scheduling.entry import Entry
+from polyseme.server.scheduling.entry import Entry, Lane
 from polyseme.server.scheduling.policy import BatchPolicy
 
 _JOIN_S = 10.0  # a runner that hangs must not keep the server from stopping
@@ -60,7 +60,7 @@ class Completed:
     """The texts of one call, all run.
 
     Attributes:
-        rows: one vector per text, in their order.
+        rows: what the runner gave for each text, in their order.
         queue_s: from queueing to the start of the first batch.
         run_s: from there to the end of the last batch.
     """
@@ -81,7 +81,7 @@ class Ticket:
     first_started: float = math.inf
 
     def put(self, entry: Entry, row: npt.NDArray[np.float32], now: float) -> None:
-        """Take the vector of one text."""
+        """Take what was computed of one text."""
         self.rows[entry.position] = row
         self.first_started = min(self.first_started, entry.started)
         self.missing -= 1
@@ -135,13 +135,18 @@ class Scheduler:
         """Texts that wait."""
         return len(self._backlog)
 
-    def refuse_if_full(self) -> None:
-        """Raise QueueFullError where no more work is admitted."""
-        if self._backlog.full:
+    def refuse_if_full(self, lane: Lane) -> None:
+        """Raise QueueFullError where no more work of a lane is admitted."""
+        if self._backlog.is_full(lane):
             raise QueueFullError(
-                f"queue has {self._backlog.tokens} tokens; limit {self._backlog.policy.max_queue_tokens}",
+                f"queue has {self._backlog.tokens} tokens; limit {self._backlog.limit(lane)} ({lane.name.lower()})",
                 retry_after_s=self._drain_s(),
             )
+
+    async def wait_for_room(self, lane: Lane) -> None:
+        """Return when work of a lane would be admitted: for callers that are to be slowed down rather than refused."""
+        while self._backlog.is_full(lane):  # noqa: ASYNC110  runner threads make room, and must not pay for telling
+            await asyncio.sleep(min(self._drain_s() / 4, 0.05))
 
     async def submit(self, entries: Sequence[Entry]) -> Completed:
         """Queue the texts of one call and wait for all of them.
@@ -178,7 +183,7 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise EngineError("server stopped")
-            self.refuse_if_full()
+            self.refuse_if_full(entries[0].lane)
             for entry in entries:
                 self._backlog.add(entry)
             self._changed.notify(min(len(entries), len(self._threads)))
