@@ -7,7 +7,7 @@ MODEL := models/all-MiniLM-L6-v2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test check format lint types proto proto-check test-oldest test-wheel bench clean
+.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-wheel bench clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,7 +70,11 @@ proto: .venv-codegen/.installed  ## Generate proto/polyseme/v1/*_pb2*.py
 proto-check: $(VENV)/.installed-dev proto
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking --against proto/baseline.binpb
 	git diff --exit-code --stat -- proto
+
+baseline: $(VENV)/.installed-dev  ## Freeze the contract: what later versions must stay compatible with
+	$(BIN)/buf build --exclude-source-info -o proto/baseline.binpb
 
 # The oldest runtimes that pyproject.toml admits.
 .venv-oldest/.installed: pyproject.toml constraints/oldest.txt

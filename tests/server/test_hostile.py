@@ -49,7 +49,21 @@ def test_ten_thousand_mutated_frames_never_break_the_server(server):
         ("EmbeddingService/Tokenize", embedding_service_pb2.TokenizeRequest(texts=["a b", ""])),
         (
             "EmbeddingService/Similarity",
-            embedding_service_pb2.SimilarityRequest(a=[embedding_service_pb2.Operand(text="a")], top_k=1, mode=3),
+            embedding_service_pb2.SimilarityRequest(
+                a=[embedding_service_pb2.Operand(text="a b a", word={"text": "a", "occurrence": 2})], top_k=1, mode=3
+            ),
+        ),
+        (
+            "EmbeddingService/EmbedTokens",
+            embedding_service_pb2.EmbedTokensRequest(texts=["a b", "c"], layers={"layers": [0, -1], "combine": 3}),
+        ),
+        (
+            "EmbeddingService/EmbedSpans",
+            embedding_service_pb2.EmbedSpansRequest(
+                inputs=[{"text": "a b a", "spans": [{"start": 2, "end": 3}], "words": [{"text": "a"}]}, {"text": "c"}],
+                subtokens=3,
+                offset_unit=2,
+            ),
         ),
     ]
     allowed = {
@@ -73,6 +87,22 @@ def test_ten_thousand_mutated_frames_never_break_the_server(server):
     assert len(seen) >= 3, seen
     assert server.model.scheduler.queued_tokens == 0
     assert embed(server, ["a"]).any()
+
+
+def test_two_thousand_mutated_messages_never_break_a_stream(server):
+    draw = random.Random(2)
+    valid = [
+        embedding_service_pb2.StreamEmbedRequest(embed={"texts": ["a", "b c"], "dimensions": 3}),
+        embedding_service_pb2.StreamEmbedRequest(tokens={"texts": ["a b"], "layers": {"layers": [0, -1]}}),
+        embedding_service_pb2.StreamEmbedRequest(spans={"inputs": [{"text": "a b a", "words": [{"text": "a"}]}]}),
+    ]
+    call = server.channel.stream_stream("/polyseme.v1.EmbeddingService/StreamEmbed")
+    frames = [mutated(draw.choice(valid).SerializeToString(), draw) for _ in range(2000)]
+    replies = [embedding_service_pb2.StreamEmbedResponse.FromString(reply) for reply in call(iter(frames), timeout=120)]
+    assert [reply.sequence for reply in replies if reply.last_chunk] == list(range(2000))
+    codes = {reply.error.code for reply in replies if reply.HasField("error")}
+    assert codes <= {grpc.StatusCode.INVALID_ARGUMENT.value[0], grpc.StatusCode.NOT_FOUND.value[0]}
+    assert {reply.WhichOneof("result") for reply in replies} == {"embed", "tokens", "spans", "error"}
 
 
 def mutated(data, draw):

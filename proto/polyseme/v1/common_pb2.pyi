@@ -87,7 +87,7 @@ class _PriorityEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     PRIORITY_INTERACTIVE: _Priority.ValueType  # 1
     """Somebody waits for the answer."""
     PRIORITY_BULK: _Priority.ValueType  # 2
-    """Served after interactive calls, but never starved by them."""
+    """Served after interactive calls, but never starved by them; admitted into half of the queue."""
 
 class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
     """In which order waiting calls are served."""
@@ -97,7 +97,7 @@ PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
 PRIORITY_INTERACTIVE: Priority.ValueType  # 1
 """Somebody waits for the answer."""
 PRIORITY_BULK: Priority.ValueType  # 2
-"""Served after interactive calls, but never starved by them."""
+"""Served after interactive calls, but never starved by them; admitted into half of the queue."""
 Global___Priority: typing_extensions.TypeAlias = Priority
 
 class _Combine:
@@ -115,7 +115,7 @@ class _CombineEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     COMBINE_CONCAT: _Combine.ValueType  # 3
     """One after the other, in the order asked for: layers * H elements."""
     COMBINE_NONE: _Combine.ValueType  # 4
-    """Kept apart on an axis of their own: [layers, H]."""
+    """Kept apart on an axis of their own: [layers, H]; with one layer there is no such axis."""
 
 class Combine(_Combine, metaclass=_CombineEnumTypeWrapper):
     """How several layers become one vector of a token."""
@@ -129,7 +129,7 @@ COMBINE_MEAN: Combine.ValueType  # 2
 COMBINE_CONCAT: Combine.ValueType  # 3
 """One after the other, in the order asked for: layers * H elements."""
 COMBINE_NONE: Combine.ValueType  # 4
-"""Kept apart on an axis of their own: [layers, H]."""
+"""Kept apart on an axis of their own: [layers, H]; with one layer there is no such axis."""
 Global___Combine: typing_extensions.TypeAlias = Combine
 
 class _SubtokenPooling:
@@ -365,7 +365,9 @@ class LayerSelection(google.protobuf.message.Message):
     STATIC_EMBEDDING_FIELD_NUMBER: builtins.int
     COMBINE_FIELD_NUMBER: builtins.int
     static_embedding: builtins.bool
-    """Whether the row of the word-embedding table, which knows no context, is put before the layers. Default: false."""
+    """Whether the token's row of the word-embedding table, which knows no context, is put before the layers. Default:
+    false.
+    """
     combine: Global___Combine.ValueType
     """How the layers are joined. Default: NONE for EmbedTokens, SUM for EmbedSpans and Similarity."""
     @property

@@ -241,7 +241,7 @@ class TokenEmbeddings(google.protobuf.message.Message):
 
     @property
     def vectors(self) -> polyseme.v1.tensor_pb2.Tensor:
-        """[T, H] (CONCAT: [T, layers * H]), or [layers, T, H] where layers are kept apart; in the order of `tokens`."""
+        """[T, H] (CONCAT: [T, layers * H]), or [layers, T, H] where several layers are kept apart; in the order of `tokens`."""
 
     @property
     def info(self) -> polyseme.v1.common_pb2.TextInfo:
@@ -305,8 +305,9 @@ class SpanInput(google.protobuf.message.Message):
     """The text, at most limits.max_text_bytes bytes of UTF-8."""
     @property
     def spans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[polyseme.v1.common_pb2.Span]:
-        """Spans of the text; at most limits.max_spans together with `words`. With neither spans nor words: every word of the
-        text, by Unicode word boundaries (UAX #29), punctuation and white space left out.
+        """Spans of the text; at most limits.max_spans together with `words` and their matches. With neither spans nor words:
+        every word of the text, by Unicode word boundaries (UAX #29); punctuation, white space, symbols, and words of which
+        the model sees no token are left out.
         """
 
     @property
@@ -396,7 +397,7 @@ class EmbeddedSpan(google.protobuf.message.Message):
     OCCURRENCE_FIELD_NUMBER: builtins.int
     TRUNCATED_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text between its offsets."""
+    """The text between its offsets. Over all spans of one text at most 1,048,576 code points."""
     query: builtins.int
     """Which query it answers: an index into spans followed by words; without queries, the index of the word."""
     occurrence: builtins.int
@@ -441,7 +442,7 @@ class SpanEmbeddings(google.protobuf.message.Message):
 
     @property
     def vectors(self) -> polyseme.v1.tensor_pb2.Tensor:
-        """[K, H] (CONCAT: [K, layers * H]), or [layers, K, H] where layers are kept apart; in the order of `spans`."""
+        """[K, H] (CONCAT: [K, layers * H]), or [layers, K, H] where several layers are kept apart; in the order of `spans`."""
 
     @property
     def info(self) -> polyseme.v1.common_pb2.TextInfo:
@@ -571,7 +572,7 @@ class SimilarityRequest(google.protobuf.message.Message):
 
     @property
     def layers(self) -> polyseme.v1.common_pb2.LayerSelection:
-        """For operands that are parts of a text: which layers. Default: the last layer."""
+        """For operands that are parts of a text: which layers; several must be joined. Default: the last layer, else their sum."""
 
     def __init__(
         self,
@@ -700,7 +701,11 @@ Global___StreamError: typing_extensions.TypeAlias = StreamError
 
 @typing.final
 class StreamEmbedResponse(google.protobuf.message.Message):
-    """One reply of a stream, or one chunk of a reply. Concatenating the chunks of a sequence gives the unary reply."""
+    """One reply of a stream, or one chunk of a reply. Concatenating the chunks of a sequence gives the unary reply. A chunk
+    holds whole texts, or a part of one text: some layers of all its tokens or spans, or, where one layer is too large, some
+    of its tokens or spans in one layer. Columns that describe tokens or spans come with layer 0 alone, `info` with the
+    first part of its text. Chunks are of about 2 MiB, within what gRPC clients accept unless told otherwise.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -113,7 +113,9 @@ class EmbeddingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamEmbed(self, request_iterator, context):
-        """Bulk and large replies: requests are answered in order, replies larger than one message come in chunks.
+        """Bulk and large replies: requests are answered in order, replies larger than one message come in chunks. A full queue
+        slows a stream down and does not end it; a request that fails is answered by an error; a server that drains answers
+        what it has read and ends with UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

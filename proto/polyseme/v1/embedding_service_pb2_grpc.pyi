@@ -198,7 +198,10 @@ class EmbeddingServiceStub(typing.Generic[_EmbeddingServiceEmbedType, _Embedding
     """Similarity of texts, or of words in their context, computed where the vectors are."""
 
     StreamEmbed: _EmbeddingServiceStreamEmbedType
-    """Bulk and large replies: requests are answered in order, replies larger than one message come in chunks."""
+    """Bulk and large replies: requests are answered in order, replies larger than one message come in chunks. A full queue
+    slows a stream down and does not end it; a request that fails is answered by an error; a server that drains answers
+    what it has read and ends with UNAVAILABLE.
+    """
 
     Tokenize: _EmbeddingServiceTokenizeType
     """The tokens that the model would see, without running it."""
@@ -276,7 +279,10 @@ class EmbeddingServiceServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[polyseme.v1.embedding_service_pb2.StreamEmbedRequest],
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[polyseme.v1.embedding_service_pb2.StreamEmbedResponse], collections.abc.AsyncIterator[polyseme.v1.embedding_service_pb2.StreamEmbedResponse]]:
-        """Bulk and large replies: requests are answered in order, replies larger than one message come in chunks."""
+        """Bulk and large replies: requests are answered in order, replies larger than one message come in chunks. A full queue
+        slows a stream down and does not end it; a request that fails is answered by an error; a server that drains answers
+        what it has read and ends with UNAVAILABLE.
+        """
 
     @abc.abstractmethod
     def Tokenize(

@@ -138,26 +138,24 @@ class _Locator:
         start, end = self._code_points("start", span.start, at), self._code_points("end", span.end, at)
         if start >= end:
             raise InvalidInputError(f"{at}: start {span.start} >= end {span.end}; a span is not empty")
-        return self._seen(start, end, query=query, occurrence=0, at=at)
+        located = self._locate(start, end, query=query, occurrence=0)
+        if located is None:
+            raise InvalidInputError(f"{at}: {self._why_unseen(start, end)}")
+        return located
 
     def word(self, word: WordQuery, *, query: int, at: str) -> Iterator[LocatedSpan]:
-        if word.occurrence:
-            count = 0
-            for count, (start, end) in enumerate(self._find(word, at), 1):
-                if count == word.occurrence:
-                    yield self._seen(start, end, query=query, occurrence=count, at=at)
-                    return
-            raise InvalidInputError(f"{at}: {_not_so_often(word.occurrence, count)}")
-        unseen: tuple[int, int] | None = None
-        seen = False
-        for count, (start, end) in enumerate(self._find(word, at), 1):
-            if located := self._locate(start, end, query=query, occurrence=count):
-                seen = True
-                yield located
-            else:
-                unseen = unseen or (start, end)
+        count, seen, unseen = 0, False, None
+        for count, part in enumerate(self._find(word, at), 1):
+            if word.occurrence in (0, count):
+                if located := self._locate(*part, query=query, occurrence=count):
+                    seen = True
+                    yield located
+                else:
+                    unseen = unseen or part
+                if word.occurrence:
+                    break
         if not seen:
-            raise InvalidInputError(f"{at}: {self._why_unseen(*unseen) if unseen else 'not found'}")
+            raise InvalidInputError(f"{at}: {self._why_unseen(*unseen) if unseen else _how_often(word, count)}")
 
     def only_word(self, word: WordQuery, *, at: str) -> LocatedSpan:
         if not word.occurrence and (times := sum(1 for _ in self._find(word, at))) > 1:
@@ -172,27 +170,14 @@ class _Locator:
     def _find(self, word: WordQuery, at: str) -> Iterator[tuple[int, int]]:
         size = len(word.text.encode())
         if not 1 <= size <= MAX_WORD_BYTES:
-            raise InvalidInputError(f"{at}: text has {size} bytes of UTF-8; 1 to {MAX_WORD_BYTES}")
+            raise InvalidInputError(f"{at}: text has {size} bytes of UTF-8; at least 1, at most {MAX_WORD_BYTES}")
         return self._finder.find(word.text, partial_word=word.partial_word, ignore_case=word.ignore_case)
 
-    def _seen(self, start: int, end: int, *, query: int, occurrence: int, at: str) -> LocatedSpan:
-        located = self._locate(start, end, query=query, occurrence=occurrence)
-        if located is None:
-            raise InvalidInputError(f"{at}: {self._why_unseen(start, end)}")
-        return located
-
     def _locate(self, start: int, end: int, *, query: int, occurrence: int) -> LocatedSpan | None:
-        tokens = self._kept.over(start, end)
-        if not tokens:
+        if not (tokens := self._kept.over(start, end)):
             return None
-        return LocatedSpan(
-            start=start,
-            end=end,
-            tokens=tokens,
-            query=query,
-            occurrence=occurrence,
-            truncated=self._is_cut(start, end),
-        )
+        truncated = self._is_cut(start, end)
+        return LocatedSpan(start=start, end=end, tokens=tokens, query=query, occurrence=occurrence, truncated=truncated)
 
     def _is_cut(self, start: int, end: int) -> bool:
         return bool(self._tokens.cut_offsets) and self._cut.any_over(start, end)
@@ -218,7 +203,5 @@ class _Locator:
         return Overlaps(self._tokens.cut_offsets)
 
 
-def _not_so_often(occurrence: int, count: int) -> str:
-    if not count:
-        return "not found"
-    return f"occurrence {occurrence}: occurs {count} time{'s' * (count > 1)}"
+def _how_often(word: WordQuery, count: int) -> str:
+    return f"occurrence {word.occurrence}: occurs {count} time{'s' * (count > 1)}" if count else "not found"

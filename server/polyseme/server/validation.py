@@ -43,13 +43,11 @@ def check_dimensions(dimensions: int, limit: int) -> None:
         raise InvalidInputError(f"dimensions: got {dimensions}; limits 1..{limit}")
 
 
-def check_reply_bytes(size: int, config: ServerConfig, advice: str = "ask for less") -> None:
+def check_reply_bytes(size: int, limit: int, advice: str = "ask for less") -> None:
     """Refuse a call whose reply would not fit a message, as soon as that is known.
 
     Raises:
         InvalidInputError: the size, and the limit.
     """
-    if size > config.max_message_bytes:
-        raise InvalidInputError(
-            f"the reply would have {size} bytes or more; limit {config.max_message_bytes}: {advice}"
-        )
+    if size > limit:
+        raise InvalidInputError(f"the reply would have {size} bytes or more; limit {limit}: {advice}")

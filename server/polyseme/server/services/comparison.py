@@ -109,13 +109,13 @@ class Comparison:
         request, config = self._request, self._context.config
         match request.mode:
             case pb.SIMILARITY_MODE_UNSPECIFIED | pb.SIMILARITY_MODE_MATRIX:
-                check_reply_bytes(n * m * 4, config)
+                check_reply_bytes(n * m * 4, config.max_message_bytes)
             case pb.SIMILARITY_MODE_PAIRWISE:
                 if n != m:
                     raise InvalidInputError(f"pairwise: a has {n} operands, b has {m}; as many are needed")
             case pb.SIMILARITY_MODE_TOP_K:
                 if not 1 <= request.top_k <= m:
                     raise InvalidInputError(f"top_k: got {request.top_k}; limits 1..{m}")
-                check_reply_bytes(n * request.top_k * 8, config)
+                check_reply_bytes(n * request.top_k * 8, config.max_message_bytes)
             case unknown:
                 raise InvalidInputError(f"mode: got {unknown}, which the contract does not have")

@@ -19,12 +19,14 @@ from polyseme.server.rpc import Call, Method
 from polyseme.server.services.comparison import Comparison
 from polyseme.server.services.works import Context, span_work, token_work
 from polyseme.server.stopwatch import Stopwatch
+from polyseme.server.tensors import encoded_bytes
 from polyseme.server.validation import check_dimensions, check_reply_bytes, check_texts
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 
 Float32Array = npt.NDArray[np.float32]
 Request: TypeAlias = pb.EmbedRequest | pb.EmbedTokensRequest | pb.EmbedSpansRequest | pb.SimilarityRequest
+_CHUNKS = "StreamEmbed sends it in chunks"
 P = TypeVar("P", pb.TokenEmbeddings, pb.SpanEmbeddings)
 
 
@@ -48,16 +50,29 @@ class EmbeddingService:
             "Tokenize": self.tokenize,
         }
 
-    async def embed(self, request: pb.EmbedRequest, call: Call, *, patient: bool = False) -> pb.EmbedResponse:
+    async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """One vector per text."""
-        context = self.context(request, call, patient=patient)
+        return await self.embed_in(self.context(request, call), request, call, limit=self._config.max_message_bytes)
+
+    async def embed_in(
+        self, context: Context, request: pb.EmbedRequest, call: Call, *, limit: int | None = None
+    ) -> pb.EmbedResponse:
+        """One vector per text.
+
+        Args:
+            context: as `context` gave it.
+            request: what is asked.
+            call: whose time is counted.
+            limit: bytes that the vectors may have; None: any number, as the reply will be cut into chunks.
+        """
         spec, watch = context.model.spec, context.watch
         texts, dtype = request.texts, convert.wire_type(request.dtype)
         normalize = request.normalize if request.HasField("normalize") else spec.normalizes
         dimensions = request.dimensions if request.HasField("dimensions") else spec.dimensions
         check_dimensions(dimensions, spec.dimensions)
         check_texts(texts, self._config)
-        check_reply_bytes(len(texts) * dimensions * 4, self._config)
+        if limit is not None:
+            check_reply_bytes(encoded_bytes(len(texts), dimensions, dtype), limit, _CHUNKS)
         encoded = await watch.tokenizing(
             context.model.encode(texts, convert.text_options(request.text_options), context.terms)
         )
@@ -118,7 +133,7 @@ class EmbeddingService:
             nonlocal size
             text = pb.TokenizedText(tokens=convert.tokens(next(left), tokens, unit), info=convert.text_info(tokens))
             size += text.ByteSize()
-            check_reply_bytes(size, self._config)
+            check_reply_bytes(size, self._config.max_message_bytes)
             return text
 
         watch = Stopwatch()
@@ -147,7 +162,7 @@ class EmbeddingService:
         for portion in portions(work.texts):
             prepared = await work.prepare(len(pieces), portion)
             size += work.reply_bytes(prepared)
-            check_reply_bytes(size, self._config, "StreamEmbed sends it in chunks")
+            check_reply_bytes(size, self._config.max_message_bytes, _CHUNKS)
             pieces += prepared
         for group in work.groups(pieces):
             await work.run(group)

@@ -84,7 +84,8 @@ class EmbeddingStream:
         unary = self._unary
         match request.WhichOneof("request"):
             case "embed":
-                reply = await unary.embed(request.embed, call, patient=True)
+                context = unary.context(request.embed, call, patient=True)
+                reply = await unary.embed_in(context, request.embed, call)
                 for first, chunk in embed_chunks(reply, self._chunk_bytes):
                     await turn.put(pb.StreamEmbedResponse(first_text=first, embed=chunk))
             case "tokens":
