@@ -12,8 +12,6 @@ Usage: python bench/serving.py ARTIFACT [--texts 1500] [--rounds 5]
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
 import os
 import statistics
 import threading
@@ -22,8 +20,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import onnxruntime
+from load import closed_loop
 from machine import heading
 from rich.console import Console
 from rich.table import Table
@@ -89,37 +87,12 @@ def cut(ids: Sequence[list[int]], size: int, window: int = 1) -> Batches:
 
 
 def call_server(target: str, texts: Sequence[str]) -> float:
-    """Texts per second of single-text calls, IN_FLIGHT at once, from a process of its own."""
+    """Texts per second of single-text calls, IN_FLIGHT at once."""
+    options = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
     requests = [
-        embedding_service_pb2.EmbedRequest(
-            texts=[text], text_options=common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
-        ).SerializeToString()
-        for text in texts
+        embedding_service_pb2.EmbedRequest(texts=[text], text_options=options).SerializeToString() for text in texts
     ]
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        rate: float = pool.apply(_closed_loop, (target, requests))
-    return rate
-
-
-def _closed_loop(target: str, requests: Sequence[bytes]) -> float:
-    """IN_FLIGHT callers, each sending its next request when the last is answered. Bytes in, bytes out."""
-
-    async def main() -> float:
-        async with grpc.aio.insecure_channel(target) as channel:
-            embed: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
-            embed = channel.unary_unary("/polyseme.v1.EmbeddingService/Embed")
-            await asyncio.gather(*(embed(requests[0], wait_for_ready=True) for _ in range(8)))
-            left = iter(requests)
-
-            async def caller() -> None:
-                for request in left:
-                    await embed(request)
-
-            started = time.perf_counter()
-            await asyncio.gather(*(caller() for _ in range(IN_FLIGHT)))
-            return len(requests) / (time.perf_counter() - started)
-
-    return asyncio.run(main())
+    return closed_loop(target, "Embed", requests, IN_FLIGHT).rate
 
 
 def measure(rows: Sequence[Row], rounds: int, console: Console) -> dict[str, list[float]]:
