@@ -79,6 +79,44 @@ def test_tokenize_gives_offsets_without_the_prompt(tokenizer):
     assert text.special == [True, False, False, False, False, True]
 
 
+def test_tokenize_counts_words_of_the_text_alone(tokenizer):
+    (text,) = tokenizer.tokenize(["b aa ."], options(prompt="a . "))
+    assert text.tokens == ["[CLS]", "a", ".", "b", "a", "##a", ".", "[SEP]"]
+    assert text.word_ids == [-1, -1, -1, 0, 1, 1, 2, -1]
+
+
+def test_tokenize_leaves_to_the_text_what_it_shares_with_the_prompt(tokenizer):
+    (text,) = tokenizer.tokenize(["a b"], options(prompt="b a"))
+    assert text.tokens == ["[CLS]", "b", "a", "##a", "b", "[SEP]"]
+    assert text.offsets == [(0, 0), (0, 0), (0, 0), (0, 1), (2, 3), (0, 0)]
+    assert text.word_ids == [-1, -1, -1, 0, 1, -1]
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_tokenize_of_a_prompt_alone_has_no_word(tokenizer, text):
+    (tokens,) = tokenizer.tokenize([text], options(prompt="a b "))
+    assert tokens.word_ids == [-1] * 4
+    assert tokens.offsets == [(0, 0)] * 4
+
+
+@pytest.mark.parametrize(
+    ("truncate", "kept", "cut", "words"),
+    [
+        (Truncate.NONE, [(0, 0), (0, 1), (2, 3), (4, 5), (6, 7), (0, 0)], [], [-1, 0, 1, 2, 3, -1]),
+        (Truncate.END, [(0, 0), (0, 1), (2, 3), (0, 0)], [(4, 5), (6, 7)], [-1, 0, 1, -1]),
+        (Truncate.START, [(0, 0), (4, 5), (6, 7), (0, 0)], [(0, 1), (2, 3)], [-1, 2, 3, -1]),
+    ],
+)
+def test_tokenize_tells_what_was_cut(tokenizer, truncate, kept, cut, words):
+    (text,) = tokenizer.tokenize(["a b c d"], options(4, truncate=truncate))
+    assert (text.offsets, text.cut_offsets, text.word_ids) == (kept, cut, words)
+
+
+def test_tokenize_may_cut_the_prompt(tokenizer):
+    (text,) = tokenizer.tokenize(["b c"], options(3, prompt="a ", truncate=Truncate.START))
+    assert (text.offsets, text.cut_offsets, text.word_ids) == ([(0, 0), (2, 3), (0, 0)], [(0, 0), (0, 1)], [-1, 1, -1])
+
+
 def test_tokenize_counts_words_from_0_and_none_as_minus_1(tokenizer):
     assert next(tokenizer.tokenize(["aa ."], options())).word_ids == [-1, 0, 0, 1, -1]
 

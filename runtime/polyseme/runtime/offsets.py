@@ -86,24 +86,26 @@ class OffsetTable:
 class Overlaps:
     """Which tokens of a text overlap a part of it; tokens at (0, 0) are not of the text and overlap nothing.
 
-    Starts never decrease, so tokens that start before the part's end come first; nor does the furthest end so far, so
-    tokens that reach over the part's start come last.
+    Tokens are looked at in the order of their starts, which is their own but for byte-level vocabularies under NFKC: a
+    lone cedilla becomes a space, of whose offsets only the end is left, and a mark, whose offsets are the cedilla's.
     """
 
-    __slots__ = ("_ends", "_indices", "_reach", "_starts")
+    __slots__ = ("_ends", "_in_order", "_indices", "_reach", "_starts")
 
     def __init__(self, offsets: Sequence[tuple[int, int]]) -> None:
-        self._indices = [i for i, (_, end) in enumerate(offsets) if end]
+        of_text = [i for i, (_, end) in enumerate(offsets) if end]
+        self._indices = sorted(of_text, key=lambda i: offsets[i][0])
         self._starts = [offsets[i][0] for i in self._indices]
         self._ends = [offsets[i][1] for i in self._indices]
         self._reach = list(accumulate(self._ends, max))
+        self._in_order = self._indices == of_text and self._reach == self._ends
 
     def over(self, start: int, end: int) -> list[int]:
-        """Indices of the tokens that overlap [start, end)."""
+        """Indices of the tokens that overlap [start, end), ascending."""
         first, last = self._candidates(start, end)
-        if self._reach == self._ends:  # as with every tokenizer seen so far
+        if self._in_order:
             return self._indices[first:last]
-        return [self._indices[i] for i in range(first, last) if self._ends[i] > start]
+        return sorted(self._indices[i] for i in range(first, last) if self._ends[i] > start)
 
     def any_over(self, start: int, end: int) -> bool:
         """Whether a token overlaps [start, end)."""
@@ -111,7 +113,7 @@ class Overlaps:
         return first < last
 
     def _candidates(self, start: int, end: int) -> tuple[int, int]:
-        """Where they begin and end among the tokens of the text; if there is one, the first is one."""
+        """Where they begin and end in the order of starts; if there is one, the first is one."""
         return bisect_right(self._reach, start), bisect_left(self._starts, end)
 
 

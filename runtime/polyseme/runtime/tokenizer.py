@@ -114,7 +114,7 @@ class Tokenizer:
         """Token ids of texts without lone surrogates; no offsets: the fast path."""
         keep = _Cut(options, self._prefix, self._suffix)
         encodings = self._tokenizer.encode_batch_fast(
-            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
+            [options.prompt + text for text in texts], add_special_tokens=options.add_special_tokens
         )
         columns = (encoding.ids for encoding in encodings)  # each access copies the list out of Rust
         return [TokenIds(ids=keep(ids), original_tokens=len(ids)) for ids in columns]
@@ -123,27 +123,26 @@ class Tokenizer:
         """Tokens of texts without lone surrogates, with their offsets, one text after the other."""
         keep = _Cut(options, self._prefix, self._suffix)
         encodings = self._tokenizer.encode_batch(
-            _prompted(texts, options.prompt), add_special_tokens=options.add_special_tokens
+            [options.prompt + text for text in texts], add_special_tokens=options.add_special_tokens
         )
         return (self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings)
 
     def _tokenized(self, encoding: Encoding, keep: _Cut, prompt_length: int) -> TokenizedText:
-        ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids  # each a copy out of Rust
-        kept, first_word = _without_prompt(keep(offsets), prompt_length), 0
-        if prompt_length:
-            own = (word for word, (_, end) in zip(words, offsets, strict=True) if end > prompt_length)
-            first_word = next(own, None) or 0
+        ids, offsets, words = keep(encoding.ids), encoding.offsets, encoding.word_ids  # each access copies
+        own = (word for word, (_, end) in zip(words, offsets, strict=True) if end > prompt_length)
+        first_word = (next(own, None) or 0) if prompt_length else 0
+        kept, cut = (_without_prompt(part, prompt_length) for part in keep.split(offsets))
         return TokenizedText(
-            ids=keep(ids),
-            original_tokens=len(ids),
+            ids=ids,
+            original_tokens=len(offsets),
             tokens=keep(encoding.tokens),
             offsets=kept,
             word_ids=[
-                -1 if word is None or not end else word - first_word
+                word - first_word if end and word is not None else -1
                 for word, (_, end) in zip(keep(words), kept, strict=True)
             ],
-            special=[i in self.special_ids for i in keep(ids)],
-            cut_offsets=_without_prompt(keep.dropped(offsets), prompt_length),
+            special=[i in self.special_ids for i in ids],
+            cut_offsets=cut,
         )
 
     def _special_ids(self) -> frozenset[int]:
@@ -175,20 +174,16 @@ class _Cut:
         self._prefix, self._suffix = (prefix, suffix) if options.add_special_tokens else (0, 0)
 
     def __call__(self, column: list[Any]) -> list[Any]:
-        cut = self._where(len(column))
-        return column[: cut.start] + column[cut.stop :] if cut else column
+        return self.split(column)[0]
 
-    def dropped(self, column: list[Any]) -> list[Any]:
-        """What a call leaves out."""
-        cut = self._where(len(column))
-        return column[cut.start : cut.stop]
-
-    def _where(self, length: int) -> range:
-        surplus = length - self._limit
+    def split(self, column: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What is kept and what is dropped."""
+        surplus = len(column) - self._limit
         if surplus <= 0 or self._truncate is Truncate.NONE:
-            return range(0)
-        start = self._prefix if self._truncate is Truncate.START else length - self._suffix - surplus
-        return range(start, start + surplus)
+            return column, []
+        start = self._prefix if self._truncate is Truncate.START else len(column) - self._suffix - surplus
+        end = start + surplus
+        return column[:start] + column[end:], column[start:end]
 
 
 def portions(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -206,10 +201,6 @@ def portions(texts: Iterable[str]) -> Iterator[list[str]]:
         size += len(text)
     if some:
         yield some
-
-
-def _prompted(texts: Sequence[str], prompt: str) -> list[str]:
-    return [prompt + text for text in texts] if prompt else list(texts)
 
 
 def _without_prompt(offsets: list[tuple[int, int]], prompt_length: int) -> list[tuple[int, int]]:

@@ -146,7 +146,7 @@ class _Locator:
     def word(self, word: WordQuery, *, query: int, at: str) -> Iterator[LocatedSpan]:
         count, seen, unseen = 0, False, None
         for count, part in enumerate(self._find(word, at), 1):
-            if word.occurrence in (0, count):
+            if count >= word.occurrence:
                 if located := self._locate(*part, query=query, occurrence=count):
                     seen = True
                     yield located
