@@ -16,6 +16,13 @@ from polyseme.client import Client, HealthStatus, PolysemeError
 @contextmanager
 def server(artifact: Path, *flags: str) -> Iterator[str]:
     """Start `polyseme serve` on a free port; gives its target once it is ready, and stops it at the end."""
+    with server_process(artifact, *flags) as (target, _):
+        yield target
+
+
+@contextmanager
+def server_process(artifact: Path, *flags: str) -> Iterator[tuple[str, int]]:
+    """The same; gives its target and its process id."""
     port = _free_port()
     command = [sys.executable, "-m", "polyseme.cli.main", "serve", str(artifact), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--metrics-port", "0", "--drain-delay-s", "0", "--log-level", "warning", *flags]
@@ -23,10 +30,17 @@ def server(artifact: Path, *flags: str) -> Iterator[str]:
     target = f"127.0.0.1:{port}"
     try:
         _wait_until_ready(target, process)
-        yield target
+        yield target, process.pid
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+def resident_mib(pid: int | None = None) -> float:
+    """Memory of a process, default: this one, in MiB: what is its own, without files that are only mapped."""
+    status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) / 1024
 
 
 def _wait_until_ready(target: str, process: subprocess.Popen[bytes]) -> None:

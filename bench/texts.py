@@ -45,8 +45,13 @@ def evaluation_file(name: str) -> Path:
     return path
 
 
+def public_domain_words() -> list[str]:
+    """The words of the public-domain text, in their order."""
+    return _PUBLIC_DOMAIN.read_text(encoding="utf-8").split()
+
+
 def _public_domain_mix(count: int) -> list[str]:
-    words = _PUBLIC_DOMAIN.read_text(encoding="utf-8").split()
+    words = public_domain_words()
     draw = random.Random(20261123)
     texts = []
     for _ in range(count):

@@ -82,7 +82,7 @@ def test_weights_of_another_model_in_one_precision(artifact, capsys):
     weights[:] = weights[:] * np.float16(1.25)
     weights.flush()
     reseal(artifact)
-    assert "fp16 and fp32 differ in static_embeddings" in refusal(capsys, artifact)
+    assert "fp16 and fp32 differ in the word embeddings" in refusal(capsys, artifact)
 
 
 def test_graphs_that_disagree(artifact, capsys):

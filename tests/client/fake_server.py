@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tests.client.fake_context import NoSuchWordError, chunks, span_entry, token_entry
 
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 from polyseme.v1.embedding_service_pb2_grpc import EmbeddingServiceServicer, add_EmbeddingServiceServicer_to_server
@@ -54,11 +55,18 @@ class Faults:
     trailers: tuple[tuple[str, Any], ...] = ()
     mutate: Callable[[Any], Any] = lambda reply: reply
     before_embed: Callable[[embedding_service_pb2.EmbedRequest, grpc.ServicerContext], None] | None = None
+    chunk_rows: int = 0  # vectors in a chunk of a stream's reply; 0: all
+    on_message: Callable[[int, Any, grpc.ServicerContext], Any] | None = (
+        None  # may give a StreamError or "end", or abort
+    )
+    mutate_chunk: Callable[[Any], Any] = lambda chunk: chunk
+    hidden_size: int = 0
     limits: dict[str, int] = field(
         default_factory=lambda: {"max_texts": 512, "max_text_bytes": 1 << 18, "max_message_bytes": 1 << 24}
     )
     calls: Counter[str] = field(default_factory=Counter)
     requests: list[Any] = field(default_factory=list)
+    messages: list[Any] = field(default_factory=list)  # of streams
     metadata: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -131,6 +139,49 @@ class Embedding(EmbeddingServiceServicer):
         reply = embedding_service_pb2.SimilarityResponse(scores=tensor_of(scores), indices=indices, model=identity())
         return self._faults.mutate(reply)
 
+    def EmbedTokens(self, request, context):
+        self._faults.enter("EmbedTokens", request, context)
+        self._faults.check_texts(list(request.texts), context)
+        return self._faults.mutate(self._tokens(request))
+
+    def EmbedSpans(self, request, context):
+        self._faults.enter("EmbedSpans", request, context)
+        try:
+            return self._faults.mutate(self._spans(request))
+        except NoSuchWordError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"inputs[0].{error}")
+
+    def StreamEmbed(self, request_iterator, context):
+        """Answer in order, in chunks; ends when the caller has no more."""
+        self._faults.enter("StreamEmbed", None, context)
+        answer = {"embed": self._embed, "tokens": self._tokens, "spans": self._spans}
+        for sequence, message in enumerate(request_iterator):
+            with self._faults.lock:
+                self._faults.messages.append(message)
+            refused = self._faults.on_message and self._faults.on_message(sequence, message, context)
+            if refused == "end":
+                return
+            if refused:
+                yield embedding_service_pb2.StreamEmbedResponse(sequence=sequence, last_chunk=True, error=refused)
+                continue
+            kind = message.WhichOneof("request")
+            for chunk in chunks(answer[kind](getattr(message, kind)), kind, self._faults.chunk_rows):
+                chunk.sequence = sequence
+                yield self._faults.mutate_chunk(chunk)
+
+    def _embed(self, request):
+        vectors = np.stack([vector_of(text) for text in request.texts])
+        embeddings, texts = tensor_of(vectors, request.dtype), infos(list(request.texts))
+        return embedding_service_pb2.EmbedResponse(embeddings=embeddings, texts=texts, model=identity())
+
+    def _tokens(self, request):
+        entries = [token_entry(text, request) for text in request.texts]
+        return embedding_service_pb2.EmbedTokensResponse(texts=entries, model=identity())
+
+    def _spans(self, request):
+        entries = [span_entry(one, request) for one in request.inputs]
+        return embedding_service_pb2.EmbedSpansResponse(texts=entries, model=identity())
+
     def Tokenize(self, request, context):
         self._faults.enter("Tokenize", request, context)
         self._faults.check_texts(list(request.texts), context)
@@ -158,6 +209,7 @@ class Models(ModelServiceServicer):
             is_default=True,
             architecture="bert",
             dimensions=DIMENSIONS,
+            hidden_size=self._faults.hidden_size,
             pooling=model_service_pb2.POOLING_MEAN,
             prompts={"query": "query: "},
             limits=model_service_pb2.Limits(**self._faults.limits),
@@ -179,6 +231,11 @@ class FakeServer:
     target: str
     faults: Faults
     health: health.HealthServicer
+    server: grpc.Server
+
+    def kill(self) -> None:
+        """Break every connection at once."""
+        self.server.stop(0).wait()
 
     def set_health(self, service: str, *, serving: bool) -> None:
         status = health_pb2.HealthCheckResponse
@@ -186,16 +243,16 @@ class FakeServer:
 
 
 @contextmanager
-def fake_server() -> Iterator[FakeServer]:
-    """Serve on a free port of the loopback interface."""
-    faults, health_servicer = Faults(), health.HealthServicer()
+def fake_server(address: str = "127.0.0.1:0", faults: Faults | None = None) -> Iterator[FakeServer]:
+    """Serve on a free port of the loopback interface, or as a successor at an address."""
+    faults, health_servicer = faults or Faults(), health.HealthServicer()
     with ThreadPoolExecutor(max_workers=16) as pool:
         server = grpc.server(pool, options=[("grpc.max_receive_message_length", 1 << 24)])
         add_EmbeddingServiceServicer_to_server(Embedding(faults), server)
         add_ModelServiceServicer_to_server(Models(faults), server)
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        fake = FakeServer(f"127.0.0.1:{port}", faults, health_servicer)
+        port = server.add_insecure_port(address)
+        fake = FakeServer(f"127.0.0.1:{port}", faults, health_servicer, server)
         for service in ("", "polyseme.v1.EmbeddingService"):
             fake.set_health(service, serving=True)
         server.start()

@@ -144,7 +144,59 @@ def test_async_client_can_be_made_outside_a_loop(server):
 def test_async_client_refuses_calls_after_close(server):
     async def use(client):
         await client.close()
-        with pytest.raises(ClosedClientError):
-            await client.embed("a")
+        for call in (client.embed("a"), client.health(), client.models(), anext(client.embed_stream(["a"]))):
+            with pytest.raises(ClosedClientError):
+                await call
 
     _run(server, use)
+
+
+@pytest.mark.parametrize("texts", ["a", MANY], ids=["one call", "several calls"])
+def test_close_ends_calls_under_way(server, texts):
+    arrived, ended = threading.Event(), threading.Event()
+
+    def wait(request, context):
+        context.add_callback(ended.set)
+        arrived.set()
+        assert ended.wait(10)
+
+    async def use(client):
+        task = asyncio.create_task(client.embed(texts))
+        assert await asyncio.to_thread(arrived.wait, 10)
+        await client.close()
+        with pytest.raises(ClosedClientError, match=f"^the client of {server.target} is closed$"):
+            await task
+
+    server.faults.before_embed = wait
+    _run(server, use)
+
+
+def test_a_timeout_of_asyncio_stays_what_it_is(server):
+    ended = threading.Event()
+
+    def wait(request, context):
+        context.add_callback(ended.set)
+        assert ended.wait(10)
+
+    async def use(client):
+        with pytest.raises(TimeoutError) as caught:
+            await asyncio.wait_for(client.embed("a"), 0.1)
+        assert type(caught.value) is TimeoutError
+
+    server.faults.before_embed = wait
+    _run(server, use)
+
+
+def test_embed_sends_a_call_of_a_long_list_again_when_a_full_server_says(server):
+    full = [True]
+
+    def refuse(request, context):
+        if request.texts[0] == MANY[512] and full:
+            full.pop()
+            context.set_trailing_metadata((("grpc-retry-pushback-ms", "5"),))
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "queue is full")
+
+    server.faults.before_embed = refuse
+    vectors = _run(server, lambda client: client.embed(MANY))
+    assert np.array_equal(vectors, np.stack([vector_of(text) for text in MANY]))
+    assert server.faults.calls["Embed"] == 5

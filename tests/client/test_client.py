@@ -10,7 +10,6 @@ import pytest
 from tests.client.fake_server import DIMENSIONS, identity, vector_of
 
 from polyseme.client import (
-    CancelledError,
     Client,
     ClosedClientError,
     DeadlineExceededError,
@@ -20,6 +19,7 @@ from polyseme.client import (
     NotFoundError,
     ResourceExhaustedError,
     UnauthenticatedError,
+    UnimplementedError,
 )
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 from polyseme.v1 import tensor_pb2
@@ -278,6 +278,62 @@ def test_embed_tells_when_a_full_server_welcomes_a_retry(client, server):
     assert server.faults.calls == {"Embed": 1}
 
 
+def _refuse_first_calls(server, times, retry_ms):
+    """Refuse so many of the calls that start with text 256, as a full server does."""
+    left = [times]
+
+    def refuse(request, context):
+        if request.texts[0] == "text 256" and left[0]:
+            left[0] -= 1
+            context.set_trailing_metadata((("grpc-retry-pushback-ms", str(retry_ms)),))
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "queue is full")
+
+    server.faults.before_embed = refuse
+
+
+def test_embed_sends_a_call_of_a_long_list_again_when_a_full_server_says(client, server):
+    _refuse_first_calls(server, 3, 5)
+    assert np.array_equal(client.embed(MANY), _vectors(MANY))
+    assert server.faults.calls["Embed"] == 4 + 3
+
+
+def test_embed_does_not_wait_for_a_full_server_beyond_the_timeout(client, server):
+    _refuse_first_calls(server, 9, 60_000)
+    with pytest.raises(ResourceExhaustedError, match="queue is full"):
+        client.embed(MANY, timeout=5)
+
+
+def test_embed_names_the_text_by_its_index_in_the_whole_list(client, server):
+    def refuse(request, context):
+        if request.texts[0] == "text 512":
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "texts[3] has 913 tokens; limit 512")
+
+    server.faults.before_embed = refuse
+    with pytest.raises(InvalidArgumentError, match=rf"^{server.target}: texts\[515\] has 913 tokens; limit 512$"):
+        client.embed(MANY)
+
+
+@pytest.mark.parametrize("dimensions", ["7", 1.5, True, 0, -1, 1 << 40])
+def test_embed_refuses_dimensions_by_name_value_and_limit(client, dimensions):
+    with pytest.raises(InvalidArgumentError, match=r"^dimensions (is|must be) .*; 1 to 4294967295 are valid$"):
+        client.embed("a", dimensions=dimensions)
+
+
+def test_embed_takes_an_int_of_numpy_as_dimensions(client):
+    assert client.embed("a", dimensions=np.int64(5)).shape == (5,)
+
+
+def test_embed_with_a_timeout_that_grpc_cannot_hold_does_not_expire(client):
+    assert client.embed("a", timeout=1e300).shape == (DIMENSIONS,)
+
+
+def test_embed_says_which_method_the_server_does_not_have(client, server):
+    server.faults.failures = [(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")]
+    expected = rf"^{server.target}: the server does not have /polyseme\.v1\.EmbeddingService/Embed, it is older"
+    with pytest.raises(UnimplementedError, match=expected):
+        client.embed("a")
+
+
 def test_embed_is_safe_to_call_from_many_threads(client):
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda number: client.embed(MANY[number : number + 50]), range(40)))
@@ -327,6 +383,10 @@ def test_top_k_gives_scores_and_indices(client):
 def test_top_k_drops_the_axis_of_one_query(client):
     scores, indices = client.top_k("b", ["a", "b", "c"], 2)
     assert (scores.shape, indices.shape, indices[0], indices.dtype) == ((2,), (2,), 1, np.int64)
+
+
+def test_top_k_takes_an_int_of_numpy(client):
+    assert client.top_k("b", ["a", "b", "c"], np.int64(2)).scores.shape == (2,)
 
 
 @pytest.mark.parametrize("k", [0, 4, True, 1.0, None])
@@ -446,7 +506,7 @@ def test_client_raises_unauthenticated(client, server):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"target": ""}, {"target": None}, {"timeout": 0}, {"timeout": None}, {"model": 3}]
+    "arguments", [{"target": ""}, {"target": "http://a:1"}, {"timeout": 0}, {"timeout": None}, {"model": 3}]
 )
 def test_client_refuses(arguments):
     with pytest.raises(InvalidArgumentError):
@@ -459,6 +519,9 @@ def test_client_refuses_calls_after_close(server):
     client.close()
     with pytest.raises(ClosedClientError, match=f"the client of {server.target} is closed"):
         client.embed("a")
+    for call in (client.health, client.models, lambda: next(client.embed_stream(["a"]))):
+        with pytest.raises(ClosedClientError):
+            call()
 
 
 def test_close_ends_calls_under_way(server):
@@ -475,7 +538,7 @@ def test_close_ends_calls_under_way(server):
         call = pool.submit(client.embed, "a")
         assert arrived.wait(10)
         client.close()
-        with pytest.raises(CancelledError):
+        with pytest.raises(ClosedClientError):
             call.result(10)
 
 

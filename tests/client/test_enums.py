@@ -6,10 +6,12 @@ from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 LITERALS = [
+    (options.Combine, common_pb2.Combine, "COMBINE_"),
     (options.Dtype, tensor_pb2.DataType, "DATA_TYPE_"),
     (options.Metric, service_pb2.Metric, "METRIC_"),
     (options.OffsetUnit, common_pb2.OffsetUnit, "OFFSET_UNIT_"),
     (options.Priority, common_pb2.Priority, "PRIORITY_"),
+    (options.Subtokens, common_pb2.SubtokenPooling, "SUBTOKEN_POOLING_"),
     (options.Truncate, common_pb2.Truncate, "TRUNCATE_"),
 ]
 

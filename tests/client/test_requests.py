@@ -82,7 +82,10 @@ def test_requests_refuse_unknown_options_as_python_does(build, required):
         build({"colour": "red"}, model="", **required)
 
 
-@pytest.mark.parametrize(("timeout", "expected"), [(None, 30.0), (2, 2.0), (0.5, 0.5), (math.inf, None)])
+@pytest.mark.parametrize(
+    ("timeout", "expected"),
+    [(None, 30.0), (2, 2.0), (0.5, 0.5), (math.inf, None), (1e10, None), (10**400, None), (1e9, 1e9)],
+)
 def test_checked_timeout_gives(timeout, expected):
     assert checked_timeout(timeout, 30.0) == expected
 

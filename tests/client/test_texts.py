@@ -10,7 +10,7 @@ def test_as_list_takes_one_str_as_one_text():
     assert as_list("abc") == (["abc"], True)
 
 
-@pytest.mark.parametrize("texts", [["a", "b"], ("a", "b"), iter(["a", "b"]), {"a": 1, "b": 2}])
+@pytest.mark.parametrize("texts", [["a", "b"], ("a", "b"), iter(["a", "b"]), {1: "a", 2: "b"}.values()])
 def test_as_list_takes_any_iterable(texts):
     assert as_list(texts) == (["a", "b"], False)
 
@@ -19,6 +19,12 @@ def test_as_list_takes_any_iterable(texts):
 def test_as_list_refuses(texts):
     with pytest.raises(InvalidArgumentError, match=r"^a "):
         as_list(texts, "a")
+
+
+@pytest.mark.parametrize("texts", [{"a"}, frozenset("a"), {"a": 1}, {"a": 1}.keys()])
+def test_as_list_refuses_what_has_no_order(texts):
+    with pytest.raises(InvalidArgumentError, match=r"^b is a \w+, which has no order; pass a list$"):
+        as_list(texts, "b")
 
 
 @given(st.lists(st.text()))

@@ -10,7 +10,9 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from polyseme.client._async_stream_client import AsyncStreamClient
 from polyseme.client._async_transport import AsyncTransport
+from polyseme.client._async_word_client import AsyncWordClient
 from polyseme.client._channel import channel_options, health_channel_options
 from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
 from polyseme.client._health import HealthStatus
@@ -19,9 +21,10 @@ from polyseme.client._texts import Texts
 from polyseme.client.models import Model
 from polyseme.client.options import Dtype, EmbedOptions, FloatDtype, OffsetUnit, SimilarityOptions, TextOptions
 from polyseme.client.results import EmbedResult, TokenizedText, TopK
+from polyseme.client.words import Operands
 
 
-class AsyncClient:
+class AsyncClient(AsyncWordClient, AsyncStreamClient):
     """A connection to a Polyseme server, for one event loop: `Client` with `await`.
 
     Arguments, results and errors are those of `Client`; cancelling a task cancels its calls.
@@ -38,7 +41,7 @@ class AsyncClient:
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
-        self._operations = Operations(model=model, timeout=timeout)
+        self._operations = Operations(target=target, model=model, timeout=timeout)
         self._transport = AsyncTransport(self._connection, channel_options(options))
 
     def __repr__(self) -> str:
@@ -53,7 +56,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; calls under way are cancelled."""
+        """Close the connection; calls under way end with ClosedClientError."""
         await self._transport.close()
 
     @overload
@@ -75,18 +78,18 @@ class AsyncClient:
         return await self._transport.run(self._operations.embed(texts, dtype, options))
 
     async def similarity(
-        self, a: Texts, b: Texts | None = None, **options: Unpack[SimilarityOptions]
+        self, a: Operands, b: Operands | None = None, **options: Unpack[SimilarityOptions]
     ) -> NDArray[np.float32]:
         """Compare every text of a with every text of b, as `Client.similarity`: [N, M] float32."""
         return await self._transport.run(self._operations.similarity(a, b, options))
 
     async def similarity_pairwise(
-        self, a: Texts, b: Texts, **options: Unpack[SimilarityOptions]
+        self, a: Operands, b: Operands, **options: Unpack[SimilarityOptions]
     ) -> NDArray[np.float32]:
         """Compare text i of a with text i of b, as `Client.similarity_pairwise`: [N] float32."""
         return await self._transport.run(self._operations.similarity_pairwise(a, b, options))
 
-    async def top_k(self, queries: Texts, texts: Texts, k: int, **options: Unpack[SimilarityOptions]) -> TopK:
+    async def top_k(self, queries: Operands, texts: Operands, k: int, **options: Unpack[SimilarityOptions]) -> TopK:
         """Find for each query the k closest of the texts, as `Client.top_k`: (scores, indices)."""
         return await self._transport.run(self._operations.top_k(queries, texts, k, options))
 
@@ -116,6 +119,7 @@ class AsyncClient:
 
     async def health(self, service: str = "", *, timeout: float | None = None) -> HealthStatus:
         """Ask the server's health service, as `Client.health`."""
+        self._transport.check_open()
         transport = AsyncTransport(self._connection, health_channel_options(self._connection.options))
         try:
             return await transport.run(self._operations.health(service, timeout=timeout))

@@ -1,91 +1,144 @@
-"""Drives plans over a grpc.aio channel, on one event loop."""
+"""Drives plans on one event loop."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
 import grpc
-import grpc.aio
 
+from polyseme.client._async_channel import AsyncChannel
+from polyseme.client._async_stream import AsyncStream
 from polyseme.client._connection import Connection
-from polyseme.client._rpc import MAX_IN_FLIGHT, Calls, Plan
-from polyseme.client._status import error_from_status
-from polyseme.client.errors import ClosedClientError, PolysemeError
+from polyseme.client._rpc import (
+    EXHAUSTED,
+    Calls,
+    Emit,
+    EndStream,
+    OpenStream,
+    Pause,
+    Plan,
+    Pull,
+    Receive,
+    Send,
+    Step,
+    resume,
+)
+from polyseme.client.errors import PolysemeError
 
 _T = TypeVar("_T")
 
 
 class AsyncTransport:
-    """One channel, opened at the first call: a grpc.aio channel belongs to the loop that runs then."""
+    """A channel, and what drives plans over it."""
 
     def __init__(self, connection: Connection, channel_options: Sequence[tuple[str, Any]]) -> None:
-        self._connection = connection
-        self._options = channel_options
-        self._stubs: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
-        self._channel: grpc.aio.Channel | None = None
-        self._closed = False
+        self._channel = AsyncChannel(connection, channel_options)
 
     async def close(self) -> None:
-        """Close the channel; calls under way are cancelled."""
-        self._closed = True
-        if self._channel is not None:
-            await self._channel.close()
+        """Close the channel; calls under way end with ClosedClientError."""
+        await self._channel.close()
+
+    def check_open(self) -> None:
+        """Refuse to go on after close().
+
+        Raises:
+            ClosedClientError: it was called.
+        """
+        self._channel.check_open()
 
     async def run(self, plan: Plan[_T]) -> _T:
         """Do what the plan asks for until it returns.
 
         Raises:
-            PolysemeError: a call failed and the plan did not handle it.
+            PolysemeError: a step failed and the plan did not handle it.
             asyncio.CancelledError: the task was cancelled; so are its calls.
         """
+        driver = _Driver(self._channel)
         with closing(plan):
             try:
-                calls = next(plan)
+                step = next(plan)
                 while True:
-                    try:
-                        await self._exchange(calls)
-                    except PolysemeError as error:
-                        calls = plan.throw(error)
-                    else:
-                        calls = next(plan)
+                    step = resume(plan, *await driver.attempt(step))
             except StopIteration as returned:
                 result: _T = returned.value
                 return result
+            finally:
+                await driver.close()
 
-    async def _exchange(self, calls: Calls) -> None:
-        """Keep MAX_IN_FLIGHT calls under way; the first error cancels the others."""
-        stub = self._stub(calls.path)
-        pending: deque[grpc.aio.UnaryUnaryCall[bytes, bytes]] = deque()
+    async def iterate(self, plan: Plan[None], source: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+        """Do what the plan asks for, with the objects of the source; yield what it emits.
+
+        Raises:
+            PolysemeError: a step failed and the plan did not handle it.
+            asyncio.CancelledError: the task was cancelled; so are its calls.
+        """
+        objects = aiter(source) if isinstance(source, AsyncIterable) else _turned(source)
+        driver = _Driver(self._channel)
+        with closing(plan):
+            try:
+                step = next(plan)
+                while True:
+                    answer: Any = None
+                    error: PolysemeError | None = None
+                    if isinstance(step, Emit):
+                        for value in step.values:
+                            yield value
+                    elif isinstance(step, Pull):
+                        answer = await anext(objects, EXHAUSTED)
+                    else:
+                        answer, error = await driver.attempt(step)
+                    step = resume(plan, answer, error)
+            except StopIteration:
+                return
+            finally:
+                await driver.close()
+
+
+async def _turned(source: Iterable[Any]) -> AsyncIterator[Any]:
+    for one in source:
+        yield one
+
+
+class _Driver:
+    """Does the steps of one plan, which has one stream open at most."""
+
+    def __init__(self, channel: AsyncChannel) -> None:
+        self._channel = channel
+        self._stream: AsyncStream | None = None
+        self._path = ""
+
+    async def attempt(self, step: Step) -> tuple[bytes | None, PolysemeError | None]:
+        """Do a step: what it gives, and what it failed with."""
         try:
-            for request in calls.requests:
-                if len(pending) == MAX_IN_FLIGHT:
-                    calls.receive(await pending[0])
-                    pending.popleft()
-                pending.append(stub(request, timeout=calls.timeout, metadata=self._connection.metadata))
-            while pending:
-                calls.receive(await pending[0])
-                pending.popleft()
-        except grpc.RpcError as failure:
-            raise error_from_status(failure, self._connection.target) from failure
-        finally:
-            for call in pending:
-                call.cancel()
+            return await self._do(step), None
+        except PolysemeError as error:
+            return None, error
 
-    def _stub(self, path: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
-        if self._closed:
-            raise ClosedClientError(f"the client of {self._connection.target} is closed")
-        if self._channel is None:
-            self._channel = self._open()
-        stub = self._stubs.get(path)
-        if stub is None:
-            stub = self._stubs[path] = self._channel.unary_unary(path)
-        return stub
+    async def _do(self, step: Step) -> bytes | None:
+        match step:
+            case Calls():
+                await self._channel.exchange(step)
+            case OpenStream():
+                self._stream, self._path = self._channel.stream(step.path), step.path
+            case Pause():
+                await self._channel.pause(step.seconds)
+            case EndStream():
+                await self.close(step.grace_s)
+            case Send() if self._stream is not None:
+                self._stream.send(step.request)
+            case Receive() if self._stream is not None:
+                try:
+                    return await self._channel.unless_closed(self._stream.receive(step.timeout))
+                except grpc.RpcError as failure:
+                    raise self._channel.error(failure, self._path) from failure
+            case _:
+                raise AssertionError(step)
+        return None
 
-    def _open(self) -> grpc.aio.Channel:
-        target, credentials = self._connection.target, self._connection.credentials
-        if credentials is None:
-            return grpc.aio.insecure_channel(target, options=self._options)
-        return grpc.aio.secure_channel(target, credentials, options=self._options)
+    async def close(self, grace_s: float = 0.0) -> None:
+        """End the stream, if one is open."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await self._channel.end(stream, grace_s)

@@ -25,7 +25,9 @@ _SERVICE_CONFIG: Final = {
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
-        }
+        },
+        # A stream is opened again by what asks over it (_conversation.py), which knows what was answered.
+        {"name": [{"service": "polyseme.v1.EmbeddingService", "method": "StreamEmbed"}]},
     ],
     # No retries while more than half of a budget of 100 is spent: a failure costs 1, a success earns 0.1.
     "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},

@@ -13,14 +13,17 @@ from polyseme.client._channel import channel_options, health_channel_options
 from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
 from polyseme.client._health import HealthStatus
 from polyseme.client._operations import Operations
+from polyseme.client._stream_client import StreamClient
 from polyseme.client._sync_transport import SyncTransport
 from polyseme.client._texts import Texts
+from polyseme.client._word_client import WordClient
 from polyseme.client.models import Model
 from polyseme.client.options import Dtype, EmbedOptions, FloatDtype, OffsetUnit, SimilarityOptions, TextOptions
 from polyseme.client.results import EmbedResult, TokenizedText, TopK
+from polyseme.client.words import Operands
 
 
-class Client:
+class Client(WordClient, StreamClient):
     """A connection to a Polyseme server; safe to share between threads.
 
     One `str` in place of a list drops that axis of the result, everywhere. Every method raises a subclass of
@@ -47,7 +50,7 @@ class Client:
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
-        self._operations = Operations(model=model, timeout=timeout)
+        self._operations = Operations(target=target, model=model, timeout=timeout)
         self._transport = SyncTransport(self._connection, channel_options(options))
 
     def __repr__(self) -> str:
@@ -62,7 +65,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; calls under way in other threads end with CancelledError."""
+        """Close the connection; calls under way in other threads end with ClosedClientError."""
         self._transport.close()
 
     @overload
@@ -95,25 +98,29 @@ class Client:
         """Embed texts as `embed` does; the result also has token counts, truncation, timings and the model."""
         return self._transport.run(self._operations.embed(texts, dtype, options))
 
-    def similarity(self, a: Texts, b: Texts | None = None, **options: Unpack[SimilarityOptions]) -> NDArray[np.float32]:
+    def similarity(
+        self, a: Operands, b: Operands | None = None, **options: Unpack[SimilarityOptions]
+    ) -> NDArray[np.float32]:
         """Compare every text of a with every text of b, at the server, in one call.
 
         Args:
-            a: one text, or several.
+            a: one text, or several; a Mention stands for a part of a text.
             b: the same; None: a is compared with itself.
-            **options: see `SimilarityOptions`: metric, priority, truncate, prompt_name, add_special_tokens, model,
-                timeout.
+            **options: see `SimilarityOptions`: metric, layers, combine, subtokens, offset_unit, priority, truncate,
+                prompt_name, add_special_tokens, model, timeout.
 
         Returns:
-            [N, M] float32; [M] where a is one str, [N] where b is, [] where both are.
+            [N, M] float32; [M] where a is one str or Mention, [N] where b is, [] where both are.
         """
         return self._transport.run(self._operations.similarity(a, b, options))
 
-    def similarity_pairwise(self, a: Texts, b: Texts, **options: Unpack[SimilarityOptions]) -> NDArray[np.float32]:
+    def similarity_pairwise(
+        self, a: Operands, b: Operands, **options: Unpack[SimilarityOptions]
+    ) -> NDArray[np.float32]:
         """Compare text i of a with text i of b: [N] float32, in one call."""
         return self._transport.run(self._operations.similarity_pairwise(a, b, options))
 
-    def top_k(self, queries: Texts, texts: Texts, k: int, **options: Unpack[SimilarityOptions]) -> TopK:
+    def top_k(self, queries: Operands, texts: Operands, k: int, **options: Unpack[SimilarityOptions]) -> TopK:
         """Find for each query the k closest of the texts, the closest first, in one call.
 
         Returns:
@@ -163,6 +170,7 @@ class Client:
             service: "" asks whether the server lives, "polyseme.v1.EmbeddingService" whether it takes calls.
             timeout: seconds; default: the client's.
         """
+        self._transport.check_open()
         transport = SyncTransport(self._connection, health_channel_options(self._connection.options))
         with closing(transport):
             return transport.run(self._operations.health(service, timeout=timeout))

@@ -1,4 +1,4 @@
-"""Similarity: two lists of texts compared in one call, or refused with what to do instead."""
+"""Similarity: two lists of texts, or parts of texts, compared in one call, or refused with what to do instead."""
 
 from typing import Final
 
@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyseme.client._catalog import Catalog
+from polyseme.client._indices import rename_texts
+from polyseme.client._operands import as_operands
 from polyseme.client._requests import similarity_request
 from polyseme.client._rpc import SIMILARITY, Plan, ask
 from polyseme.client._split import is_small
 from polyseme.client._text_calls import TEXT_INFO_BYTES, check_text_bytes, message_bytes
-from polyseme.client._texts import Texts, as_list, utf8_sizes
-from polyseme.client.errors import InvalidArgumentError
+from polyseme.client.errors import InvalidArgumentError, PolysemeError
 from polyseme.client.models import Limits
 from polyseme.client.options import SimilarityOptions
+from polyseme.client.words import Operands
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 _ADVICE: Final = "embed() the texts and compare the vectors with numpy instead"
@@ -23,30 +25,34 @@ class Comparison:
     """The operands and options of one call.
 
     Attributes:
-        rows: texts of a.
-        columns: texts of b; of a where a is compared with itself.
-        single_a: whether a is one `str` in place of a list.
+        rows: operands of a.
+        columns: operands of b; of a where a is compared with itself.
+        single_a: whether a is one `str` or Mention in place of a list.
         single_b: whether b is.
     """
 
     def __init__(
-        self, a: Texts, b: Texts | None, options: SimilarityOptions, *, model: str, timeout: float | None
+        self, a: Operands, b: Operands | None, options: SimilarityOptions, *, model: str, timeout: float | None
     ) -> None:
-        self._a, self.single_a = as_list(a, "a")
-        self._b, self.single_b = ([], self.single_a) if b is None else as_list(b, "b")
-        self.a_bytes, self.b_bytes = utf8_sizes(self._a, "a"), utf8_sizes(self._b, "b")
+        self._a, self.single_a = as_operands(a, "a")
+        self._b, self.single_b = ([], self.single_a) if b is None else as_operands(b, "b")
+        self.a_bytes, self.b_bytes = ([len(one.text.encode()) for one in side] for side in (self._a, self._b))
         self.model, self.timeout, self._options = model, timeout, options
         self.rows, self.columns = len(self._a), len(self._b) or len(self._a)
 
     def request(self, mode: service_pb2.SimilarityMode.ValueType, top_k: int) -> bytes:
         """Serialize the call."""
         message = similarity_request(self._options, model=self.model, mode=mode, top_k=top_k)
-        message.a.extend(service_pb2.Operand(text=text) for text in self._a)
-        message.b.extend(service_pb2.Operand(text=text) for text in self._b)
+        message.a.extend(self._a)
+        message.b.extend(self._b)
         return message.SerializeToString()
 
+    def name(self, index: int) -> str:
+        """Name a text that the server counts through a and b."""
+        return f"a[{index}]" if index < self.rows else f"b[{index - self.rows}]"
+
     def drop_single_axes(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Drop the axis of an operand that is one `str`: [N, M] becomes [N], [M] or []."""
+        """Drop the axis of a side that is one `str` or Mention: [N, M] becomes [N], [M] or []."""
         rows = () if self.single_a else (self.rows,)
         columns = () if self.single_b else (self.columns,)
         return scores.reshape((*rows, *columns))
@@ -67,7 +73,10 @@ def compare(
     if model is not None:
         width = {service_pb2.SIMILARITY_MODE_MATRIX: comparison.columns, service_pb2.SIMILARITY_MODE_TOP_K: top_k}
         _check(comparison, len(request), comparison.rows * width.get(mode, 1), model.limits)
-    return (yield from ask(SIMILARITY, request, service_pb2.SimilarityResponse, comparison.timeout))
+    try:
+        return (yield from ask(SIMILARITY, request, service_pb2.SimilarityResponse, comparison.timeout))
+    except PolysemeError as error:
+        raise rename_texts(error, comparison.name)  # noqa: B904 - the same error, its words changed
 
 
 def _check(comparison: Comparison, request_bytes: int, scores: int, limits: Limits) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import grpc
 
-from polyseme.client.errors import InvalidArgumentError
+from polyseme.client._target import check_target
+from polyseme.client.errors import ClosedClientError, InvalidArgumentError
 
 DEFAULT_TARGET = "localhost:50051"
 DEFAULT_TIMEOUT_S = 30.0
@@ -15,7 +16,7 @@ class Connection:
     """Where to call and with what credentials.
 
     Raises:
-        InvalidArgumentError: no target, or a token that no header can carry.
+        InvalidArgumentError: no target that gRPC knows, or a token that no header can carry.
     """
 
     def __init__(
@@ -26,11 +27,14 @@ class Connection:
         token: str | None,
         options: Sequence[tuple[str, Any]],
     ) -> None:
-        if not isinstance(target, str) or not target:
-            raise InvalidArgumentError(f"target is {target!r}; a name like 'localhost:50051' is needed")
+        check_target(target)
         if token is not None and not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
             raise InvalidArgumentError("token must be printable ASCII")  # never the token itself
         self.target = target
         self.credentials = credentials
         self.options = tuple(options)
         self.metadata: tuple[tuple[str, str], ...] = () if token is None else (("authorization", f"Bearer {token}"),)
+
+    def closed_error(self) -> ClosedClientError:
+        """Say that close() was called."""
+        return ClosedClientError(f"the client of {self.target} is closed", target=self.target)

@@ -6,19 +6,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from polyseme.client._catalog import Catalog
-from polyseme.client._comparison import Comparison, compare
+from polyseme.client._comparison import compare
 from polyseme.client._health import CHECK, HealthStatus, health_request, health_status
+from polyseme.client._integers import as_int
 from polyseme.client._progress import progress_bar
 from polyseme.client._replies import EmbeddingsCollector, similarity_scores, tokenized_texts, top_k_indices
-from polyseme.client._requests import checked_timeout, embed_request, tokenize_request
+from polyseme.client._requests import embed_request, tokenize_request
 from polyseme.client._rpc import EMBED, TOKENIZE, Plan, ask_bytes, decode
 from polyseme.client._text_calls import TEXT_INFO_BYTES, TextCalls, send_texts
 from polyseme.client._texts import Texts, as_list, utf8_sizes
+from polyseme.client._word_operations import WordOperations
 from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.models import Model
-from polyseme.client.options import CallOptions, Dtype, EmbedOptions, OffsetUnit, SimilarityOptions, TextOptions
+from polyseme.client.options import Dtype, EmbedOptions, OffsetUnit, SimilarityOptions, TextOptions
 from polyseme.client.results import EmbedResult, TokenizedText, TopK
+from polyseme.client.words import Operands
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 _ELEMENT_BITS: Final = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "binary": 1}
@@ -27,34 +29,26 @@ _TOKEN_BYTES: Final = 40  # of one token in a Tokenize reply: id, text, offsets,
 _ADDED_TOKENS: Final = 64  # special tokens, and those of a prompt
 
 
-class Operations:
+class Operations(WordOperations):
     """The operations, with the defaults of one client and what it knows of the server's models."""
-
-    def __init__(self, *, model: str | None, timeout: float) -> None:
-        if model is not None and not isinstance(model, str):
-            raise InvalidArgumentError(f"model must be a str, got {type(model).__name__}")
-        checked_timeout(timeout, timeout)
-        self._default_model = model or ""
-        self._default_timeout = timeout
-        self._catalog = Catalog()
 
     def models(self, *, timeout: float | None) -> Plan[list[Model]]:
         """Plan `Client.models`."""
-        return (yield from self._catalog.list(self._timeout({"timeout": timeout})))
+        return (yield from self.catalog.list(self.timeout({"timeout": timeout})))
 
     def model(self, name: str | None, *, timeout: float | None) -> Plan[Model]:
         """Plan `Client.model`."""
-        return (yield from self._catalog.get(self._model({"model": name}), self._timeout({"timeout": timeout})))
+        return (yield from self.catalog.get(self.model_name({"model": name}), self.timeout({"timeout": timeout})))
 
     def health(self, service: str, *, timeout: float | None) -> Plan[HealthStatus]:
         """Plan `Client.health`."""
-        reply = yield from ask_bytes(CHECK, health_request(service), self._timeout({"timeout": timeout}))
+        reply = yield from ask_bytes(CHECK, health_request(service), self.timeout({"timeout": timeout}))
         return health_status(reply)
 
     def embed(self, texts: Texts, dtype: Dtype, options: EmbedOptions) -> Plan[EmbedResult]:
         """Plan `Client.embed_detailed`."""
         listed, single = as_list(texts)
-        request = embed_request(options, model=self._model(options), dtype=dtype)
+        request = embed_request(options, model=self.model_name(options), dtype=dtype)
         row_bytes = _ROW_BYTES + TEXT_INFO_BYTES
         collector = EmbeddingsCollector(len(listed))
         with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
@@ -66,14 +60,14 @@ class Operations:
             work = TextCalls(
                 path=EMBED,
                 model=request.model.name,
-                timeout=self._timeout(options),
+                timeout=self.timeout(options),
                 text_bytes=utf8_sizes(listed),
                 overhead_bytes=request.ByteSize(),
                 encode=_encode_embed(request, listed),
                 receive=receive,
                 reply_bytes=lambda model, _: model.dimensions * _ELEMENT_BITS[dtype] // 8 + row_bytes,
             )
-            yield from send_texts(work, self._catalog)
+            yield from send_texts(work, self.catalog)
         return collector.result(single=single)
 
     def tokenize(
@@ -81,7 +75,7 @@ class Operations:
     ) -> Plan[tuple[list[TokenizedText], bool]]:
         """Plan `Client.tokenize`: the tokens of each text, and whether one `str` was passed."""
         listed, single = as_list(texts)
-        request = tokenize_request(options, model=self._model(options), offset_unit=offset_unit)
+        request = tokenize_request(options, model=self.model_name(options), offset_unit=offset_unit)
         collected: list[TokenizedText] = []
 
         def receive(rows: range, reply: bytes) -> None:
@@ -90,51 +84,48 @@ class Operations:
         work = TextCalls(
             path=TOKENIZE,
             model=request.model.name,
-            timeout=self._timeout(options),
+            timeout=self.timeout(options),
             text_bytes=utf8_sizes(listed),
             overhead_bytes=request.ByteSize(),
             encode=_encode_tokenize(request, listed),
             receive=receive,
             reply_bytes=lambda _, size: (size + _ADDED_TOKENS) * _TOKEN_BYTES + TEXT_INFO_BYTES,
         )
-        yield from send_texts(work, self._catalog)
+        yield from send_texts(work, self.catalog)
         return collected, single
 
-    def similarity(self, a: Texts, b: Texts | None, options: SimilarityOptions) -> Plan[NDArray[np.float32]]:
+    def similarity(self, a: Operands, b: Operands | None, options: SimilarityOptions) -> Plan[NDArray[np.float32]]:
         """Plan `Client.similarity`."""
-        comparison = self._comparison(a, b, options)
-        reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_MATRIX, self._catalog)
+        comparison = self.comparison(a, b, options)
+        reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_MATRIX, self.catalog)
         return comparison.drop_single_axes(similarity_scores(reply, (comparison.rows, comparison.columns)))
 
-    def similarity_pairwise(self, a: Texts, b: Texts, options: SimilarityOptions) -> Plan[NDArray[np.float32]]:
+    def similarity_pairwise(self, a: Operands, b: Operands, options: SimilarityOptions) -> Plan[NDArray[np.float32]]:
         """Plan `Client.similarity_pairwise`."""
-        comparison = self._comparison(a, b, options)
+        comparison = self.comparison(a, b, options)
         if comparison.rows != comparison.columns:
             raise InvalidArgumentError(
                 f"a has {comparison.rows} texts and b has {comparison.columns}; pairs need as many of each"
             )
-        reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_PAIRWISE, self._catalog)
+        reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_PAIRWISE, self.catalog)
         scores = similarity_scores(reply, (comparison.rows,))
         return scores.reshape(()) if comparison.single_a and comparison.single_b else scores
 
-    def top_k(self, queries: Texts, texts: Texts, k: int, options: SimilarityOptions) -> Plan[TopK]:
+    def top_k(self, queries: Operands, texts: Operands, k: int, options: SimilarityOptions) -> Plan[TopK]:
         """Plan `Client.top_k`."""
-        comparison = self._comparison(queries, texts, options)
-        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= comparison.columns:
-            raise InvalidArgumentError(f"k is {k!r}; 1 to {comparison.columns}, the number of texts, are valid")
-        reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_TOP_K, self._catalog, top_k=k)
+        comparison = self.comparison(queries, texts, options)
+        k = _checked_k(k, comparison.columns)
+        reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_TOP_K, self.catalog, top_k=k)
         shape = (comparison.rows, k)
         scores, indices = similarity_scores(reply, shape), top_k_indices(reply, shape, comparison.columns)
         return TopK(scores[0].copy(), indices[0].copy()) if comparison.single_a else TopK(scores, indices)
 
-    def _comparison(self, a: Texts, b: Texts | None, options: SimilarityOptions) -> Comparison:
-        return Comparison(a, b, options, model=self._model(options), timeout=self._timeout(options))
 
-    def _model(self, options: CallOptions) -> str:
-        return options.get("model") or self._default_model
-
-    def _timeout(self, options: CallOptions) -> float | None:
-        return checked_timeout(options.get("timeout"), self._default_timeout)
+def _checked_k(k: object, most: int) -> int:
+    number = as_int(k)
+    if number is None or not 1 <= number <= most:
+        raise InvalidArgumentError(f"k is {k!r}; 1 to {most}, the number of texts, are valid")
+    return number
 
 
 def _encode_embed(options: service_pb2.EmbedRequest, texts: Sequence[str]) -> Callable[[range], bytes]:

@@ -7,8 +7,8 @@ from polyseme.client.errors import MissingDependencyError
 
 
 @contextmanager
-def progress_bar(total: int, *, enabled: bool) -> Iterator[Callable[[int], None]]:
-    """Show on stderr how many of `total` texts are done; gives the function that counts further ones.
+def progress_bar(total: int | None, *, enabled: bool) -> Iterator[Callable[[int], None]]:
+    """Show on stderr how many of `total` texts (None: unknown) are done; gives the function that counts further ones.
 
     Raises:
         MissingDependencyError: rich is not installed.

@@ -30,8 +30,12 @@ def timings_from(message: common_pb2.Timings) -> Timings:
     )
 
 
-def _same_model(before: ModelIdentity | None, now: ModelIdentity) -> ModelIdentity:
-    """Hold that all calls of one list were answered by one model; where it ran may differ."""
+def same_model(before: ModelIdentity | None, now: ModelIdentity) -> ModelIdentity:
+    """Hold that all calls of one list were answered by one model; where it ran may differ.
+
+    Raises:
+        ModelChangedError: they were not.
+    """
     if before is not None and (before.name, before.version) != (now.name, now.version):
         raise ModelChangedError(
             f"the model changed from {before.name} {before.version} to {now.name} {now.version} "
@@ -58,8 +62,11 @@ class EmbeddingsCollector:
             InvalidReplyError: it does not hold exactly these, or has another width than those before.
             ModelChangedError: another model answered.
         """
-        message = decode(service_pb2.EmbedResponse, reply)
-        self._model = _same_model(self._model, identity_from(message.model))
+        self.add(rows, decode(service_pb2.EmbedResponse, reply))
+
+    def add(self, rows: range, message: service_pb2.EmbedResponse) -> None:
+        """Take the reply as `receive` does."""
+        self._model = same_model(self._model, identity_from(message.model))
         vectors = decode_tensor(message.embeddings)
         shape = list(message.embeddings.shape)
         if len(shape) != 2 or shape[0] != len(rows) or len(message.texts) != len(rows):

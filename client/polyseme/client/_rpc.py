@@ -1,23 +1,30 @@
-"""What the clients are asked to do: calls as plain bytes, so that everything above them does no I/O.
+"""What the clients are asked to do: calls and streams as plain bytes, so that everything above them does no I/O.
 
-An operation of the SDK is a generator, a `Plan`: it yields `Calls`, is resumed once all of their replies have been
-received (or thrown into with the error that ended them), and returns its result. `Client` and `AsyncClient` only drive
-plans. A stream will be a second kind of step beside `Calls`.
+An operation of the SDK is a generator, a `Plan`: it yields steps, is resumed with what each gave (or thrown into with
+the error that ended it), and returns its result. `Client` and `AsyncClient` only drive plans.
+
+    Calls                                  unary calls, several under way at once
+    OpenStream, Send, Receive, EndStream   one stream at a time
+    Pause                                  time
+    Pull, Emit                             the caller's texts, one by one, and what is handed to the caller meanwhile
 """
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from polyseme.client.errors import InvalidReplyError
+from polyseme.client.errors import InvalidReplyError, PolysemeError, ResourceExhaustedError
 
 MAX_IN_FLIGHT: Final = 4
 """Calls of one operation that are under way at once: enough to hide the way there and back behind the server's work,
 few enough for others to get their turn."""
 
 EMBED: Final = "/polyseme.v1.EmbeddingService/Embed"
+EMBED_TOKENS: Final = "/polyseme.v1.EmbeddingService/EmbedTokens"
+EMBED_SPANS: Final = "/polyseme.v1.EmbeddingService/EmbedSpans"
+STREAM_EMBED: Final = "/polyseme.v1.EmbeddingService/StreamEmbed"
 SIMILARITY: Final = "/polyseme.v1.EmbeddingService/Similarity"
 TOKENIZE: Final = "/polyseme.v1.EmbeddingService/Tokenize"
 LIST_MODELS: Final = "/polyseme.v1.ModelService/ListModels"
@@ -36,7 +43,8 @@ class Calls:
         requests: serialized requests, made as they are needed.
         count: how many there are.
         receive: takes the serialized replies, in the order of the requests.
-        timeout: seconds for each call; None: without end.
+        timeout: seconds for each call; None: without end. Where there are several, a call that a full server refuses
+            is sent again when the server says, within this time.
     """
 
     path: str
@@ -46,7 +54,80 @@ class Calls:
     timeout: float | None
 
 
-Plan: TypeAlias = Generator[Calls, None, _T]
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """Open a stream of this path, without a deadline; the one before has been ended."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand a serialized request to the stream, which never waits; None: there will be no more."""
+
+    request: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Wait for the next serialized reply of the stream, at most so many seconds; gives None where none came.
+
+    A stream that has ended raises: its status, or UnavailableError where that is OK.
+    """
+
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndStream:
+    """Wait so many seconds at most for the server to end the stream, then cancel what is left of it."""
+
+    grace_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait; ends early where the client is closed."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Take the next object from what the caller passed to be iterated over; gives EXHAUSTED after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Hand values to the caller, who takes them in his own time."""
+
+    values: Sequence[Any]
+
+
+EXHAUSTED: Final = object()
+"""What Pull gives after the last object."""
+
+Step: TypeAlias = Calls | OpenStream | Send | Receive | EndStream | Pause | Pull | Emit
+Plan: TypeAlias = Generator[Step, Any, _T]
+
+
+def resume(plan: Generator[Step, Any, Any], answer: object, error: PolysemeError | None) -> Step:
+    """Go on with a plan after a step; gives the next one, or raises StopIteration with the result."""
+    return plan.send(answer) if error is None else plan.throw(error)
+
+
+def room_in(error: PolysemeError, left: float | None) -> float | None:
+    """Seconds after which a refused call is to be sent again.
+
+    Args:
+        error: what it was refused with.
+        left: seconds of its timeout that are left; None: without end.
+
+    Returns:
+        None: the server did not say that it will have room, or not within what is left.
+    """
+    wait = error.retry_after if isinstance(error, ResourceExhaustedError) else None
+    return wait if wait and (left is None or wait < left) else None
 
 
 class MessageType(Protocol[_Reply_co]):

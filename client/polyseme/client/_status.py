@@ -1,4 +1,4 @@
-"""One gRPC status becomes one error of the SDK: the only place that reads grpc's exceptions."""
+"""One gRPC status becomes one error of the SDK: the only place that reads grpc's exceptions and codes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
@@ -20,6 +20,7 @@ from polyseme.client.errors import (
     UnavailableError,
     UnimplementedError,
 )
+from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 _BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
@@ -36,25 +37,40 @@ _BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
 }
 # gRPC core has one code for "full" and for "message over the limit"; its words tell them apart.
 _TOO_LARGE: Final = "message larger than max"
+_CODES: Final[Mapping[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
 _RETRY_INFO: Final = b"type.googleapis.com/google.rpc.RetryInfo"
 
 
-def error_from_status(failure: grpc.RpcError, target: str) -> PolysemeError:
-    """Translate what grpc or grpc.aio raised; unknown codes become InternalError.
+def error_from_status(failure: grpc.RpcError, target: str, path: str = "") -> PolysemeError:
+    """Translate what grpc or grpc.aio raised for a call of /package.Service/Method; unknown codes become InternalError.
 
     The caller raises the result `from failure`.
     """
     status = cast("Any", failure)  # both of grpc's error types have these methods, their base class does not
     code: grpc.StatusCode = status.code()
     details: str = status.details() or ""
+    if code is grpc.StatusCode.UNIMPLEMENTED and path:
+        details = f"the server does not have {path}, it is older than the SDK or no Polyseme server: {details}"
+    error = _error(code, details, target)
+    if isinstance(error, ResourceExhaustedError):
+        error.retry_after = retry_after(status.trailing_metadata() or ())
+    return error
+
+
+def error_from_stream(failure: service_pb2.StreamError, target: str) -> PolysemeError:
+    """Translate why one request of a stream failed."""
+    error = _error(_CODES.get(failure.code, grpc.StatusCode.UNKNOWN), failure.message, target)
+    if isinstance(error, ResourceExhaustedError) and failure.retry_after_ms:
+        error.retry_after = failure.retry_after_ms / 1000
+    return error
+
+
+def _error(code: grpc.StatusCode, details: str, target: str) -> PolysemeError:
     kind = _BY_CODE.get(code, InternalError)
     if kind is ResourceExhaustedError and _TOO_LARGE in details:
         kind = MessageTooLargeError
     named = code in _BY_CODE and details
-    error = kind(f"{target}: {details if named else f'{code.name} {details}'.strip()}", code=code, target=target)
-    if isinstance(error, ResourceExhaustedError):
-        error.retry_after = retry_after(status.trailing_metadata() or ())
-    return error
+    return kind(f"{target}: {details if named else f'{code.name} {details}'.strip()}", code=code, target=target)
 
 
 def retry_after(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:

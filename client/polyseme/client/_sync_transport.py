@@ -1,96 +1,130 @@
-"""Drives plans over a grpc channel, from any thread."""
+"""Drives plans from any thread."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
 import grpc
 
 from polyseme.client._connection import Connection
-from polyseme.client._rpc import MAX_IN_FLIGHT, Calls, Plan
-from polyseme.client._status import error_from_status
-from polyseme.client.errors import ClosedClientError, PolysemeError
+from polyseme.client._rpc import (
+    EXHAUSTED,
+    Calls,
+    Emit,
+    EndStream,
+    OpenStream,
+    Pause,
+    Plan,
+    Pull,
+    Receive,
+    Send,
+    Step,
+    resume,
+)
+from polyseme.client._sync_channel import SyncChannel
+from polyseme.client._sync_stream import SyncStream
+from polyseme.client.errors import PolysemeError
 
 _T = TypeVar("_T")
 
 
 class SyncTransport:
-    """One channel, opened now and connected at the first call."""
+    """A channel, and what drives plans over it."""
 
     def __init__(self, connection: Connection, channel_options: Sequence[tuple[str, Any]]) -> None:
-        self._connection = connection
-        self._stubs: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
-        self._closed = False
-        target, credentials = connection.target, connection.credentials
-        if credentials is None:
-            self._channel = grpc.insecure_channel(target, options=channel_options)
-        else:
-            self._channel = grpc.secure_channel(target, credentials, options=channel_options)
+        self._channel = SyncChannel(connection, channel_options)
 
     def close(self) -> None:
-        """Close the channel; calls under way end with CancelledError."""
-        self._closed = True
+        """Close the channel; calls under way end with ClosedClientError."""
         self._channel.close()
+
+    def check_open(self) -> None:
+        """Refuse to go on after close().
+
+        Raises:
+            ClosedClientError: it was called.
+        """
+        self._channel.check_open()
 
     def run(self, plan: Plan[_T]) -> _T:
         """Do what the plan asks for until it returns.
 
         Raises:
-            PolysemeError: a call failed and the plan did not handle it.
+            PolysemeError: a step failed and the plan did not handle it.
         """
-        with closing(plan):
+        steps = self.iterate(plan, ())
+        try:
+            while True:
+                next(steps)
+        except StopIteration as returned:
+            result: _T = returned.value
+            return result
+
+    def iterate(self, plan: Plan[_T], source: Iterable[Any]) -> Generator[Any, None, _T]:
+        """Do what the plan asks for, with the objects of the source; yield what it emits.
+
+        Raises:
+            PolysemeError: a step failed and the plan did not handle it.
+        """
+        objects = iter(source)
+        with closing(plan), closing(_Driver(self._channel)) as driver:
             try:
-                calls = next(plan)
+                step = next(plan)
                 while True:
-                    try:
-                        self._exchange(calls)
-                    except PolysemeError as error:
-                        calls = plan.throw(error)
+                    answer: Any = None
+                    error: PolysemeError | None = None
+                    if isinstance(step, Emit):
+                        yield from step.values
+                    elif isinstance(step, Pull):
+                        answer = next(objects, EXHAUSTED)
                     else:
-                        calls = next(plan)
+                        answer, error = driver.attempt(step)
+                    step = resume(plan, answer, error)
             except StopIteration as returned:
                 result: _T = returned.value
                 return result
 
-    def _exchange(self, calls: Calls) -> None:
+
+class _Driver:
+    """Does the steps of one plan, which has one stream open at most."""
+
+    def __init__(self, channel: SyncChannel) -> None:
+        self._channel = channel
+        self._stream: SyncStream | None = None
+        self._path = ""
+
+    def attempt(self, step: Step) -> tuple[bytes | None, PolysemeError | None]:
+        """Do a step: what it gives, and what it failed with."""
         try:
-            if calls.count == 1:
-                self._call(calls)
-            else:
-                self._pipeline(calls)
-        except grpc.RpcError as failure:
-            raise error_from_status(failure, self._connection.target) from failure
+            return self._do(step), None
+        except PolysemeError as error:
+            return None, error
 
-    def _call(self, calls: Calls) -> None:
-        """Make one call without a future, which costs a third less."""
-        stub = self._stub(calls.path)
-        for request in calls.requests:
-            calls.receive(stub(request, timeout=calls.timeout, metadata=self._connection.metadata))
+    def _do(self, step: Step) -> bytes | None:
+        match step:
+            case Calls():
+                self._channel.exchange(step)
+            case OpenStream():
+                self._stream, self._path = self._channel.stream(step.path), step.path
+            case Pause():
+                self._channel.pause(step.seconds)
+            case EndStream():
+                self.close(step.grace_s)
+            case Send() if self._stream is not None:
+                self._stream.send(step.request)
+            case Receive() if self._stream is not None:
+                try:
+                    return self._stream.receive(step.timeout)
+                except grpc.RpcError as failure:
+                    raise self._channel.error(failure, self._path) from failure
+            case _:
+                raise AssertionError(step)
+        return None
 
-    def _pipeline(self, calls: Calls) -> None:
-        """Keep MAX_IN_FLIGHT calls under way; the first error cancels the others."""
-        stub = self._stub(calls.path)
-        pending: deque[grpc.Future[bytes]] = deque()
-        try:
-            for request in calls.requests:
-                if len(pending) == MAX_IN_FLIGHT:
-                    calls.receive(pending[0].result())
-                    pending.popleft()
-                pending.append(stub.future(request, timeout=calls.timeout, metadata=self._connection.metadata))
-            while pending:
-                calls.receive(pending[0].result())
-                pending.popleft()
-        finally:
-            for future in pending:
-                future.cancel()
-
-    def _stub(self, path: str) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
-        if self._closed:
-            raise ClosedClientError(f"the client of {self._connection.target} is closed")
-        stub = self._stubs.get(path)
-        if stub is None:
-            stub = self._stubs[path] = self._channel.unary_unary(path)
-        return stub
+    def close(self, grace_s: float = 0.0) -> None:
+        """End the stream, if one is open."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.end(grace_s)

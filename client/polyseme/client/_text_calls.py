@@ -1,11 +1,13 @@
 """One list of texts as the calls that the server accepts; what Embed and Tokenize have in common."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from polyseme.client._catalog import Catalog
 from polyseme.client._channel import MAX_MESSAGE_BYTES
+from polyseme.client._indices import shift_texts
 from polyseme.client._rpc import Calls, Plan
 from polyseme.client._split import BULK_BYTES, BULK_TEXTS, SMALL_BYTES, SMALL_TEXTS, CallLimits, is_small, split
 from polyseme.client.errors import InvalidArgumentError, MessageTooLargeError, PolysemeError
@@ -108,11 +110,19 @@ def check_text_bytes(text_bytes: Sequence[int], limits: Limits, name: str = "tex
 
 
 def _send(work: TextCalls, ranges: Sequence[range]) -> Plan[None]:
-    expected: Iterator[range] = iter(ranges)
-    yield Calls(
-        path=work.path,
-        requests=map(work.encode, ranges),
-        count=len(ranges),
-        receive=lambda reply: work.receive(next(expected), reply),
-        timeout=work.timeout,
-    )
+    expected = deque(ranges)
+
+    def receive(reply: bytes) -> None:
+        work.receive(expected[0], reply)
+        expected.popleft()
+
+    try:
+        yield Calls(
+            path=work.path,
+            requests=map(work.encode, ranges),
+            count=len(ranges),
+            receive=receive,
+            timeout=work.timeout,
+        )
+    except PolysemeError as error:  # replies come in order: it is that of the first range without one
+        raise shift_texts(error, expected[0].start if expected else 0)  # noqa: B904 - the same error, its words changed

@@ -1,7 +1,7 @@
 """Texts are checked before anything is sent; no error repeats a part of one."""
 
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, TypeAlias
 
 from polyseme.client.errors import InvalidArgumentError
 
@@ -9,16 +9,27 @@ Texts: TypeAlias = str | Sequence[str]
 """One text, or several."""
 
 
-def as_list(texts: object, name: str = "texts") -> tuple[list[str], bool]:
+def check_iterable(texts: object, name: str = "texts") -> None:
+    """Refuse what cannot be iterated over in an order that the caller knows.
+
+    Raises:
+        InvalidArgumentError: says what it is.
+    """
+    if isinstance(texts, Set | Mapping):
+        raise InvalidArgumentError(f"{name} is a {type(texts).__name__}, which has no order; pass a list")
+    if isinstance(texts, str | bytes | bytearray) or not isinstance(texts, Iterable):
+        raise InvalidArgumentError(f"{name} must be a str or a sequence of str, got {type(texts).__name__}")
+
+
+def as_list(texts: Any, name: str = "texts") -> tuple[list[str], bool]:  # noqa: ANN401 - that is what it checks
     """Give the texts as a list, and whether a single `str` was passed.
 
     Raises:
-        InvalidArgumentError: neither a str nor an iterable, or no text at all.
+        InvalidArgumentError: neither a str nor an iterable in order, or no text at all.
     """
     if isinstance(texts, str):
         return [texts], True
-    if isinstance(texts, bytes | bytearray) or not isinstance(texts, Iterable):
-        raise InvalidArgumentError(f"{name} must be a str or a sequence of str, got {type(texts).__name__}")
+    check_iterable(texts, name)
     listed = list(texts)
     if not listed:
         raise InvalidArgumentError(f"{name} is empty; at least one text is needed")
@@ -31,17 +42,22 @@ def utf8_sizes(texts: Sequence[object], name: str = "texts") -> list[int]:
     Raises:
         InvalidArgumentError: an entry is not a str, or has a lone surrogate.
     """
-    return [_utf8_size(text, name, index) for index, text in enumerate(texts)]
+    return [utf8_size(text, f"{name}[{index}]") for index, text in enumerate(texts)]
 
 
-def _utf8_size(text: object, name: str, index: int) -> int:
+def utf8_size(text: object, name: str) -> int:
+    """Count the bytes of UTF-8 of one text.
+
+    Raises:
+        InvalidArgumentError: it is not a str, or has a lone surrogate.
+    """
     if not isinstance(text, str):
-        raise InvalidArgumentError(f"{name}[{index}] must be str, got {type(text).__name__}")
+        raise InvalidArgumentError(f"{name} must be str, got {type(text).__name__}")
     if text.isascii():
         return len(text)
     try:
         return len(text.encode())
     except UnicodeEncodeError as error:
-        where = f"{name}[{index}] has a lone surrogate at position {error.start}"
+        where = f"{name} has a lone surrogate at position {error.start}"
     # Outside the except clause: the UnicodeEncodeError holds the whole text, and would be this error's context.
     raise InvalidArgumentError(f"{where}; it cannot be sent as UTF-8")

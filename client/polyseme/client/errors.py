@@ -9,12 +9,12 @@ PolysemeError
 │   └── MessageTooLargeError  a request or reply over the limit of one message
 ├── UnavailableError          nobody listens, or the server is starting or draining
 ├── DeadlineExceededError     also TimeoutError: no reply within the timeout
-├── CancelledError            the call was cancelled, or the client closed under it
+├── CancelledError            the server cancelled the call
 ├── UnimplementedError        the server does not know this call
 ├── InternalError             a fault of the server; its message carries an id that the server's log repeats
 ├── InvalidReplyError         the reply breaks the contract
-├── ModelChangedError         one list of texts was answered by two versions of a model
-├── ClosedClientError         the client was closed
+├── ModelChangedError         one list or stream of texts was answered by two versions of a model
+├── ClosedClientError         the client was closed, before the call or under it
 └── MissingDependencyError    also ImportError: an optional package is not installed
 
 No message holds a part of a text.
@@ -76,7 +76,7 @@ class DeadlineExceededError(PolysemeError, TimeoutError):
 
 
 class CancelledError(PolysemeError):
-    """The call was cancelled at the server, or the client was closed while it ran."""
+    """The call was cancelled at the server."""
 
 
 class UnimplementedError(PolysemeError):
@@ -96,7 +96,7 @@ class ModelChangedError(PolysemeError):
 
 
 class ClosedClientError(PolysemeError):
-    """A method was called after close()."""
+    """A method was called after close(), or was under way then."""
 
 
 class MissingDependencyError(PolysemeError, ImportError):

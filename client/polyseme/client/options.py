@@ -1,5 +1,6 @@
 """The options that calls take, described once for both clients."""
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, TypedDict
 
 Dtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8", "binary"]
@@ -12,6 +13,15 @@ OffsetUnit: TypeAlias = Literal["code_point", "utf8_byte", "utf16_code_unit"]
 """What offsets into a text count; `str` indices are code points."""
 Priority: TypeAlias = Literal["interactive", "bulk"]
 """bulk is served after interactive, but never starved by it."""
+Layers: TypeAlias = int | Literal["static"] | Sequence[int | Literal["static"]]
+"""Layers of a model: 0 is the embedding layer, 1 to L are the encoder's, -1 is layer L. "static", valid as the first
+entry, is the row of the word-embedding table, which knows no context."""
+Combine: TypeAlias = Literal["none", "sum", "mean", "concat"]
+"""How several layers become one vector; none: they are kept apart, on an axis of their own."""
+Subtokens: TypeAlias = Literal["first", "last", "first_last", "mean"]
+"""How the tokens of a word become one vector; first_last: the mean of these two."""
+OnError: TypeAlias = Literal["raise", "return"]
+"""What becomes of a text that the server refuses: the error is raised, or given in place of its vector."""
 Truncate: TypeAlias = Literal["none", "end", "start"]
 """Which end of a text that is too long is cut; none: such a text is an InvalidArgumentError."""
 
@@ -43,16 +53,34 @@ class TextOptions(CallOptions, total=False):
     add_special_tokens: bool | None
 
 
+class TokenOptions(TextOptions, total=False):
+    """How tokens and words become vectors, beside what these calls name themselves.
+
+    Attributes:
+        priority: "interactive" (default) or "bulk".
+    """
+
+    priority: Priority
+
+
 class SimilarityOptions(TextOptions, total=False):
-    """How texts are compared.
+    """How texts, or parts of texts, are compared. The last four are for parts of texts.
 
     Attributes:
         metric: "cosine" (default), "dot" or "euclidean".
         priority: "interactive" (default) or "bulk".
+        layers: default: the last layer.
+        combine: "sum" (default), "mean" or "concat".
+        subtokens: "mean" (default), "first", "last" or "first_last".
+        offset_unit: what spans count; "code_point" (default) fits Python's str.
     """
 
     metric: Metric
     priority: Priority
+    layers: Layers
+    combine: Combine
+    subtokens: Subtokens
+    offset_unit: OffsetUnit
 
 
 class EmbedOptions(TextOptions, total=False):
@@ -69,3 +97,21 @@ class EmbedOptions(TextOptions, total=False):
     dimensions: int | None
     priority: Priority
     progress: bool
+
+
+class EmbedStreamOptions(TextOptions, total=False):
+    """How a stream of texts becomes vectors. `timeout` is what each reply may take; nothing bounds the whole.
+
+    Attributes:
+        normalize: whether vectors are scaled to length 1; default: as the model was trained.
+        dimensions: keep only the first so many elements; default: all.
+        priority: "bulk" (default) or "interactive".
+        progress: show a progress bar on stderr; needs `pip install 'polyseme[cli]'`.
+        total: how many texts there will be, for the progress bar; default: the length of texts, if it has one.
+    """
+
+    normalize: bool | None
+    dimensions: int | None
+    priority: Priority
+    progress: bool
+    total: int | None

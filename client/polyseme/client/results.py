@@ -105,3 +105,48 @@ class TokenizedText(Tokens):
     """
 
     info: TextInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TokenEmbeddings(Tokens):
+    """The tokens of one text and their vectors.
+
+    Attributes:
+        vectors: [T, H] float32, where layers are concatenated [T, layers * H]; [layers, T, H] where several layers are
+            kept apart. An array of its own.
+        info: token counts, special tokens included, and whether it was cut.
+    """
+
+    vectors: NDArray[np.float32]
+    info: TextInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WordEmbeddings:
+    """Words or spans of one text: entry i of each column describes one of them.
+
+    They come in the order of the spans and words asked for, then of the text.
+
+    Attributes:
+        vectors: [K, H] float32, where layers are concatenated [K, layers * H]; [layers, K, H] where several layers are
+            kept apart. An array of its own.
+        words: the text between the offsets.
+        spans: (start, end) in the original text, in the offset unit asked for.
+        tokens: indices into the text's tokens, special tokens counted.
+        queries: index into spans followed by words; where neither was passed, the index of the word.
+        occurrences: which occurrence of its word, from 1; 0 for spans.
+        truncated: whether a part of it was cut off with the text.
+        info: token counts of the text, and whether it was cut.
+    """
+
+    vectors: NDArray[np.float32]
+    words: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    tokens: tuple[tuple[int, ...], ...]
+    queries: tuple[int, ...]
+    occurrences: tuple[int, ...]
+    truncated: tuple[bool, ...]
+    info: TextInfo
+
+    def __len__(self) -> int:
+        return len(self.words)

@@ -1,0 +1,191 @@
+"""The chunks of a streamed reply become whole texts again. Pure; every chunk is held against what came before.
+
+A chunk holds whole texts or a part of one text. A tensor is split along its layers, and along tokens (or spans) only
+where one layer does not fit. Columns come with layer 0, `info` with the first part of its text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyseme.client.errors import InvalidReplyError
+from polyseme.client.results import TextInfo
+from polyseme.client.tensor import decode_tensor
+from polyseme.v1 import tensor_pb2
+
+_Column = TypeVar("_Column")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Generic[_Column]):
+    """One entry of a chunk.
+
+    Attributes:
+        columns: of its own tokens or spans; none where its vectors start at a later layer.
+        vectors: [T, H] or [layers, T, H], as they travelled.
+        info: what became of the text; only in the first part of it.
+    """
+
+    columns: Sequence[_Column]
+    vectors: tensor_pb2.Tensor
+    info: TextInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Generic[_Column]):
+    """One text, put together.
+
+    Attributes:
+        columns: one for each token or span.
+        vectors: [T, H] float32, or [layers, T, H] where several layers are kept apart; owned, writable.
+        info: what became of the text.
+    """
+
+    columns: list[_Column]
+    vectors: NDArray[np.float32]
+    info: TextInfo
+
+
+class TextParts(Generic[_Column]):
+    """The parts of one text, taken in order.
+
+    `_layer` and `_token` are where the next part must start. How many tokens there are is known once layer 0 has ended,
+    which only a part of another layer, or the end of the text, tells.
+    """
+
+    def __init__(self, layers: int) -> None:
+        self._layers = layers
+        self._columns: list[_Column] = []
+        self._runs: list[list[NDArray[np.float32]]] = []  # of layers that travelled together: parts along the tokens
+        self._info: TextInfo | None = None
+        self._layer = 0
+        self._token = 0
+
+    def add(self, part: Part[_Column], first_layer: int, first_token: int) -> None:
+        """Take the next part.
+
+        Raises:
+            InvalidReplyError: it does not follow those before it, or contradicts itself.
+        """
+        vectors = self._decode(part.vectors)
+        layers, tokens = (1, len(vectors)) if vectors.ndim == 2 else vectors.shape[:2]
+        if self._runs and self._layer == 0 and first_token == 0:
+            self._layer, self._token = 1, 0  # layer 0 has ended
+        self._check_place(first_layer, first_token, layers)
+        self._check_tokens(len(part.columns), layers, tokens)
+        self._check_fit(vectors, part.info)
+        if first_token == 0:
+            self._runs.append([])
+        self._runs[-1].append(vectors)
+        self._columns.extend(part.columns)
+        self._advance(layers, tokens)
+
+    def whole(self) -> Whole[_Column]:
+        """Give the text.
+
+        Raises:
+            InvalidReplyError: parts are missing.
+        """
+        ended = self._layer or min(len(self._runs), 1)
+        if ended != self._layers or (self._layer and self._token) or self._info is None:
+            raise InvalidReplyError(f"reply ends a text within layer {self._layer} of {self._layers}")
+        runs = [run[0] if len(run) == 1 else np.concatenate(run, axis=-2) for run in self._runs]
+        return Whole(self._columns, runs[0] if len(runs) == 1 else np.concatenate(runs, axis=0), self._info)
+
+    def _decode(self, tensor: tensor_pb2.Tensor) -> NDArray[np.float32]:
+        """[T, H] where there is one layer, which may have travelled as [1, T, H]; else [layers, T, H]."""
+        vectors: NDArray[Any] = decode_tensor(tensor)
+        if self._layers == 1 and vectors.ndim == 3 and vectors.shape[0] == 1:
+            vectors = vectors[0].copy()
+        if vectors.ndim != (2 if self._layers == 1 else 3) or vectors.dtype != np.float32 or 0 in vectors.shape[:-2]:
+            raise InvalidReplyError(
+                f"reply has {vectors.dtype} vectors of shape {list(tensor.shape)}; layers kept apart: {self._layers}"
+            )
+        return vectors
+
+    def _check_place(self, first_layer: int, first_token: int, layers: int) -> None:
+        if (first_layer, first_token) != (self._layer, self._token):
+            raise InvalidReplyError(
+                f"chunk starts at layer {first_layer}, token {first_token}; expected {self._layer}, {self._token}"
+            )
+        if first_layer + layers > self._layers:
+            raise InvalidReplyError(f"reply has layer {first_layer + layers - 1}; {self._layers} were asked for")
+
+    def _check_tokens(self, columns: int, layers: int, tokens: int) -> None:
+        if columns != (0 if self._layer else tokens):
+            raise InvalidReplyError(f"reply has {columns} columns for {tokens} vectors from layer {self._layer} on")
+        if self._token and (layers > 1 or not tokens):
+            raise InvalidReplyError(f"chunk from token {self._token} on has {layers} layers of {tokens} tokens")
+        if self._layer == 0:
+            return
+        total, end = len(self._columns), self._token + tokens
+        if end > total or (total and not tokens) or (layers > 1 and end != total):
+            raise InvalidReplyError(f"layer {self._layer} has tokens {self._token} to {end} of {total}")
+
+    def _check_fit(self, vectors: NDArray[np.float32], info: TextInfo | None) -> None:
+        if not self._runs:
+            if info is None:
+                raise InvalidReplyError("reply has a text without info")
+            self._info = info
+        elif (before := self._runs[0][0].shape[-1]) != vectors.shape[-1]:
+            raise InvalidReplyError(f"parts of one text have vectors of {before} and {vectors.shape[-1]} elements")
+
+    def _advance(self, layers: int, tokens: int) -> None:
+        self._token += tokens
+        if layers > 1 or (self._layer and self._token == len(self._columns)):
+            self._layer, self._token = self._layer + layers, 0
+
+
+class TextsParts(Generic[_Column]):
+    """The chunks of one reply to several texts.
+
+    Args of the constructor: how many texts were asked for, and how many layers are kept apart.
+    """
+
+    def __init__(self, count: int, layers: int) -> None:
+        self._count, self._layers = count, layers
+        self._texts: list[Whole[_Column]] = []
+        self._open: TextParts[_Column] | None = None
+
+    def add(self, parts: Sequence[Part[_Column]], first_text: int, first_layer: int, first_token: int) -> None:
+        """Take a chunk.
+
+        Raises:
+            InvalidReplyError: it does not follow those before it, or contradicts itself.
+        """
+        if not parts:
+            raise InvalidReplyError("reply has a chunk without texts")
+        if self._open is not None and first_text != len(self._texts):
+            self._close()
+        if first_text != len(self._texts) or (
+            len(parts) > 1 and (first_layer or first_token or self._open is not None)
+        ):
+            raise InvalidReplyError(f"chunk starts at text {first_text}; expected {len(self._texts)}")
+        for part in parts:
+            if self._open is not None and part is not parts[0]:
+                self._close()
+            self._open = self._open or TextParts(self._layers)
+            self._open.add(part, first_layer, first_token)
+
+    def wholes(self) -> list[Whole[_Column]]:
+        """Give all texts.
+
+        Raises:
+            InvalidReplyError: some are missing, or their vectors differ in width.
+        """
+        if self._open is not None:
+            self._close()
+        if len(self._texts) != self._count:
+            raise InvalidReplyError(f"reply to {self._count} texts has {len(self._texts)}")
+        widths = {text.vectors.shape[-1] for text in self._texts}
+        if len(widths) > 1:
+            raise InvalidReplyError(f"reply has vectors of {len(widths)} widths, {sorted(widths)}")
+        return self._texts
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._texts.append(self._open.whole())
+            self._open = None

@@ -1,0 +1,33 @@
+"""Arguments that must be integers: int, or what numpy has in its place."""
+
+import operator
+from typing import Any, Final
+
+from polyseme.client.errors import InvalidArgumentError
+
+_UINT32: Final = (1 << 32) - 1
+
+
+def as_int(value: Any) -> int | None:  # noqa: ANN401 - that is what it finds out
+    """Give the int that a value is; None: it is none. A bool is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def unsigned(value: object, name: str, least: int = 0) -> int:
+    """Give an int that a uint32 field holds.
+
+    Raises:
+        InvalidArgumentError: name, got, limits.
+    """
+    number = as_int(value)
+    if number is None:
+        raise InvalidArgumentError(f"{name} must be an int, got {type(value).__name__}; {least} to {_UINT32} are valid")
+    if not least <= number <= _UINT32:
+        got = number if abs(number) < 1 << 64 else "an int of more than 64 bits"
+        raise InvalidArgumentError(f"{name} is {got}; {least} to {_UINT32} are valid")
+    return number

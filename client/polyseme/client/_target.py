@@ -1,0 +1,39 @@
+"""Addresses: what gRPC understands, or a word about what to write instead. Pure."""
+
+import re
+from typing import Final
+
+from polyseme.client.errors import InvalidArgumentError
+
+# Source: grpc/doc/naming.md, and the resolvers of gRPC core.
+_GRPC_NAME: Final = re.compile(r"(?:(?:dns|ipv4|ipv6|unix|unix-abstract|vsock):.|(?:xds|google-c2p):///.)", re.DOTALL)
+_HOST_AND_PORT: Final = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.%\w]+\]):(?P<port>[0-9]{1,5})")
+_MOST: Final = 65_535
+
+
+def check_target(target: object) -> None:
+    """Hold a target against the forms that gRPC has.
+
+    Raises:
+        InvalidArgumentError: another form, which gRPC would look up as a name, in vain and with other words.
+    """
+    if isinstance(target, str):
+        if _GRPC_NAME.match(target):
+            return
+        found = _HOST_AND_PORT.fullmatch(target)
+        if found and 1 <= int(found["port"]) <= _MOST:
+            return
+    raise InvalidArgumentError(f"target is {_shown(target)}; {_hint(target)}")
+
+
+def _shown(target: object) -> str:
+    """A target without what may be a password."""
+    return repr(target) if not isinstance(target, str) or "@" not in target else "a name with '@'"
+
+
+def _hint(target: object) -> str:
+    if isinstance(target, str) and "://" in target:
+        return "gRPC takes no URL: write host:port, for example 'localhost:50051', and pass credentials= for TLS"
+    if isinstance(target, str) and target and ":" not in target:
+        return "the port is missing: write host:port, for example 'localhost:50051'"
+    return "write host:port with a port of 1 to 65535, for example 'localhost:50051', or a gRPC name such as 'dns:///host:50051'"

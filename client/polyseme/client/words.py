@@ -1,0 +1,54 @@
+"""Words and parts of texts, as calls take them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from polyseme.client.errors import InvalidArgumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word or phrase to look for in a text.
+
+    Attributes:
+        text: 1 to 1,024 bytes of UTF-8.
+        occurrence: which one, counted from 1 at the start of the text. 0: all; as an operand of similarity:
+            the only one.
+        partial_word: whether the match may lie inside a word; else both ends are on word boundaries (UAX #29).
+        ignore_case: whether case is ignored, by full Unicode case folding.
+    """
+
+    text: str
+    occurrence: int = 0
+    partial_word: bool = False
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A part of a text, as an operand of similarity: exactly one of word and span.
+
+    Attributes:
+        text: the text.
+        word: a word of it; a str must occur exactly once.
+        span: (start, end) in it, in the offset unit of the call; end is exclusive.
+
+    Raises:
+        InvalidArgumentError: both, or neither.
+    """
+
+    text: str
+    word: str | Word | None = None
+    span: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.word is None) == (self.span is None):
+            found = "neither" if self.word is None else "both"
+            raise InvalidArgumentError(f"a Mention takes one of word and span, got {found}; a whole text is a str")
+
+
+Operands: TypeAlias = str | Mention | Sequence[str | Mention]
+"""What similarity compares: one text or part of a text, or several."""
+WordInText: TypeAlias = Mention | tuple[str, str | Word | tuple[int, int]]
+"""A text, and a word or (start, end) of it."""
