@@ -21,19 +21,35 @@ def server(minilm_artifact):
 
 
 def test_the_readme_has_programs():
-    assert PROGRAMS
+    assert len(PROGRAMS) == 2
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_programs_of_the_readme_run(program, server):
+def run(program, server):
     names = {}
     exec(program.replace("localhost:50051", server.target), names)
+    return names
+
+
+def test_the_first_program_embeds_texts(server):
+    names = run(PROGRAMS[0], server)
     assert names["vector"].shape == (384,)
     assert names["vectors"].shape == (2, 384)
     assert names["scores"].shape == (1, 2)
     assert names["indices"].tolist() == [1]
     assert np.float32 == names["vector"].dtype
     assert "bank" in names["tokens"].tokens
+
+
+def test_the_second_program_embeds_words(server):
+    names = run(PROGRAMS[1], server)
+    assert names["bank"].shape == (1, 384)
+    assert (len(names["words"].words), names["words"].vectors.shape) == (8, (8, 384))
+    assert names["part"].words == ("bank",)
+    assert names["close"] == pytest.approx(0.75, abs=0.005)
+    assert names["same"] == pytest.approx(1, abs=1e-6)
+    assert names["indices"].tolist() == [0, 1]
+    assert names["layers"].vectors.shape == (3, 9, 384)
+    assert names["vector"].shape == (384,)
 
 
 def test_commands_of_the_readme_exist():

@@ -1,0 +1,5 @@
+"""The picture of `polyseme senses`: heat-maps layer by layer, a map of the occurrences, the sentences."""
+
+from polyseme.cli.picture.document import draw
+
+__all__ = ["draw"]
