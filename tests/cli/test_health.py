@@ -22,6 +22,11 @@ def test_health_of_a_serving_server(server, capsys):
     assert capsys.readouterr().out == "SERVING\n"
 
 
+def test_health_takes_the_target_as_an_option_too(server, capsys):
+    assert main(["health", "--target", server.target]) == 0
+    assert capsys.readouterr().out == "SERVING\n"
+
+
 def test_health_of_a_draining_server(server, capsys):
     server.set_health(SERVICE, serving=False)
     assert main(["health", server.target, "--service", SERVICE]) == 1

@@ -48,6 +48,14 @@ def test_info_of_a_server(capsys):
     assert "one call takes" in out
 
 
+def test_info_of_a_server_as_json(capsys):
+    with fake_server() as server:
+        assert main(["info", "--target", server.target, "--json"]) == 0
+    (model,) = json.loads(capsys.readouterr().out)
+    assert model["is_default"]
+    assert model["limits"]["max_texts"] > 0
+
+
 def test_info_where_nobody_listens(capsys):
     assert main(["info", "--target", "127.0.0.1:1"]) == 1
     out, err = capsys.readouterr()

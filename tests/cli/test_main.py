@@ -148,3 +148,30 @@ def test_a_reader_that_leaves_ends_the_command_quietly():
 def _environment() -> dict[str, str]:
     """The environment with what is importable here importable there, installed or not."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+@pytest.mark.parametrize("command", entry.COMMANDS, ids=lambda command: command.NAME)
+def test_every_subcommand_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        entry.main([command.NAME, "--help"])
+    assert end.value.code == 0
+    assert f"polyseme {command.NAME}" in capsys.readouterr().out
+
+
+def test_an_ascii_terminal_loses_a_character_and_not_the_answer():
+    program = (
+        "import sys; from polyseme.cli.output import print_table; from polyseme.cli.main import main; "
+        "import polyseme.cli.info as info; info.run = lambda args: print_table(('a:',), [('caf\u00e9 \u5317',)]) or 0; "
+        "sys.exit(main(['info']))"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf? ?" in done.stdout
+
+
+def test_a_table_in_a_pipe_has_no_empty_lines(capsys):
+    from polyseme.cli.output import print_table
+
+    print_table(("a:", "b"), [("x", "1")])
+    assert capsys.readouterr().out.splitlines() == ["| a | b |", "|---|---|", "| x | 1 |"]

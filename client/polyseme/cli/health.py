@@ -2,7 +2,7 @@
 
 import argparse
 
-from polyseme.cli.connection import default_target
+from polyseme.cli.connection import add_target_argument
 
 NAME = "health"
 HELP = "ask a server whether it serves; exit code 0 only if so"
@@ -11,10 +11,8 @@ EXTRA = "cli"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    default = default_target()
-    parser.add_argument(
-        "target", metavar="TARGET", nargs="?", default=default, help=f"host:port [{default}; POLYSEME_TARGET]"
-    )
+    parser.add_argument("server", metavar="TARGET", nargs="?", help="host:port, the same as --target")
+    add_target_argument(parser)
     parser.add_argument(
         "--service",
         metavar="NAME",
@@ -29,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the status; 0 for SERVING, else 1."""
     from polyseme.client import Client, HealthStatus
 
-    with Client(args.target) as client:
+    with Client(args.server or args.target) as client:
         status = client.health(args.service, timeout=args.timeout)
     print(status.name)
     return 0 if status is HealthStatus.SERVING else 1

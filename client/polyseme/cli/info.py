@@ -1,6 +1,8 @@
 """polyseme info: what an artifact is, or what a server serves."""
 
 import argparse
+import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("directory", metavar="DIR", type=Path, nargs="?", help="artifact [ask a server]")
     add_target_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print the manifest of DIR as it stands")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON: the manifest of DIR as it stands, or the models"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what there is to know."""
     if args.directory is None:
-        return _ask(args.target)
+        return _ask(args.target, as_json=args.json)
     from polyseme.artifact import Artifact, ArtifactError
 
     try:
@@ -41,12 +45,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(target: str) -> int:
+def _ask(target: str, *, as_json: bool) -> int:
     from polyseme.client import Client
 
     with Client(target) as client:
-        for model in client.models():
-            print_table(("field:", "value:"), _model_rows(model))
+        models = client.models()
+    if as_json:
+        print(json.dumps([dataclasses.asdict(model) for model in models]))
+        return 0
+    for model in models:
+        print_table(("field:", "value:"), _model_rows(model))
     return 0
 
 

@@ -7,6 +7,7 @@ Ctrl-C, 141 where the reader of a pipe has gone. POLYSEME_DEBUG=1 prints the tra
 """
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -49,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `polyseme` with these arguments; default: the process's."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     command = _chosen(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where the terminal is ASCII a character is lost, not the answer
     try:
         args = _parser(command).parse_args(arguments)
         if command is None:

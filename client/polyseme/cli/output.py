@@ -38,6 +38,11 @@ def print_table(
     for row in rows:
         # The column may shrink, its cells are cut rather than wrapped.
         table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+    else:  # the style has an empty line above and below, which a file or another program does not want
+        with console.capture() as drawn:
+            console.print(table)
+        print("\n".join(line for line in drawn.get().splitlines() if line.strip()))
     if caption:
         console.print(caption, style="dim", markup=False, soft_wrap=True)

@@ -37,7 +37,7 @@ def texts_from(args: argparse.Namespace) -> list[str]:
         raise CliError("no texts: give them as arguments, with --input FILE, or on stdin", 2)
     name = args.input or "-"
     try:
-        content = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode()
+        content = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode("utf-8-sig")
     except OSError as error:
         raise CliError(f"cannot read {name}: {error.strerror}", 2) from error
     except UnicodeDecodeError as error:
@@ -46,7 +46,7 @@ def texts_from(args: argparse.Namespace) -> list[str]:
     lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")] if content else []
     texts = [_json_text(line, name, at) for at, line in enumerate(lines, 1)] if name.endswith(".jsonl") else lines
     if not texts:
-        raise CliError(f"{name} has no texts", 2)
+        raise CliError(f"{'stdin' if name == '-' else name} has no texts", 2)
     return texts
 
 
