@@ -32,8 +32,11 @@ def evaluation_file(name: str) -> Path:
     Raises:
         SystemExit: it is not there; says which, and where people get it.
     """
+    mcl_wic = "of MCL-WiC (SemEval-2021 task 2, Martelli et al. 2021, github.com/SapienzaNLP/mcl-wic)"
     origin = {
         MIXED: "cut from the Large Movie Review data set (Maas et al. 2011), one JSON object with `text` a line",
+        "wic-dev.json": f"dev.en-en.data {mcl_wic}",
+        "wic-dev.gold.json": f"dev.en-en.gold {mcl_wic}",
         "stsbenchmark-dev.tsv": "the official dev file of the STS Benchmark (Cer et al. 2017), sts-dev.csv",
     }
     folder = os.environ.get("POLYSEME_EVAL_DATA")
