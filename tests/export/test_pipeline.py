@@ -178,9 +178,11 @@ def test_a_full_disk_is_one_line(tiny_checkpoint, tmp_path, monkeypatch):
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from pathlib import Path
 from polyseme.export import ExportOptions, export_model
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background inherit it ignored
 
 def progress(step, detail=""):
     if step == "comparing with float64":
