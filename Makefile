@@ -7,7 +7,7 @@ MODEL := models/all-MiniLM-L6-v2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-wheel bench clean
+.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-wheel callers bench image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -88,8 +88,14 @@ test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run the tests wi
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging
 
+callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in Go, Node and Java (make test: all but Java)
+	POLYSEME_TEST_JAVA=1 $(BIN)/python -m pytest tests/callers $(PYTEST_ARGS)
+
 bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
 	$(BIN)/python bench/serving.py $(MODEL)
 
+image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image without Docker, and try it; as root
+	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
+
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest models
+	rm -rf .venv .venv-codegen .venv-oldest models .cache/image .cache/callers

@@ -216,5 +216,9 @@ def test_a_device_that_onnxruntime_silently_replaces_is_refused(artifact, monkey
         Session(artifact, Device(execution_provider=CUDA, precision=Precision.FP16))
 
 
+def test_onnxruntime_is_told_to_send_nothing_to_its_maker():
+    assert module.os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+
+
 def test_the_version_is_that_of_onnxruntime(artifact):
     assert runtime_version() == ort.__version__ == json.loads(artifact.manifest.to_json())["builder"]["onnxruntime"]

@@ -44,7 +44,7 @@ class App:
         self._metrics = Metrics()
         self._gate = Gate(config.max_concurrent_calls)
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=_channel_options(config))
+        self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
         self.registry = Registry()
         self.port = 0
@@ -90,7 +90,9 @@ class App:
         return [ServedModel.load(artifact, self._config) for artifact in self._artifacts]
 
     async def _listen(self) -> None:
-        server = self._server
+        # Before gRPC is begun at all: a process that only has to say why it cannot listen then ends without it.
+        _refuse_taken(self._config.host, self._config.port)
+        server = self._server = grpc.aio.server(options=_channel_options(self._config))
         embedding, models = EmbeddingService(self.registry, self._config), ModelService(self.registry, self._config)
         streams = EmbeddingStream(embedding, self._config)
         server.add_generic_rpc_handlers(
@@ -125,7 +127,8 @@ class App:
     async def _stop(self) -> None:
         # Two stops of a grpc.aio server at once can crash the process when its loop closes: one after the other.
         async with self._stopping:
-            await self._server.stop(0)
+            if self._server is not None:
+                await self._server.stop(0)
 
     async def _close(self) -> None:
         await self._stop()
@@ -194,7 +197,6 @@ def announce(model: ServedModel, config: ServerConfig, port: int) -> None:
 
 
 def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
-    _refuse_taken(config.host, config.port)
     address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
     try:
         return server.add_insecure_port(address)

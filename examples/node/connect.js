@@ -1,0 +1,49 @@
+// A channel to a Polyseme server: what is retried, how addresses are balanced, how large messages may be.
+import { fileURLToPath } from 'node:url';
+import grpc from '@grpc/grpc-js';
+import protoLoader from '@grpc/proto-loader';
+
+const PROTO = fileURLToPath(new URL('../../proto', import.meta.url));
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024; // what the server sends at most, unless it was told otherwise
+
+// All calls but the stream are retried while the server starts, drains or cannot be reached: each of them can be made
+// twice without harm. A full queue (RESOURCE_EXHAUSTED) is left to patiently() in status.js.
+const SERVICE_CONFIG = {
+  loadBalancingConfig: [{ round_robin: {} }],
+  methodConfig: [
+    {
+      name: [{}],
+      retryPolicy: {
+        maxAttempts: 5,
+        initialBackoff: '0.1s',
+        maxBackoff: '0.5s',
+        backoffMultiplier: 2,
+        retryableStatusCodes: ['UNAVAILABLE'],
+      },
+    },
+    { name: [{ service: 'polyseme.v1.EmbeddingService', method: 'StreamEmbed' }] },
+  ],
+  retryThrottling: { maxTokens: 100, tokenRatio: 0.1 },
+};
+
+const definition = protoLoader.loadSync('polyseme/v1/embedding_service.proto', {
+  includeDirs: [PROTO],
+  longs: Number,
+  enums: String,
+  defaults: true,
+});
+
+/** Make a client; nothing is sent before the first call. One client serves a whole program. */
+export function connect(target) {
+  const { EmbeddingService } = grpc.loadPackageDefinition(definition).polyseme.v1;
+  // The server has no TLS; a proxy before it may.
+  return new EmbeddingService(target, grpc.credentials.createInsecure(), {
+    'grpc.service_config': JSON.stringify(SERVICE_CONFIG),
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.per_rpc_retry_buffer_size': MAX_MESSAGE_BYTES, // gRPC's 1 MiB: a larger request would not be retried
+    'grpc.keepalive_time_ms': 310_000, // more often than every 5 min is more than many proxies take
+    'grpc.keepalive_timeout_ms': 20_000,
+  });
+}

@@ -1,0 +1,36 @@
+"""What every program does, in whatever language: imported by the test of each."""
+
+import pytest
+from tests.callers.programs import compare, refusing
+
+from polyseme.server.errors import InvalidInputError, NotReadyError, QueueFullError
+
+
+class Behaviour:
+    """Tests of a fixture `program`; `unit` counts a text as the language does."""
+
+    @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int8"])
+    def test_vectors_are_those_of_the_sdk_bit_for_bit(self, program, server, dtype):
+        compare(program, server, self.unit, dtype)
+
+    def test_prints_shapes_and_words(self, program, server):
+        done = program.run("--target", server.target)
+        assert done.returncode == 0, done.stderr
+        assert "[384]" in done.stdout
+        assert "bank at 14 to 18" in done.stdout
+
+    @pytest.mark.parametrize(
+        "error", [NotReadyError("starting"), QueueFullError("the queue is full", retry_after_s=0.02)]
+    )
+    def test_tries_again_where_that_helps(self, program, server, error):
+        with refusing(server, error, error) as left:
+            assert program.run("--target", server.target).returncode == 0
+        assert not left
+
+    def test_does_not_try_again_where_it_does_not(self, program, server):
+        error = InvalidInputError("texts[3] has 913 tokens; limit 512 (truncate=none)")
+        with refusing(server, error, error) as left:
+            done = program.run("--target", server.target)
+        assert done.returncode == 1
+        assert str(error) in done.stderr
+        assert len(left) == 1

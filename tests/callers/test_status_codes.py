@@ -1,0 +1,132 @@
+"""docs/status-codes.md says what the server says."""
+
+import re
+
+import grpc
+import pytest
+from tests.callers.page import PAGE, SECTIONS, busy, documented, embed, examples, retry_delays, shape
+from tests.server.running import running
+
+from polyseme.server.gate import Gate
+from polyseme.v1 import common_pb2, embedding_service_pb2
+from polyseme.v1.embedding_service_pb2 import EmbedRequest, EmbedSpansRequest, EmbedTokensRequest, StreamEmbedRequest
+
+NOPE = common_pb2.ModelRef(name="nope")
+TOO_MUCH = EmbedTokensRequest(texts=["a " * 250] * 60, layers=common_pb2.LayerSelection(layers=range(7)))
+
+
+def part(text, **query):
+    return embedding_service_pb2.SpanInput(text=text, **query)
+
+
+CALLS = {
+    "empty": ("Embed", EmbedRequest()),
+    "long": ("Embed", EmbedRequest(texts=["a", "b " * 900])),
+    "dimensions": ("Embed", EmbedRequest(texts=["a"], dimensions=1000)),
+    "word": ("EmbedSpans", EmbedSpansRequest(inputs=[part("a cat", words=[common_pb2.WordQuery(text="dog")])])),
+    "inside": (
+        "EmbedSpans",
+        EmbedSpansRequest(
+            inputs=[part("\N{GRINNING FACE} cat", spans=[common_pb2.Span(start=1, end=4)])],
+            offset_unit=common_pb2.OFFSET_UNIT_UTF16_CODE_UNIT,
+        ),
+    ),
+    "beyond": (
+        "EmbedSpans",
+        EmbedSpansRequest(
+            inputs=[part("cat", spans=[common_pb2.Span(start=1, end=40)])],
+            offset_unit=common_pb2.OFFSET_UNIT_UTF8_BYTE,
+        ),
+    ),
+    "reply": ("EmbedTokens", TOO_MUCH),
+    "name": ("Embed", EmbedRequest(texts=["a"], model=NOPE)),
+    "version": ("Embed", EmbedRequest(texts=["a"], model=common_pb2.ModelRef(version="0" * 12))),
+    "request size": ("Embed", EmbedRequest(texts=["a" * (17 << 20)])),
+}
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_refusals(server, case):
+    method, request = CALLS[case]
+    error = documented(lambda: getattr(server.embedding, method)(request, timeout=30))
+    assert not error.trailing_metadata()
+
+
+@pytest.mark.parametrize(("method", "data"), [("Embed", b"\x0a\x03\xed\xa0\x80"), ("Nope", b"")])
+def test_refusals_of_bytes(server, method, data):
+    documented(lambda: server.raw(f"EmbeddingService/{method}", data))
+
+
+def test_replies_over_the_limit_of_the_client(server):
+    request = EmbedTokensRequest(texts=["a " * 250] * 17)
+    with grpc.insecure_channel(server.target) as channel:
+        call = channel.unary_unary("/polyseme.v1.EmbeddingService/EmbedTokens", EmbedTokensRequest.SerializeToString)
+        assert not documented(lambda: call(request, timeout=30)).trailing_metadata()
+
+
+def test_a_full_server(minilm_artifact, monkeypatch):
+    texts = ["a " * 200] * 3  # the first one runs, the others wait
+    policy = {"runners": 1, "max_batch_texts": 1, "max_queue_tokens": 300}
+    with running(minilm_artifact, **policy) as server, busy(server, monkeypatch, texts):
+        inside, outside = retry_delays(documented(lambda: embed(server)))
+    assert 0 < inside <= outside <= inside + 1
+
+
+def test_too_many_calls(minilm_artifact, monkeypatch):
+    with running(minilm_artifact, max_concurrent_calls=1) as server, busy(server, monkeypatch):
+        error = documented(lambda: embed(server))
+        assert retry_delays(error) == (1000, 1000)
+
+
+def test_a_deadline(minilm_artifact, monkeypatch):
+    with running(minilm_artifact, runners=1) as server, busy(server, monkeypatch):
+        documented(lambda: embed(server, timeout=0.05))
+
+
+def test_a_cancelled_call(minilm_artifact, monkeypatch):
+    with running(minilm_artifact, runners=1) as server, busy(server, monkeypatch) as first:
+        first.cancel()
+        assert first.code() is grpc.StatusCode.CANCELLED
+        assert shape(first.details()) in examples("CANCELLED")
+
+
+def test_a_fault(server, monkeypatch):
+    monkeypatch.setattr(server.embed_session, "run", lambda *_: 1 / 0)
+    documented(lambda: embed(server))
+
+
+def test_starting_draining_and_gone(minilm_artifact):
+    with running(minilm_artifact) as server:
+        gate = server.app._gate
+        for reason in (Gate(1).closed_because, "draining: the server is about to stop"):
+            gate.closed_because = reason
+            documented(lambda: embed(server))
+        target = server.target
+    with grpc.insecure_channel(target) as channel:
+        documented(lambda: channel.unary_unary("/polyseme.v1.EmbeddingService/Embed")(b"", timeout=30))
+
+
+def test_errors_in_place(server):
+    requests = [
+        StreamEmbedRequest(embed=EmbedRequest(texts=["a"])),
+        StreamEmbedRequest(embed=EmbedRequest()),
+        StreamEmbedRequest(),
+        StreamEmbedRequest(embed=EmbedRequest(texts=["a"], model=NOPE)),
+    ]
+    replies = list(server.embedding.StreamEmbed(iter(requests), timeout=30))
+    assert [(reply.sequence, reply.last_chunk, reply.WhichOneof("result")) for reply in replies] == [
+        (0, True, "embed"),
+        (1, True, "error"),
+        (2, True, "error"),
+        (3, True, "error"),
+    ]
+    assert [reply.error.code for reply in replies[1:]] == [3, 3, 5]
+    assert {shape(reply.error.message) for reply in replies[1:]} == examples("StreamEmbed")
+
+
+def test_sections_are_statuses():
+    statuses = {code.name for code in grpc.StatusCode}
+    assert set(SECTIONS) - statuses == {"StreamEmbed"}
+    for name in set(SECTIONS) & statuses:
+        number = grpc.StatusCode[name].value[0]
+        assert re.search(rf"^\| \[{name}\]\(#{name.lower()}\).* \| {number} \|", PAGE, re.MULTILINE)
