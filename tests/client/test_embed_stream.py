@@ -534,7 +534,7 @@ def test_embed_stream_checks_its_arguments_when_called(server, texts, options):
 
 
 def test_embed_stream_says_which_method_an_old_server_does_not_have(server, collect):
-    # As often as a stream may be opened: grpc.aio sometimes loses the first status, and then the stream is opened again.
+    # As often as a stream may be opened: grpc.aio may lose the first status, and then the stream is opened again.
     server.faults.failures = [(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")] * 6
     with pytest.raises(
         UnimplementedError, match=r"the server does not have /polyseme\.v1\.EmbeddingService/StreamEmbed"
