@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 CACHE := .cache
 MODEL := models/all-MiniLM-L6-v2
 PYTEST_ARGS ?=
+LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-wheel callers bench image clean
+.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-wheel callers bench loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -93,6 +94,9 @@ callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in 
 
 bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
 	$(BIN)/python bench/serving.py $(MODEL)
+
+loadtest: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run ghz, k6 and polyseme bench in turn (LOADTEST_ARGS=--write keeps the results)
+	$(BIN)/python bench/loadtest.py $(MODEL) $(LOADTEST_ARGS)
 
 image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image without Docker, and try it; as root
 	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)

@@ -91,6 +91,17 @@ def test_reflection_is_off_unless_asked(tiny_artifact, asked):
             assert grpc.StatusCode.UNIMPLEMENTED is error.value.code()
 
 
+def test_reflection_knows_methods_by_name(tiny_artifact):
+    """As ghz asks."""
+    with running(tiny_artifact, reflection=True) as server:
+        stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
+        symbols = [f"{SERVICES[0]}.Embed", SERVICES[0], "polyseme.v1.EmbedRequest", f"{SERVICES[0]}.Nope", "nope"]
+        requests = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol) for symbol in symbols]
+        replies = list(stub.ServerReflectionInfo(iter(requests), timeout=30))
+    kinds = [reply.WhichOneof("message_response") for reply in replies]
+    assert kinds == ["file_descriptor_response"] * 3 + ["error_response"] * 2
+
+
 def spawn(artifact, *flags, **environment):
     """`polyseme serve` in a process of its own."""
     return subprocess.Popen(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from polyseme.artifact import Artifact
 from polyseme.runtime.session import runtime_version
@@ -21,6 +20,7 @@ from polyseme.server.errors import ConfigError
 from polyseme.server.gate import Gate
 from polyseme.server.metrics import Metrics
 from polyseme.server.model import ServedModel
+from polyseme.server.reflecting import enable_reflection
 from polyseme.server.registry import Registry
 from polyseme.server.rpc import generic_handler
 from polyseme.server.services import EmbeddingService, EmbeddingStream, ModelService
@@ -103,7 +103,7 @@ class App:
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._config.reflection:
-            reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+            enable_reflection((*_SERVICES, health.SERVICE_NAME), server)
         self.port = _bind(server, self._config)
         self._watch()
         if self._config.metrics_port:

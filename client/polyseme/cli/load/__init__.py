@@ -1,0 +1,1 @@
+"""The load generator behind `polyseme bench`: arrivals, loops, processes, and what they saw."""

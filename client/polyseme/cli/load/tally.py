@@ -1,0 +1,133 @@
+"""What a run saw, added up. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from polyseme.cli.load.histogram import Histogram
+from polyseme.cli.load.loops import COLUMNS, NOT_SENT
+from polyseme.cli.load.shape import Shape, Window
+
+LATE_S = 1e-3
+"""A call that was sent so much after it was due counts as late: what a timer of the kernel gives, and Python's turn."""
+
+_OK = 0
+_NAMES = {code.value[0]: code.name for code in grpc.StatusCode} | {NOT_SENT: "NOT_SENT"}
+
+NAMES = frozenset(_NAMES.values())
+"""Of all status codes."""
+
+
+def name_of(code: int) -> str:
+    """Give the name of a status code."""
+    return _NAMES.get(code, f"CODE_{code}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generator:
+    """How one process of the load generator fared.
+
+    Attributes:
+        cpu: share of a core.
+        lag_p99_s: by how much its event loop was late.
+        lag_max_s: at worst.
+    """
+
+    cpu: float
+    lag_p99_s: float
+    lag_max_s: float
+
+
+@dataclass(slots=True)
+class Tally:
+    """A run's counts and latencies; `window` says what counts.
+
+    Attributes:
+        shape: the load that was offered.
+        window: when.
+        from_due: latencies of OK replies from when the call was due.
+        from_sent: the same from when it was sent.
+        refused: latencies from sending of all other ends.
+        lateness: from due to sent, of every counted call.
+        late: calls that were sent LATE_S or more after they were due.
+        statuses: counted calls by status code.
+        details: by status code, the first message that came with it.
+        received_bytes: of replies to counted calls, without framing.
+        ended_s: when the last counted call ended.
+        in_flight: calls without an answer, at the last report.
+        unfinished: calls that were cut short.
+        interrupted_s: when the run was cut short, if it was.
+        generators: one per process.
+    """
+
+    shape: Shape
+    window: Window
+    from_due: Histogram = field(default_factory=Histogram)
+    from_sent: Histogram = field(default_factory=Histogram)
+    refused: Histogram = field(default_factory=Histogram)
+    lateness: Histogram = field(default_factory=Histogram)
+    late: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    details: dict[int, str] = field(default_factory=dict)
+    received_bytes: int = 0
+    ended_s: float = 0.0
+    in_flight: int = 0
+    unfinished: int = 0
+    interrupted_s: float | None = None
+    generators: list[Generator] = field(default_factory=list)
+    _ok_in_window: int = 0
+
+    def add(self, rows: bytes) -> None:
+        """Add calls, as a worker reports them."""
+        every: NDArray[np.float64] = np.frombuffer(rows).reshape(-1, len(COLUMNS))
+        in_window = (every[:, 2] >= self.window.counted_from) & (every[:, 2] < self.window.end)
+        self._ok_in_window += int((in_window & (every[:, 3] == _OK)).sum())
+        counted = every[every[:, 0] >= self.window.counted_from]
+        if not len(counted):
+            return
+        due, sent, ended, code, size = counted.T
+        ok = code == _OK
+        self.from_due.add((ended - due)[ok])
+        self.from_sent.add((ended - sent)[ok])
+        self.refused.add((ended - sent)[~ok])
+        self.lateness.add(sent - due)
+        self.late += int((sent - due >= LATE_S).sum())
+        self.statuses.update(Counter(code.astype(int).tolist()))
+        self.received_bytes += int(size.sum())
+        self.ended_s = max(self.ended_s, float(ended.max()))
+
+    def add_generator(self, cpu: float, lags_s: Sequence[float]) -> None:
+        """Add how a process fared."""
+        p99, worst = np.percentile(lags_s, (99, 100)) if lags_s else (0.0, 0.0)
+        self.generators.append(Generator(cpu=cpu, lag_p99_s=float(p99), lag_max_s=float(worst)))
+
+    @property
+    def calls(self) -> int:
+        """Counted calls that ended, however."""
+        return self.statuses.total()
+
+    @property
+    def seconds(self) -> float:
+        """How long was counted: the window, or up to the last end where a number of calls ends it."""
+        end = self.window.end if self.interrupted_s is None else min(self.window.end, self.interrupted_s)
+        return max(0.0, min(end, self.ended_s if end == float("inf") else end) - self.window.counted_from)
+
+    @property
+    def ok_per_s(self) -> float:
+        """OK replies a second that arrived in the window, whenever they were asked for."""
+        return self._ok_in_window / self.seconds if self.seconds else 0.0
+
+    @property
+    def refused_per_s(self) -> float:
+        """Counted calls a second that ended with another status."""
+        return (self.calls - self.statuses[_OK]) / self.seconds if self.seconds else 0.0
+
+    def errors(self, allowed: frozenset[str] = frozenset()) -> int:
+        """Calls that ended neither OK nor as allowed."""
+        return sum(number for code, number in self.statuses.items() if code != _OK and name_of(code) not in allowed)
