@@ -340,7 +340,7 @@ def test_embed_stream_survives_a_server_that_dies_and_comes_back(quick, monkeypa
 
 def test_embed_stream_ends_its_tries(server, collect, quick):
     server.faults.failures = [(grpc.StatusCode.UNAVAILABLE, "draining")] * 9
-    with pytest.raises(UnavailableError, match="draining|the stream broke"):  # grpc.aio may lose the server's words
+    with pytest.raises(UnavailableError, match=r"draining|the stream broke"):  # grpc.aio may lose the server's words
         collect(_texts(10))
     assert server.faults.calls["StreamEmbed"] == 1 + conversation.MAX_TRIES
 
