@@ -148,3 +148,24 @@ def test_runs_that_end_in_time_are_forgotten(monkeypatch):
         assert vitals.reason == "gone"
 
     asyncio.run(main())
+
+
+def test_a_run_that_ends_while_they_are_counted_is_not_taken_for_one_that_hangs():
+    """It ends between the look at what runs and what is done about it."""
+
+    class Ending(dict):
+        def values(self):
+            seen = list(super().values())
+            self.clear()
+            return seen
+
+    async def main():
+        vitals = Vitals(3)
+        vitals._began = Ending()
+        vitals._began[object()] = 0
+        for _ in range(10):
+            vitals._tick()
+        assert not vitals._began
+        assert not vitals.reason
+
+    asyncio.run(main())

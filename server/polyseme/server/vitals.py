@@ -22,7 +22,8 @@ class Vitals:
         """Take a run that lasts longer than this for a hanging device; 0: never."""
         self.reason = ""
         self._most_run_s = most_run_s
-        self._ticks: dict[object, int] = {}
+        self._ticks = 0
+        self._began: dict[object, int] = {}  # of each run under way, at which tick; written by its own thread alone
         self._lost = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -30,14 +31,14 @@ class Vitals:
     def running(self) -> Iterator[None]:
         """Around each run."""
         run = object()
-        self._ticks[run] = 0
+        self._began[run] = self._ticks
         try:
             yield
         except DeviceLostError as error:
             self._loop.call_soon_threadsafe(self._lose, str(error))
             raise
         finally:
-            self._ticks.pop(run, None)
+            del self._began[run]
 
     async def wait_until_lost(self) -> None:
         """Return when nothing can be run any more."""
@@ -49,10 +50,10 @@ class Vitals:
 
     def _tick(self) -> None:
         """Count seconds by our own clock: a process that was stopped for a while has run for none of them."""
-        for run in list(self._ticks):
-            ticks = self._ticks[run] = self._ticks.get(run, 0) + 1
-            if self._most_run_s and ticks * _TICK_S > self._most_run_s:
-                self._lose(f"a batch has been running for more than {self._most_run_s:g} s")
+        self._ticks += 1
+        oldest = min(list(self._began.values()), default=self._ticks)
+        if self._most_run_s and (self._ticks - oldest) * _TICK_S > self._most_run_s:
+            self._lose(f"a batch has been running for more than {self._most_run_s:g} s")
 
     def _lose(self, reason: str) -> None:
         self.reason = self.reason or reason
