@@ -33,8 +33,9 @@ from polyseme.export.optimum_route import load_model, reference
 from polyseme.export.probes import Probe, make_probes, make_texts
 from polyseme.export.tokenization import load_tokenizer, sample_ids
 from polyseme.runtime.batch import collate
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.session import Session
 
 Route = Literal["native", "optimum"]
 SIZES = {

@@ -30,10 +30,12 @@ from machine import heading
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.engine import PackedEngine, PaddedEngine
 from polyseme.runtime.proof import prove
 from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.session import Session
+from polyseme.runtime.vectors import cosines
 
 Ids = list[list[int]]
 Row = dict[str, Any]
@@ -100,17 +102,17 @@ class Bench:
                 alone = np.concatenate(
                     [engine.run(Variant.EMBED, engine.collate([ids]), [NORMALIZED])[0] for ids in texts]
                 )
-                per_layer = [_least_cosine(a, b) for a, b in zip(got_states[1:], want_states[1:], strict=True)]
+                per_layer = [cosines(a, b).min() for a, b in zip(got_states[1:], want_states[1:], strict=True)]
                 report.add(
                     f"numerics, {self.name}",
                     {
                         "engine": name,
                         "probe pooled": proof and f"{proof.pooled_cosine:.8f}",
                         "probe token": proof and f"{proof.token_cosine:.8f}",
-                        "pooled cosine": f"{_least_cosine(got, want):.8f}",
+                        "pooled cosine": f"{cosines(got, want).min():.8f}",
                         "token cosine, worst layer": f"{min(per_layer):.8f} ({int(np.argmin(per_layer))})",
                         "alone and in company, max abs": float(np.abs(got - alone).max()),
-                        "their cosine": f"{_least_cosine(got, alone):.8f}",
+                        "their cosine": f"{cosines(got, alone).min():.8f}",
                     },
                 )
 
@@ -241,11 +243,6 @@ def _split(texts: Ids, fits: Callable[[Ids, list[int]], bool]) -> list[Ids]:
         else:
             batches.append([ids])
     return batches
-
-
-def _least_cosine(a: Any, b: Any) -> float:
-    a, b = np.float64(a), np.float64(b)
-    return float((np.sum(a * b, axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
 
 
 def _config(source: Path) -> Any:

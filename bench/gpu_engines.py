@@ -17,8 +17,8 @@ from polyseme.export.nodes import CONTRIB
 from polyseme.export.packed import PackedNodes
 from polyseme.export.twin import twin_of
 from polyseme.runtime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.devices import CPU, CUDA, Device
 from polyseme.runtime.engine import BUCKET_TOKENS, PackedEngine, PaddedEngine
-from polyseme.runtime.session import CPU, CUDA, Device
 
 
 def device(kind: str) -> Device:

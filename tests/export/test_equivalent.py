@@ -20,7 +20,8 @@ from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.parity import TOLERANCES
 from polyseme.runtime.batch import collate
-from polyseme.runtime.session import CPU, Device, Session, Variant
+from polyseme.runtime.devices import CPU, Device
+from polyseme.runtime.session import Session, Variant
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
 

@@ -10,7 +10,8 @@ from tests.states import all_states
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.runtime.batch import collate
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.devices import CPU, Device
+from polyseme.runtime.session import Session
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "data/golden"

@@ -24,12 +24,13 @@ from polyseme.export import ExportOptions, export_model, heads
 from polyseme.export.errors import GateError
 from polyseme.runtime.batch import collate
 from polyseme.runtime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.engine import PaddedEngine
 from polyseme.runtime.errors import SelfCheckError
 from polyseme.runtime.packing import pack
 from polyseme.runtime.proof import prove
 from polyseme.runtime.selfcheck import self_check
-from polyseme.runtime.session import CPU, Device, Session, Variant
+from polyseme.runtime.session import Session, Variant
 from polyseme.v1 import embedding_service_pb2, model_service_pb2
 
 TEXTS = [[2, 7, 8, 9, 3], [2, *range(5, 40), 3], [2], [2, 40, 3]]

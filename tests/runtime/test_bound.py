@@ -10,10 +10,11 @@ from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.runtime.batch import collate
 from polyseme.runtime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.packing import Bucket, pack
 from polyseme.runtime.selection import Selection, every_state
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.session import Session
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
 BUCKETS = [Bucket.of(tokens, 128, texts=8) for tokens in (16, 64, 256)]

@@ -9,10 +9,10 @@ from tests.packed import packed_fp32, twins
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
+from polyseme.runtime.devices import CPU, CUDA, Device
 from polyseme.runtime.engine import PackedEngine, PaddedEngine, make_engine
 from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError
 from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import CPU, CUDA, Device
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
 TEXTS = [[2, 7, 3], [2, *range(5, 60), 3], [2, 3], [2, 9, 9, 9, 3]]

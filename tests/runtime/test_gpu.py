@@ -5,11 +5,11 @@ import pytest
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
+from polyseme.runtime.devices import CPU, CUDA, Device, choose_device
 from polyseme.runtime.engine import PackedEngine, PaddedEngine, make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.proof import prove
 from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import CPU, CUDA, Device, choose_device
 
 pytestmark = pytest.mark.gpu
 

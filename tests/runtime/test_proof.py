@@ -9,10 +9,10 @@ import pytest
 from tests.artifact.samples import seal
 
 from polyseme.artifact import Artifact, CorruptArtifactError, InvalidManifestError, Precision, Variant
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.engine import PaddedEngine
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.proof import prove
-from polyseme.runtime.session import CPU, Device
 
 
 @pytest.fixture

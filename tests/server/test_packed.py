@@ -7,8 +7,8 @@ from tests.server.running import running
 
 from polyseme.artifact import Precision
 from polyseme.client import Client
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.engine import PackedEngine
-from polyseme.runtime.session import CPU, Device
 from polyseme.server import model as module
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)

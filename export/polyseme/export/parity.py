@@ -15,9 +15,11 @@ from polyseme.export.reference import Float64Array
 from polyseme.export.twin import twin_of
 from polyseme.runtime.batch import Batch
 from polyseme.runtime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.packing import PackedBatch, pack
 from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import CPU, Device, Session, load_weights
+from polyseme.runtime.session import Session, load_weights
+from polyseme.runtime.vectors import cosines
 
 _DISTANCES = ("token_l2", "token_abs", "last_four_abs", "pooled_abs")
 _COSINES = ("token_cosine", "pooled_cosine")
@@ -80,7 +82,7 @@ class Deviation:
         self.layer_l2[layer] = _larger(self.layer_l2.get(layer, 0.0), l2)
         self.token_l2 = _larger(self.token_l2, l2)
         self.token_abs = _larger(self.token_abs, _scaled_abs(got, want))
-        self.token_cosine = _smaller(self.token_cosine, _least_cosine(got, want))
+        self.token_cosine = _smaller(self.token_cosine, float(cosines(got, want).min()))
 
     def see_last_four(self, got: Float64Array, want: Float64Array) -> None:
         """Sums [T, H] of the last four layers."""
@@ -89,7 +91,7 @@ class Deviation:
     def see_pooled(self, got: Float64Array, want: Float64Array) -> None:
         """Normalized text vectors [N, H]."""
         self.pooled_abs = _larger(self.pooled_abs, float(np.abs(got - want).max()))
-        self.pooled_cosine = _smaller(self.pooled_cosine, _least_cosine(got, want))
+        self.pooled_cosine = _smaller(self.pooled_cosine, float(cosines(got, want).min()))
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest."""
@@ -173,10 +175,6 @@ def _sum(states: Float64Array | tuple[Float64Array, ...]) -> Float64Array:
 
 def _scaled_abs(got: Float64Array, want: Float64Array) -> float:
     return float(np.abs(got - want).max() / max(1.0, float(np.sqrt((want**2).mean()))))
-
-
-def _least_cosine(a: Float64Array, b: Float64Array) -> float:
-    return float(((a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))).min())
 
 
 def _larger(a: float, b: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from polyseme.artifact.errors import InvalidManifestError
 
 E = TypeVar("E", bound=Enum)
+MAX_WIDTH = 1 << 20  # the most that a size of a model may be
 _PLAIN = re.compile(r"[\w./-]{1,64}", re.ASCII)
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from polyseme.artifact.errors import InvalidManifestError
-from polyseme.artifact.fields import Fields
+from polyseme.artifact.fields import MAX_WIDTH, Fields
 
 _MAX_DENSE = 16
 _MAX_DIMS = 64
-_MAX_WIDTH = 1 << 20
 
 
 class Pooling(Enum):
@@ -78,8 +77,8 @@ def read_dense(fields: Fields, hidden_size: int, dimensions: int) -> tuple[Dense
     dense, size = [], hidden_size
     for number, layer in enumerate(layers):
         one = DenseSpec(
-            in_features=layer.integer("in_features", least=1, most=_MAX_WIDTH),
-            out_features=layer.integer("out_features", least=1, most=_MAX_WIDTH),
+            in_features=layer.integer("in_features", least=1, most=MAX_WIDTH),
+            out_features=layer.integer("out_features", least=1, most=MAX_WIDTH),
             bias=layer.boolean("bias"),
             activation=layer.choice("activation", Activation),
         )

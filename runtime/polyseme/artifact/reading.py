@@ -17,7 +17,7 @@ from polyseme.artifact.entries import (
     WeightEntry,
 )
 from polyseme.artifact.errors import InvalidManifestError
-from polyseme.artifact.fields import Fields
+from polyseme.artifact.fields import MAX_WIDTH, Fields
 from polyseme.artifact.graphs import Variant
 from polyseme.artifact.heads import Pooling, read_dense, read_matryoshka_dims
 
@@ -27,7 +27,6 @@ TOKENIZER: Final = "tokenizer.json"
 # Far above any BERT there is, and far below what would hurt: a hostile manifest must not make the reader allocate.
 _MAX_FILE_BYTES = 1 << 40
 _MAX_LAYERS = 1024
-_MAX_WIDTH = 1 << 20
 _MAX_TENSORS = 100_000
 _MAX_PROBES = 64
 
@@ -50,17 +49,17 @@ def read_model(fields: Fields) -> ModelSpec:
     Raises:
         InvalidManifestError: an impossible value.
     """
-    hidden_size = fields.integer("hidden_size", least=1, most=_MAX_WIDTH)
-    dimensions = fields.integer("dimensions", least=1, most=_MAX_WIDTH)
+    hidden_size = fields.integer("hidden_size", least=1, most=MAX_WIDTH)
+    dimensions = fields.integer("dimensions", least=1, most=MAX_WIDTH)
     spec = ModelSpec(
         architecture=fields.text("architecture", most=64),
         hidden_size=hidden_size,
         num_hidden_layers=fields.integer("num_hidden_layers", least=1, most=_MAX_LAYERS),
-        num_attention_heads=fields.integer("num_attention_heads", least=1, most=_MAX_WIDTH),
-        intermediate_size=fields.integer("intermediate_size", least=1, most=_MAX_WIDTH),
+        num_attention_heads=fields.integer("num_attention_heads", least=1, most=MAX_WIDTH),
+        intermediate_size=fields.integer("intermediate_size", least=1, most=MAX_WIDTH),
         vocab_size=fields.integer("vocab_size", least=1, most=1 << 24),
-        max_position_embeddings=fields.integer("max_position_embeddings", least=1, most=_MAX_WIDTH),
-        max_tokens=fields.integer("max_tokens", least=1, most=_MAX_WIDTH),
+        max_position_embeddings=fields.integer("max_position_embeddings", least=1, most=MAX_WIDTH),
+        max_tokens=fields.integer("max_tokens", least=1, most=MAX_WIDTH),
         dimensions=dimensions,
         hidden_act=fields.text("hidden_act", most=64),
         layer_norm_eps=fields.number("layer_norm_eps", least=0.0, most=1.0),

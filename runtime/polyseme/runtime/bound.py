@@ -15,10 +15,11 @@ import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Layout, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, TOKEN_OFFSET
+from polyseme.runtime.devices import CPU, CUDA, Device
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.packing import Bucket, PackedBatch, smallest
 from polyseme.runtime.selection import Selection
-from polyseme.runtime.session import CPU, CUDA, Device, first_line
+from polyseme.runtime.session import Providers, first_line, open_session, session_options
 
 _ALIGNMENT: Final = 64  # elements: 256 bytes, as CUDA's own allocator has it
 _LEAST_BUFFER: Final = 1 << 10  # elements
@@ -221,35 +222,22 @@ def _load(
     captures: bool,
 ) -> ort.InferenceSession:
     name = artifact.manifest.precisions[device.precision].of(Layout.PACKED).graphs[variant]
-    options = ort.SessionOptions()
+    options = session_options(0)
     # The graph is as it should run. MatMul and Add would become a Gemm, which on CUDA is two products.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.enable_mem_pattern = False  # shapes differ from run to run
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device.execution_provider == CUDA:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))
     for initializer, value in weights.items():
         options.add_initializer(initializer, value)
-    graph = str(artifact.path(name)) if twin is None else twin
     # Exact where a mask is multiplied, as embed alone does; sums of layers and dense layers would lose bits.
     tf32 = variant is Variant.EMBED and not artifact.manifest.model.dense
-    try:
-        session = ort.InferenceSession(graph, options, providers=_providers(device, tf32=tf32, captures=captures))
-    except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
-        raise RuntimeUnavailableError(
-            f"onnxruntime {ort.__version__} cannot load {name} on {device.execution_provider}: {first_line(error)}"
-        ) from error
-    if session.get_providers()[0] != device.execution_provider:  # it falls back with no more than a log line
-        raise RuntimeUnavailableError(
-            f"onnxruntime {ort.__version__} cannot start {device.execution_provider}: "
-            "its CUDA or cuDNN libraries cannot be loaded"
-        )
-    return session
+    providers = _providers(device, tf32=tf32, captures=captures)
+    return open_session(name, artifact.path(name) if twin is None else twin, device, options, providers)
 
 
-def _providers(device: Device, *, tf32: bool, captures: bool) -> list[str | tuple[str, dict[str, str]]]:
+def _providers(device: Device, *, tf32: bool, captures: bool) -> Providers:
     if device.execution_provider != CUDA:
         return [CPU]
     return [

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from polyseme.artifact import TOKENIZER, Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
+from polyseme.runtime.devices import choose_device
 from polyseme.runtime.engine import PaddedEngine
 from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import choose_device
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.vectors import cosines
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -56,13 +57,13 @@ def _compare(one: _Model, other: _Model, text: str, *, comparable: bool) -> Diff
     layers = None
     if comparable and ids[0] == ids[1]:
         layers = tuple(
-            float(_cosines(mine, theirs).min())
+            float(cosines(mine, theirs).min())
             for mine, theirs in zip(one.states(ids[0]), other.states(ids[1]), strict=True)
         )
     same_size = vectors[0].shape == vectors[1].shape
     return Difference(
         tokens=(len(ids[0]), len(ids[1])),
-        cosine=float(_cosines(*vectors)[0]) if same_size else None,
+        cosine=float(cosines(*vectors)[0]) if same_size else None,
         layers=layers,
     )
 
@@ -92,10 +93,3 @@ class _Model:
         (vectors,) = self._engine.run(Variant.LAYERS, batch, [TOKEN_VECTORS], every)
         states: Float32Array = vectors[1:]
         return states
-
-
-def _cosines(a: Float32Array, b: Float32Array) -> npt.NDArray[np.float64]:
-    wide = a.astype(np.float64), b.astype(np.float64)
-    lengths = np.linalg.norm(wide[0], axis=1) * np.linalg.norm(wide[1], axis=1)
-    cosines: npt.NDArray[np.float64] = np.einsum("nd,nd->n", *wide) / lengths
-    return cosines

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from polyseme.artifact import Artifact, Variant
 from polyseme.runtime.batch import Batch, collate
 from polyseme.runtime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.devices import CUDA, Device
 from polyseme.runtime.errors import DeviceLostError
 from polyseme.runtime.packing import Bucket, PackedBatch, pack
 from polyseme.runtime.selection import Selection
-from polyseme.runtime.session import CUDA, Device, Session, load_weights
+from polyseme.runtime.session import Session, load_weights
 
 T = TypeVar("T")
 AnyBatch: TypeAlias = Batch | PackedBatch
@@ -113,20 +114,16 @@ class PackedEngine:
             RuntimeUnavailableError: onnxruntime refuses a graph or the device.
         """
         self.devices = tuple(devices)
+        self.lanes = len(devices) * lanes_per_device
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
-        self._lanes = [_Lane(f"lane-{device.number}-{i}") for device in devices for i in range(lanes_per_device)]
         # One after the other: while a run is captured, nothing else may touch the device.
-        for device, lanes in zip(devices, _grouped(self._lanes, lanes_per_device), strict=True):
+        for device in devices:
+            lanes = [_Lane(f"lane-{device.number}-{i}") for i in range(lanes_per_device)]
             weights = lanes[0].call(load_packed_weights, artifact, device)
             for lane in lanes:
                 lane.call(lane.load, artifact, device, weights, shapes, twins or {})
                 self._free.put(lane)
-
-    @property
-    def lanes(self) -> int:
-        """Those of all devices."""
-        return len(self._lanes)
 
     def collate(self, sequences: Sequence[Sequence[int]]) -> PackedBatch:
         """Put texts one after another."""
@@ -183,10 +180,6 @@ class _Lane:
             else:
                 future.set_result(result)
             del future, function, arguments  # nothing is kept while the lane waits
-
-
-def _grouped(lanes: Sequence[_Lane], size: int) -> list[Sequence[_Lane]]:
-    return [lanes[i : i + size] for i in range(0, len(lanes), size)]
 
 
 def _unless_lost(

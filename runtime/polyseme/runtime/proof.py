@@ -16,6 +16,7 @@ from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
 from polyseme.runtime.engine import Engine
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.selection import every_state
+from polyseme.runtime.vectors import cosines
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -62,9 +63,9 @@ def prove(engine: Engine, artifact: Artifact) -> Proof | None:
             f"{type(error).__name__}"
         ) from error
     # The first state is the row of the word table.
-    cosines = [_least_cosine(got, want) for got, want in zip(states[1:], probe.states, strict=True)]
-    layer = int(np.argmin(cosines))
-    proof = Proof(pooled_cosine=_least_cosine(pooled, probe.pooled), token_cosine=cosines[layer], layer=layer)
+    least = [float(cosines(got, want).min()) for got, want in zip(states[1:], probe.states, strict=True)]
+    layer = int(np.argmin(least))
+    proof = Proof(pooled_cosine=float(cosines(pooled, probe.pooled).min()), token_cosine=least[layer], layer=layer)
     _refuse_beyond(proof, _LEAST[device.precision], device.execution_provider, device.precision)
     return proof
 
@@ -79,11 +80,3 @@ def _refuse_beyond(proof: Proof, least: Proof, provider: str, precision: Precisi
         raise RuntimeUnavailableError(
             f"{where}: cosine {proof.pooled_cosine:.7f} of a text; limit {least.pooled_cosine}"
         )
-
-
-def _least_cosine(got: Float32Array, want: Float32Array) -> float:
-    """NaN where any number is none."""
-    a, b = got.astype(np.float64), want.astype(np.float64)
-    with np.errstate(all="ignore"):
-        cosines = np.einsum("nd,nd->n", a, b) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-    return float(cosines.min())

@@ -14,10 +14,11 @@ from polyseme.artifact import TOKENIZER, Artifact, ModelSpec, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.artifact.heads import dense_bias, dense_weight
 from polyseme.runtime.batch import Batch, collate
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.errors import SelfCheckError, TokenizerError
 from polyseme.runtime.heads import Dense, apply_dense, pool
 from polyseme.runtime.selection import Selection, every_state
-from polyseme.runtime.session import CPU, Device, Session, load_weights
+from polyseme.runtime.session import Session, load_weights
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
 
 TEXTS = (

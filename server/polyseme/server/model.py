@@ -18,11 +18,11 @@ import numpy.typing as npt
 from polyseme.artifact import TOKENIZER, Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime import words
+from polyseme.runtime.devices import CPU, CUDA, Device, choose_devices
 from polyseme.runtime.engine import Engine, PackedEngine, make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.proof import prove
 from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import CPU, CUDA, Device, choose_devices
 from polyseme.runtime.tokenizer import EncodeOptions, TokenIds, TokenizedText, Tokenizer, Truncate, portions
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import InvalidInputError, QueueFullError

@@ -15,7 +15,8 @@ from polyseme.export import CheckpointError, ExportError, ExportOptions, Unsuppo
 from polyseme.export.architectures import find
 from polyseme.export.checkpoint import Checkpoint
 from polyseme.runtime.batch import collate
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.devices import CPU, Device
+from polyseme.runtime.session import Session
 
 NAMES = sorted(path.name for path in FAMILIES.iterdir())
 

@@ -24,7 +24,8 @@ from polyseme.export import ExportOptions, export_model
 from polyseme.export.samples import SENTENCES
 from polyseme.export.vocabulary import convert_vocabulary
 from polyseme.runtime.batch import collate
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.devices import CPU, Device
+from polyseme.runtime.session import Session
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
 
 FOLDER = Path(os.environ.get("POLYSEME_GTE_SMALL", ""))

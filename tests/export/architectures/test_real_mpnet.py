@@ -15,7 +15,8 @@ from polyseme.artifact.graphs import NORMALIZED
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.samples import SENTENCES
 from polyseme.runtime.batch import collate
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.devices import CPU, Device
+from polyseme.runtime.session import Session
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
 
 FOLDER = os.environ.get("POLYSEME_MPNET", "")

@@ -10,8 +10,9 @@ from polyseme.cli.main import main
 from polyseme.export import ExportOptions, GateError, UnsupportedError, export_model
 from polyseme.export.parity import TOLERANCES, Deviation
 from polyseme.runtime.batch import collate
+from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.selfcheck import self_check
-from polyseme.runtime.session import CPU, Device, Session
+from polyseme.runtime.session import Session
 from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
 
 pytestmark = [

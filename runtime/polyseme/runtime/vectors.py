@@ -1,0 +1,17 @@
+"""How alike vectors are. Pure: numpy alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def cosines(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Cosine of each row of a with the same row of b: two [N, D] give [N]; NaN of zeros, and where a number is none."""
+    left, right = a.astype(np.float64), b.astype(np.float64)
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+        result: npt.NDArray[np.float64] = np.einsum("nd,nd->n", left, right) / lengths
+    return result
