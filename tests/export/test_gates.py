@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from polyseme.artifact import Artifact, Layout, Precision
-from polyseme.export import ExportOptions, GateError, export_model, native
+from polyseme.export import ExportOptions, GateError, build, export_model, native
 from polyseme.export.architectures import bert, post_norm
 from polyseme.export.gates import refuse_unfused
 from polyseme.export.reference import gelu
@@ -30,14 +30,14 @@ def test_an_unfused_layer_closes_the_gate(tiny_artifact):
 
 
 def test_an_export_with_an_unfused_layer_is_refused(tiny_checkpoint, tmp_path, monkeypatch):
-    build = native.assemble
+    assemble = build.assemble
 
     def unfused(*arguments, **options):
-        model = build(*arguments, **options)
+        model = assemble(*arguments, **options)
         model.graph.node[1].domain = ""
         return model
 
-    monkeypatch.setattr(native, "assemble", unfused)
+    monkeypatch.setattr(build, "assemble", unfused)
     expected = "embed.fp32.onnx has 1 fused attention operators; 2 are needed, one per layer"
     assert refusal(tiny_checkpoint, tmp_path) == expected
 

@@ -6,7 +6,7 @@ import pytest
 from tests.artifact.samples import seal
 from tests.export.checkpoints import change_weights
 
-from polyseme.artifact import Artifact, InvalidManifestError, Precision
+from polyseme.artifact import Artifact, InvalidManifestError, Layout, Precision
 from polyseme.export import ExportOptions, GateError, export_model, native
 
 FACTOR = 3e4
@@ -73,6 +73,7 @@ def test_numbers_that_are_none_make_an_island(tiny_checkpoint, tmp_path, monkeyp
     from polyseme.export import overflow
     from polyseme.export.architectures import bert
     from polyseme.export.checkpoint import Checkpoint
+    from polyseme.export.weights import write_weights
 
     run = overflow.run_once
 
@@ -83,5 +84,8 @@ def test_numbers_that_are_none_make_an_island(tiny_checkpoint, tmp_path, monkeyp
 
     monkeypatch.setattr(overflow, "run_once", spoil)
     source = Checkpoint(tiny_checkpoint)
-    encoder = bert.read_encoder(source, bert.read_config(source))
-    assert overflow.find_islands(encoder, [[2, 7, 3], [2, 3]], tmp_path) == ("layers.1.feed_forward",)
+    config = bert.read_config(source)
+    weights = tmp_path / "weights.bin"
+    tensors = write_weights(bert.read_encoder(source, config), Precision.FP32, weights, [Layout.PADDED])[Layout.PADDED]
+    assert overflow.find_islands(config, [[2, 7, 3], [2, 3]], weights, tensors) == ("layers.1.feed_forward",)
+    assert list(tmp_path.iterdir()) == [weights]

@@ -13,10 +13,8 @@ from polyseme.export.graph import fused_attention_count
 from polyseme.export.parity import Judge
 from polyseme.export.probes import Probe, make_probes, make_texts, standard_lengths
 from polyseme.export.reference import HiddenStates
-from polyseme.export.tokenization import sample_ids
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.heads import Dense
-from polyseme.runtime.tokenizer import Tokenizer
 
 Verify = Literal["standard", "full"]
 
@@ -31,7 +29,7 @@ def refuse_unfused(model: onnx.ModelProto, layers: int, name: str) -> None:
 def refuse_deviant(
     artifact: Artifact,
     reference: HiddenStates,
-    tokenizer: Tokenizer,
+    samples: Sequence[list[int]],
     verify: Verify,
     tell: Callable[[str], None],
     dense: Sequence[Dense] = (),
@@ -41,7 +39,7 @@ def refuse_deviant(
     Args:
         artifact: as it lies on disk, before it has a name.
         reference: the same model in float64.
-        tokenizer: the model's own.
+        samples: token ids of texts.
         verify: `standard` runs a few lengths, and in the second precision short texts alone: its graphs have the same
             nodes, and what its rounding does shows in any text. `full` runs every length in each.
         tell: told of each probe.
@@ -49,11 +47,10 @@ def refuse_deviant(
 
     Raises:
         GateError: a graph is further from the reference than its precision explains.
-        CheckpointError: the tokenizer cannot make tokens of text.
     """
     spec = artifact.manifest.model
     lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec.max_tokens)
-    texts = make_texts(sample_ids(tokenizer), lengths)
+    texts = make_texts(samples, lengths)
     judging = judges(artifact)
     probes = make_probes(reference, texts, spec.pooling, spec.pad_token_id, dense)
     for number, probe in enumerate(probes, start=1):

@@ -13,12 +13,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from polyseme.artifact import Layout, Pooling, Precision, Variant
+from polyseme.artifact import Pooling, Precision, Variant, WeightEntry
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
-from polyseme.export.encoder import Encoder
+from polyseme.export.encoder import EncoderConfig
 from polyseme.export.graph import build_graph
 from polyseme.export.nodes import ATTENTION, FEED_FORWARD, value
-from polyseme.export.weights import write_weights
 from polyseme.runtime.batch import collate
 from polyseme.runtime.session import run_once
 
@@ -27,34 +26,30 @@ _MOST_TOKENS = 128
 _WATCHED = {ATTENTION: ("attention", "attention.sum"), FEED_FORWARD: ("intermediate", "output", "output.sum")}
 
 
-def find_islands(encoder: Encoder, samples: Sequence[Sequence[int]], folder: Path) -> tuple[str, ...]:
+def find_islands(
+    config: EncoderConfig, samples: Sequence[Sequence[int]], weights: Path, tensors: Sequence[WeightEntry]
+) -> tuple[str, ...]:
     """The blocks that come near to what fp16 can hold, by name.
 
     Args:
-        encoder: with its weights.
+        config: sizes.
         samples: token ids of texts.
-        folder: where files of the size of the weights may be written for a while.
+        weights: the weights in fp32; a graph is written beside them for a while.
+        tensors: where the padded graph's lie in it.
     """
-    weights, graph = folder / "overflow.bin", folder / "overflow.onnx"
+    model = build_graph(
+        config, Variant.EMBED, Precision.FP32, pooling=Pooling.MEAN, weights=tensors, weights_file=weights.name
+    )
+    watched = _watch(model, config.num_hidden_layers)
+    graph = weights.with_name("overflow.onnx")
     try:
-        tensors = write_weights(encoder, Precision.FP32, weights, [Layout.PADDED])[Layout.PADDED]
-        model = build_graph(
-            encoder.config,
-            Variant.EMBED,
-            Precision.FP32,
-            pooling=Pooling.MEAN,
-            weights=tensors,
-            weights_file=weights.name,
-        )
-        watched = _watch(model, encoder.config.num_hidden_layers)
         graph.write_bytes(model.SerializeToString())
-        batch = collate([ids[:_MOST_TOKENS] for ids in samples], encoder.config.pad_token_id)
+        batch = collate([ids[:_MOST_TOKENS] for ids in samples], config.pad_token_id)
         real = np.arange(batch.shape[1]) < batch.lengths[:, None]
         names = [name for block in watched.values() for name in block]
         seen = run_once(graph, {INPUT_IDS: batch.input_ids, LENGTHS: batch.lengths}, names)
         largest = {name: float(np.abs(values[real]).max()) for name, values in zip(names, seen, strict=True)}
     finally:
-        weights.unlink(missing_ok=True)
         graph.unlink(missing_ok=True)
     # Not `>`: a number that is none is no proof of being small.
     return tuple(block for block, inside in watched.items() if not all(largest[name] <= _SAFE for name in inside))

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
@@ -28,6 +28,7 @@ from polyseme.artifact import (
     checked_name,
 )
 from polyseme.export import architectures
+from polyseme.export.build import Build
 from polyseme.export.checkpoint import Checkpoint
 from polyseme.export.encoder import EncoderConfig
 from polyseme.export.errors import CheckpointError, ExportError, UnsupportedError
@@ -111,7 +112,9 @@ def _export(source: str, writer: ArtifactWriter, options: ExportOptions, progres
     tokenizer = _copy_tokenizer(located.directory, writer.directory, config, lower_cases=text_model.lower_cases)
     progress("building graphs", f"{config.num_hidden_layers} layers")
     wanted = [precision for precision in Precision if precision in options.precisions]
-    precisions = route.write(spec, wanted, writer.directory, text_model.dense, sample_ids(tokenizer))
+    samples = sample_ids(tokenizer)
+    build = Build(spec=spec, precisions=wanted, dense=text_model.dense, samples=samples, directory=writer.directory)
+    precisions = route.write(build)
     draft = Manifest(
         name=name,
         model=spec,
@@ -125,7 +128,7 @@ def _export(source: str, writer: ArtifactWriter, options: ExportOptions, progres
     report, probe = refuse_deviant(
         Artifact(writer.directory, draft),
         route.reference(),
-        tokenizer,
+        samples,
         options.verify,
         lambda detail: progress("comparing with float64", detail),
         [module.widened() for module in text_model.dense],
@@ -170,18 +173,9 @@ def _spec(config: EncoderConfig, text_model: TextModel, options: ExportOptions) 
     if not 3 <= max_tokens <= positions:
         raise UnsupportedError(f"--max-length: got {max_tokens}; limits 3..{positions}, the model's positions")
     return ModelSpec(
-        architecture=config.architecture,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        intermediate_size=config.intermediate_size,
-        vocab_size=config.vocab_size,
-        max_position_embeddings=positions,
+        **asdict(config),
         max_tokens=max_tokens,
         dimensions=text_model.dimensions,
-        hidden_act=config.hidden_act,
-        layer_norm_eps=config.layer_norm_eps,
-        pad_token_id=config.pad_token_id,
         pooling=text_model.pooling,
         pooling_assumed=text_model.pooling_assumed,
         normalizes=text_model.normalizes,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 from onnx import TensorProto
 
-from polyseme.artifact import ModelSpec, Precision, PrecisionEntry, Variant
+from polyseme.artifact import Layout, Precision, PrecisionEntry
+from polyseme.export.build import Build
 from polyseme.export.checkpoint import Checkpoint
-from polyseme.export.dense import DenseModule, dense_initializers
+from polyseme.export.dense import dense_initializers
 from polyseme.export.encoder import EncoderConfig, Float32Array
-from polyseme.export.gates import refuse_unfused
-from polyseme.export.graph import assemble
+from polyseme.export.nodes import Nodes
 from polyseme.export.optimum_route.packages import versions
 from polyseme.export.optimum_route.rewiring import TracedEncoder, float_tensors, halve, rewire, split
 from polyseme.export.optimum_route.torch_model import load_model, read_config, reference, word_table
@@ -39,14 +38,7 @@ class OptimumRoute:
         """For the manifest."""
         return {"exporter": "optimum", **versions()}
 
-    def write(
-        self,
-        spec: ModelSpec,
-        precisions: Sequence[Precision],
-        directory: Path,
-        dense: Sequence[DenseModule],
-        _samples: Sequence[Sequence[int]],
-    ) -> dict[Precision, PrecisionEntry]:
+    def write(self, build: Build) -> dict[Precision, PrecisionEntry]:
         """Trace, fuse, and write weights and graphs of each precision. There are no islands: what overflows is refused.
 
         Raises:
@@ -56,44 +48,17 @@ class OptimumRoute:
         graph = rewire(trace_fused(self.checkpoint), self.words, self.config.num_hidden_layers)
         originals = float_tensors(graph)
         entries = {}
-        for precision in precisions:  # fp32 first: halving changes the graph in place
+        for precision in build.precisions:  # fp32 first: halving changes the graph in place
             graph = halve(graph) if precision is Precision.FP16 else graph
-            entries[precision] = self._write_precision(
-                split(graph, originals, _ELEMENT[precision]), dense, precision, spec, directory
-            )
+            encoder = split(graph, originals, _ELEMENT[precision])
+            weights = [*encoder.weights.items(), *dense_initializers(build.dense)]
+            tensors = {Layout.PADDED: write_tensors(weights, precision, build.weights(precision))}
+            entries[precision] = build.write_graphs(precision, tensors, partial(_traced_nodes, self.config, encoder))
         return entries
 
     def reference(self) -> HiddenStates:
         """The torch model in float64, loaded anew: nothing of what tracing did to the other is left."""
         return reference(load_model(self.checkpoint))
-
-    def _write_precision(
-        self,
-        encoder: TracedEncoder,
-        dense: Sequence[DenseModule],
-        precision: Precision,
-        spec: ModelSpec,
-        directory: Path,
-    ) -> PrecisionEntry:
-        weights_file = f"weights.{precision.value}.bin"
-        tensors = write_tensors(
-            [*encoder.weights.items(), *dense_initializers(dense)], precision, directory / weights_file
-        )
-        graphs = {variant: f"{variant.value}.{precision.value}.onnx" for variant in Variant}
-        for variant, name in graphs.items():
-            nodes = _TracedNodes(self.config, traced=encoder)
-            model = assemble(
-                nodes,
-                variant,
-                precision,
-                pooling=spec.pooling,
-                dense=spec.dense,
-                weights=tensors,
-                weights_file=weights_file,
-            )
-            refuse_unfused(model, spec.num_hidden_layers, name)
-            (directory / name).write_bytes(model.SerializeToString(deterministic=True))
-        return PrecisionEntry(graphs=graphs, weights=weights_file, tensors=tensors)
 
 
 @dataclass(slots=True)
@@ -107,6 +72,10 @@ class _TracedNodes(PaddedNodes):
         self.nodes += self.traced.nodes
         self.constants += self.traced.constants
         return f"hidden_states.{self.config.num_hidden_layers}"
+
+
+def _traced_nodes(config: EncoderConfig, encoder: TracedEncoder, _: Layout) -> Nodes:
+    return _TracedNodes(config, traced=encoder)
 
 
 def open_route(checkpoint: Checkpoint) -> OptimumRoute:

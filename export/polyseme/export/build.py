@@ -1,0 +1,90 @@
+"""What a route is asked to write, and the graphs, which every route writes alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyseme.artifact import GraphSet, Layout, ModelSpec, Precision, PrecisionEntry, Variant, WeightEntry
+from polyseme.export.dense import DenseModule
+from polyseme.export.gates import refuse_unfused
+from polyseme.export.graph import assemble
+from polyseme.export.nodes import Nodes
+
+Tensors = Mapping[Layout, tuple[WeightEntry, ...]]
+"""Where the initializers of each layout's graphs lie in the weight file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One model, to be written into a directory.
+
+    Attributes:
+        spec: what the manifest says of the model.
+        precisions: which, fp32 first.
+        dense: what follows the pooling.
+        samples: token ids of texts, by which is judged where fp16 is too narrow.
+        directory: where.
+    """
+
+    spec: ModelSpec
+    precisions: Sequence[Precision]
+    dense: Sequence[DenseModule]
+    samples: Sequence[list[int]]
+    directory: Path
+
+    def weights(self, precision: Precision) -> Path:
+        """The file of all weights of a precision."""
+        return self.directory / f"weights.{precision.value}.bin"
+
+    def write_graphs(
+        self,
+        precision: Precision,
+        tensors: Tensors,
+        make_nodes: Callable[[Layout], Nodes],
+        islands: tuple[str, ...] = (),
+    ) -> PrecisionEntry:
+        """Write the graphs of each layout over the weights of one precision.
+
+        Args:
+            precision: of the weights.
+            tensors: by layout; padded is one.
+            make_nodes: makes those of an encoder, anew for each graph.
+            islands: blocks that are computed in fp32.
+
+        Raises:
+            GateError: a layer's attention is not fused.
+        """
+        sets = {layout: self._write_layout(precision, layout, tensors[layout], make_nodes) for layout in tensors}
+        padded = sets[Layout.PADDED]
+        return PrecisionEntry(
+            graphs=padded.graphs,
+            tensors=padded.tensors,
+            weights=self.weights(precision).name,
+            packed=sets.get(Layout.PACKED),
+            islands=islands,
+        )
+
+    def _write_layout(
+        self,
+        precision: Precision,
+        layout: Layout,
+        tensors: tuple[WeightEntry, ...],
+        make_nodes: Callable[[Layout], Nodes],
+    ) -> GraphSet:
+        suffix = ".packed" if layout is Layout.PACKED else ""
+        graphs = {variant: f"{variant.value}.{precision.value}{suffix}.onnx" for variant in Variant}
+        for variant, name in graphs.items():
+            model = assemble(
+                make_nodes(layout),
+                variant,
+                precision,
+                pooling=self.spec.pooling,
+                dense=self.spec.dense,
+                weights=tensors,
+                weights_file=self.weights(precision).name,
+            )
+            refuse_unfused(model, self.spec.num_hidden_layers, name)
+            (self.directory / name).write_bytes(model.SerializeToString(deterministic=True))
+        return GraphSet(graphs=graphs, tensors=tensors)
