@@ -12,7 +12,6 @@ def all_states(session, batch, num_hidden_layers):
     selection = Selection(
         positions=np.arange(rows * columns, dtype=np.int32),
         layer_weights=np.eye(num_hidden_layers + 2, dtype=np.float32),
-        span_weights=np.zeros((0, rows * columns), np.float32),
     )
     (vectors,) = session.run(batch, [TOKEN_VECTORS], selection)
     return vectors.reshape(num_hidden_layers + 2, rows, columns, -1)

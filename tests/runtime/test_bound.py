@@ -7,13 +7,13 @@ import pytest
 from tests.packed import packed_fp32, twins
 
 from polyseme.artifact import Artifact, Precision, Variant
-from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
+from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS, half
 from polyseme.runtime.batch import collate
 from polyseme.runtime.bound import BoundSession, load_packed_weights
 from polyseme.runtime.devices import CPU, Device
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.packing import Bucket, pack
-from polyseme.runtime.selection import Selection, every_state
+from polyseme.runtime.selection import Selection, every_state, group_spans
 from polyseme.runtime.session import Session
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -77,10 +77,10 @@ def test_tokens_are_selected_where_they_lie(artifact):
     selection = Selection(
         positions=np.array([1, 5], np.int32),
         layer_weights=np.array([[0, 0, 1, 1]], np.float32),
-        span_weights=np.array([[0.5, 0.5]], np.float32),
+        spans=group_spans([0], [np.array([[0.5, 0.5]], np.float32)]),
     )
     (span,) = session.run(batch, [SPAN_VECTORS], selection)
-    np.testing.assert_allclose(span[0, 0], states[2:, [1, 5]].sum(axis=0).mean(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(span[0, 0, 0], states[2:, [1, 5]].sum(axis=0).mean(axis=0), rtol=1e-5, atol=1e-6)
 
 
 def test_a_bucket_gives_what_the_batch_gives_alone(artifact):
@@ -99,6 +99,25 @@ def test_what_a_run_gave_is_the_callers(artifact):
         session.run(pack([[2, 30, 31, 3]]), [POOLED])
         np.testing.assert_array_equal(first, kept)
         first[:] = 0
+
+
+@pytest.mark.parametrize("buckets", [[], BUCKETS])
+def test_every_output_can_be_had_in_float16(artifact, buckets):
+    session = bound(artifact, buckets=buckets)
+    batch = pack([[2, 7, 3], [2, 9, 11, 3]])
+    names = [half(NORMALIZED), NORMALIZED, half(POOLED), POOLED]
+    halved, normalized, halved_pooled, pooled = session.run(batch, names)
+    assert halved.dtype == halved_pooled.dtype == np.float16
+    np.testing.assert_array_equal(halved, normalized.astype(np.float16))
+    np.testing.assert_array_equal(halved_pooled, pooled.astype(np.float16))
+
+
+def test_tokens_and_spans_can_be_had_in_float16(artifact):
+    session = bound(artifact, Variant.LAYERS)
+    batch = pack([[2, 7, 3], [2, 9, 11, 3]])
+    for name in (TOKEN_VECTORS, SPAN_VECTORS):
+        halved, vectors = session.run(batch, [half(name), name], every_state(batch, 2))
+        np.testing.assert_array_equal(halved, vectors.astype(np.float16))
 
 
 @pytest.mark.parametrize("ids", [[2, 88, 3], [2, -1, 3]])

@@ -48,8 +48,9 @@ def test_every_state_selects_the_same_tokens_in_both_layouts():
         selections = [every_state(batch, 2) for batch in (padded, packed)]
         chosen = [b.input_ids.ravel()[s.positions].tolist() for b, s in zip((padded, packed), selections, strict=True)]
         assert chosen == [[token for ids in sequences for token in ids]] * 2
-        np.testing.assert_array_equal(selections[0].span_weights, selections[1].span_weights)
-        np.testing.assert_allclose(selections[0].span_weights.sum(axis=1), 1, rtol=1e-6)
+        np.testing.assert_array_equal(selections[0].spans.weights, selections[1].spans.weights)
+        np.testing.assert_array_equal(selections[0].spans.tokens, selections[1].spans.tokens)
+        np.testing.assert_allclose(selections[0].spans.weights.sum(axis=2), 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("max_tokens", [16, 40, 512])

@@ -15,7 +15,7 @@ from polyseme.runtime import session as module
 from polyseme.runtime.batch import collate
 from polyseme.runtime.devices import CPU, CUDA, Device
 from polyseme.runtime.errors import RuntimeUnavailableError
-from polyseme.runtime.selection import Selection, every_state
+from polyseme.runtime.selection import Selection, every_state, group_spans
 from polyseme.runtime.session import Session, load_weights, runtime_version
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -56,12 +56,12 @@ def test_a_selection_is_all_that_leaves_the_session(artifact):
     selection = Selection(
         positions=np.array([2, width + 1], np.int32),
         layer_weights=weights,
-        span_weights=np.array([[0.5, 0.5]], np.float32),
+        spans=group_spans([0], [np.array([[0.5, 0.5]], np.float32)]),
     )
     tokens, spans = session.run(batch, [TOKEN_VECTORS, SPAN_VECTORS], selection)
     expected = states[2:, [0, 1], [2, 1]].sum(axis=0)
     np.testing.assert_allclose(tokens, expected[None], rtol=1e-6)
-    np.testing.assert_allclose(spans, expected.mean(axis=0)[None, None], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(spans, expected.mean(axis=0)[None, None, None], rtol=1e-5, atol=1e-6)
 
 
 def test_every_state_leaves_padding_out(artifact):

@@ -1,11 +1,12 @@
 import threading
 
 import grpc
+import numpy as np
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from tests.server.running import CANARY, refused, running
 
-from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2
+from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 
 Request = embedding_service_pb2.EmbedRequest
 Code = grpc.StatusCode
@@ -162,6 +163,22 @@ def test_numbers_that_are_not_finite_never_leave(server, monkeypatch):
         patch.setattr(server.embed_session, "run", poisoned)
         refused(lambda: embed(server), Code.INTERNAL, "internal error ")
     assert embed(server).texts
+
+
+def test_what_is_too_large_for_float16_is_clipped_and_no_error(server, monkeypatch):
+    run = server.embed_session.run
+    runs = []
+
+    def large(batch, outputs, selection=None):
+        runs.append(outputs)
+        return [array * 1e6 for array in run(batch, outputs, selection)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.embed_session, "run", large)
+        reply = embed(server, normalize=False, dtype=tensor_pb2.DATA_TYPE_FLOAT16)
+    values = np.frombuffer(reply.embeddings.data, "<f2")
+    assert np.abs(values).max() == 65504
+    assert len(runs) == 2
 
 
 def test_a_poison_text_fails_alone(server, monkeypatch):

@@ -174,12 +174,12 @@ def test_refuses_spans_that_repeat_a_text_too_often(minilm_server):
 
 
 def test_one_text_that_is_not_finite_fails_alone(server, monkeypatch):
-    """Spans of a batch are pooled by one product, and 0 times infinity is no number: batch-mates must not see it."""
     run = server.layers_session.run
 
     def poisoned(batch, outputs, selection=None):
-        vectors = run(batch, outputs, selection)
-        return [array * np.nan for array in vectors] if 20 in batch.lengths else vectors
+        (vectors,) = run(batch, outputs, selection)
+        vectors[:, batch.lengths == 20] = np.nan
+        return [vectors]
 
     with monkeypatch.context() as patch:
         patch.setattr(server.layers_session, "run", poisoned)
@@ -187,6 +187,20 @@ def test_one_text_that_is_not_finite_fails_alone(server, monkeypatch):
         futures = [server.embedding.EmbedSpans.future(spans_request("a " * (n - 2)), timeout=30) for n in lengths]
         codes = [future.code() for future in futures]
     assert [StatusCode.INTERNAL if n == 20 else StatusCode.OK for n in lengths] == codes
+
+
+def test_spans_that_are_too_many_at_once_are_pooled_in_parts(server, monkeypatch):
+    texts = [f"{'a ' * n}bank by the river" for n in range(1, 9)]
+    request = pb.EmbedSpansRequest(inputs=[pb.SpanInput(text=text) for text in texts])
+    runs, run = [], server.layers_session.run
+    whole = [array(text.vectors) for text in embed_spans(server, request).texts]
+    with monkeypatch.context() as patch:
+        patch.setattr(server.layers_session, "run", lambda *a: runs.append(len(a[0].lengths)) or run(*a))
+        patch.setattr("polyseme.server.runner._MOST_GROUPED", 1)
+        parts = [array(text.vectors) for text in embed_spans(server, request).texts]
+    assert runs == [1] * len(texts)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_dtype_and_identity_and_timings(minilm_server):

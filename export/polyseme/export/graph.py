@@ -18,9 +18,11 @@ from polyseme.artifact.graphs import (
     NORMALIZED,
     POOLED,
     POSITIONS,
+    SPAN_TOKENS,
     SPAN_VECTORS,
     SPAN_WEIGHTS,
     TOKEN_VECTORS,
+    whole,
 )
 from polyseme.export.encoder import EncoderConfig
 from polyseme.export.heads import add_dense
@@ -91,18 +93,18 @@ def assemble(
         add_dense(nodes, "pool.vectors", dense, POOLED)
         nodes.normalize()
         size = dense[-1].out_features if dense else config.hidden_size
-        outputs = [value(name, TensorProto.FLOAT, "B", size) for name in (POOLED, NORMALIZED)]
+        shapes: dict[str, tuple[str | int, ...]] = {POOLED: ("B", size), NORMALIZED: ("B", size)}
     else:
         nodes.select()
         inputs += [
             value(POSITIONS, TensorProto.INT32, "P"),
             value(LAYER_WEIGHTS, TensorProto.FLOAT, "C", config.num_hidden_layers + 2),
-            value(SPAN_WEIGHTS, TensorProto.FLOAT, "K", "P"),
+            value(SPAN_TOKENS, TensorProto.INT32, "G", "M"),
+            value(SPAN_WEIGHTS, TensorProto.FLOAT, "G", "K", "M"),
         ]
-        outputs = [
-            value(TOKEN_VECTORS, TensorProto.FLOAT, "C", "P", config.hidden_size),
-            value(SPAN_VECTORS, TensorProto.FLOAT, "C", "K", config.hidden_size),
-        ]
+        shapes = {TOKEN_VECTORS: ("C", "P", config.hidden_size), SPAN_VECTORS: ("C", "G", "K", config.hidden_size)}
+    outputs = [value(name, TensorProto.FLOAT, *shape) for name, shape in shapes.items()]
+    outputs += [value(name, TensorProto.FLOAT16, *shapes[whole(name)]) for name in nodes.halve(list(shapes))]
     graph = helper.make_graph(
         nodes.nodes,
         f"polyseme.{variant.value}",

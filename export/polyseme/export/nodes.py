@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -13,7 +13,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from polyseme.artifact import Pooling
-from polyseme.artifact.graphs import INPUT_IDS, LAYER_WEIGHTS, POSITIONS, SPAN_VECTORS, SPAN_WEIGHTS, TOKEN_VECTORS
+from polyseme.artifact.graphs import (
+    INPUT_IDS,
+    LAYER_WEIGHTS,
+    POSITIONS,
+    SPAN_TOKENS,
+    SPAN_VECTORS,
+    SPAN_WEIGHTS,
+    TOKEN_VECTORS,
+)
 from polyseme.export.encoder import EncoderConfig
 
 CONTRIB = "com.microsoft"
@@ -115,7 +123,7 @@ class Nodes(ABC):
         return cache(lambda name: self.add("Cast", [name], f"{block}.{name}.wide", to=TensorProto.FLOAT))
 
     def select(self) -> None:
-        """Tokens at `positions` of every state, joined by `layer_weights` and pooled by `span_weights`, in float32.
+        """Tokens at `positions` of every state, joined by `layer_weights`, and sums over groups of them, in float32.
 
         Tokens are gathered before anything is joined: what it costs grows with the tokens that were asked for.
         """
@@ -136,7 +144,13 @@ class Nodes(ABC):
         joined = self.add("MatMul", [LAYER_WEIGHTS, lines], "select.joined")
         shape = self.constant("select.shape", np.array([0, -1, size]))
         self.add("Reshape", [joined, shape], TOKEN_VECTORS)
-        self.add("MatMul", [SPAN_WEIGHTS, TOKEN_VECTORS], SPAN_VECTORS)
+        # [G, K, M] with [C, G, M, H]: what it costs grows with each text's own spans and tokens, not with all together.
+        grouped = self.add("Gather", [TOKEN_VECTORS, SPAN_TOKENS], "select.grouped", axis=1)
+        self.add("MatMul", [SPAN_WEIGHTS, grouped], SPAN_VECTORS)
+
+    def halve(self, _outputs: Sequence[str]) -> list[str]:
+        """Each output in float16 too, where the layout is one that is copied from a GPU; gives the names."""
+        return []
 
 
 def hidden_state(layer: int) -> str:

@@ -7,6 +7,8 @@ what it computes with, where one joined product would have to be taken apart by 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from onnx import TensorProto
@@ -21,6 +23,7 @@ from polyseme.artifact.graphs import (
     TEXT_IDS,
     TEXTS,
     TOKEN_OFFSET,
+    half,
 )
 from polyseme.export.nodes import CONTRIB, Nodes, hidden_state, norm, value
 
@@ -108,6 +111,10 @@ class PackedNodes(Nodes):
         total = self.add("ReduceSum", [squares, axis], "pool.square", keepdims=1)
         safe = self.add("Add", [total, self.constant("pool.least", _LEAST_SQUARE)], "pool.safe")
         self.add("Div", [POOLED, self.add("Sqrt", [safe], "pool.length")], NORMALIZED)
+
+    def halve(self, outputs: Sequence[str]) -> list[str]:
+        """A cast each; what is not asked for stays where it is."""
+        return [self.add("Cast", [output], half(output), to=TensorProto.FLOAT16) for output in outputs]
 
     def _float(self, x: str, output: str) -> str:
         return self.add("Cast", [x], output, to=TensorProto.FLOAT)

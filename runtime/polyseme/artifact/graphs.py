@@ -21,15 +21,18 @@ Variant `embed` gives one vector per text:
     normalized  float32 [B, D], length 1
 
 Variant `layers` gives vectors of tokens and spans. Only what is asked for leaves the session: tokens are gathered,
-layers joined and spans pooled inside the graph. It takes three more inputs:
+layers joined and spans pooled inside the graph. It takes four more inputs:
 
     positions      int32   [P]          which tokens, as places in input_ids read row by row
     layer_weights  float32 [C, L + 2]   C sums over the states of a token: its row of the word table ("static"), the
                                         embedding layer's output (word + position + type, normalized), layers 1..L
-    span_weights   float32 [K, P]       K sums over the tokens; K may be 0
+    span_tokens    int32   [G, M]       in each of G groups, M of the P tokens; G may be 0
+    span_weights   float32 [G, K, M]    K sums over the tokens of each group
 
     token_vectors  float32 [C, P, H]
-    span_vectors   float32 [C, K, H]
+    span_vectors   float32 [C, G, K, H]
+
+Packed graphs have each output in float16 too, named by `half`: half the bytes to be copied from a GPU.
 """
 
 from __future__ import annotations
@@ -48,9 +51,21 @@ POOLED: Final = "pooled"
 NORMALIZED: Final = "normalized"
 POSITIONS: Final = "positions"
 LAYER_WEIGHTS: Final = "layer_weights"
+SPAN_TOKENS: Final = "span_tokens"
 SPAN_WEIGHTS: Final = "span_weights"
 TOKEN_VECTORS: Final = "token_vectors"  # noqa: S105  no password
 SPAN_VECTORS: Final = "span_vectors"
+_HALF: Final = ".fp16"
+
+
+def half(output: str) -> str:
+    """The name of an output in float16."""
+    return output + _HALF
+
+
+def whole(output: str) -> str:
+    """The name of the same output in float32, whichever of both is given."""
+    return output.removesuffix(_HALF)
 
 
 class Variant(Enum):

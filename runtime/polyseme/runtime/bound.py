@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Layout, Variant
-from polyseme.artifact.graphs import NORMALIZED, POOLED, TOKEN_OFFSET
+from polyseme.artifact.graphs import NORMALIZED, TOKEN_OFFSET
 from polyseme.runtime.devices import CPU, CUDA, Device
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.packing import Bucket, PackedBatch, smallest
@@ -23,6 +23,7 @@ from polyseme.runtime.session import Providers, first_line, open_session, sessio
 
 _ALIGNMENT: Final = 64  # elements: 256 bytes, as CUDA's own allocator has it
 _LEAST_BUFFER: Final = 1 << 10  # elements
+_ELEMENTS: Final = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _EAGER: Final = -1  # the graph id of runs that are neither captured nor replayed
 
 Feeds = Mapping[str, npt.NDArray[Any]]
@@ -116,10 +117,11 @@ class BoundSession:
         batch = one.fitted(bucket, self._filler)
         staging, feeds, binding = _Staging(self.device), batch.feeds(), self._session.io_binding()
         self._bind(binding, staging.put(feeds), feeds, batch)
-        shape = (bucket.texts, self._session.get_outputs()[0].shape[1])
         vectors = {
-            name: ort.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, self.device.kind, self.device.number)
-            for name in (POOLED, NORMALIZED)
+            output.name: ort.OrtValue.ortvalue_from_shape_and_type(
+                (bucket.texts, output.shape[1]), _ELEMENTS[output.type], self.device.kind, self.device.number
+            )
+            for output in self._session.get_outputs()
         }
         for name, value in vectors.items():
             binding.bind_ortvalue_output(name, value)

@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact import Artifact, Variant
+from polyseme.artifact.graphs import whole
 from polyseme.runtime.batch import Batch, collate
 from polyseme.runtime.bound import BoundSession, load_packed_weights
 from polyseme.runtime.devices import CUDA, Device
@@ -55,6 +57,8 @@ class Engine(Protocol):
     ) -> list[npt.NDArray[Any]]:
         """Run one of the engine's batches; one array per output. Releases the GIL while the device works.
 
+        Outputs may be asked for in float16 (`graphs.half`), in which what is too large for it is infinite.
+
         Raises:
             DeviceLostError: the device will run nothing any more.
         """
@@ -86,7 +90,9 @@ class PaddedEngine:
         self, variant: Variant, batch: Batch, outputs: Sequence[str], selection: Selection | None = None
     ) -> list[npt.NDArray[Any]]:
         """Run on the calling thread."""
-        return _unless_lost(self.sessions[variant].run, batch, outputs, selection)
+        names = list(dict.fromkeys(map(whole, outputs)))
+        arrays = dict(zip(names, _unless_lost(self.sessions[variant].run, batch, names, selection), strict=True))
+        return [arrays[name] if name in arrays else _halved(arrays[whole(name)]) for name in outputs]
 
 
 class PackedEngine:
@@ -180,6 +186,11 @@ class _Lane:
             else:
                 future.set_result(result)
             del future, function, arguments  # nothing is kept while the lane waits
+
+
+def _halved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16)
 
 
 def _unless_lost(

@@ -116,8 +116,8 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
     for batch in batches:
         vectors = embed.run(batch, dict.fromkeys((POOLED, NORMALIZED), (batch.shape[0], spec.dimensions)))
         selection = every_state(batch, spec.num_hidden_layers)
-        counts = {TOKEN_VECTORS: len(selection.positions), SPAN_VECTORS: batch.shape[0]}
-        shapes = {name: (spec.num_hidden_layers + 2, count, spec.hidden_size) for name, count in counts.items()}
+        counts = {TOKEN_VECTORS: (len(selection.positions),), SPAN_VECTORS: (batch.shape[0], 1)}
+        shapes = {name: (spec.num_hidden_layers + 2, *count, spec.hidden_size) for name, count in counts.items()}
         outputs = layers.run(batch, shapes, selection)
         tokens, normalized = outputs[TOKEN_VECTORS], vectors[NORMALIZED]
         _refuse_other_means(outputs[SPAN_VECTORS], tokens, selection, precision)
@@ -196,7 +196,7 @@ def _refuse_other_means(
     spans: npt.NDArray[Any], tokens: npt.NDArray[Any], selection: Selection, precision: Precision
 ) -> None:
     """Spans must be pooled as asked: what the graph sums up, numpy sums up too."""
-    expected = selection.span_weights @ tokens
+    expected = selection.spans.weights @ tokens[:, selection.spans.tokens]
     distance = float((np.abs(spans - expected) / np.maximum(np.abs(expected), 1)).max())
     if not distance <= _TOLERANCE[precision]:
         limit = _TOLERANCE[precision]

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact import TOKENIZER, Artifact, Variant
-from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
+from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, half
 from polyseme.runtime import words
 from polyseme.runtime.devices import CPU, CUDA, Device, choose_devices
 from polyseme.runtime.engine import Engine, PackedEngine, make_engine
@@ -106,7 +106,7 @@ class ServedModel:
 
     def start(self, observer: Observer, vitals: Vitals, pool: Pool | None = None) -> None:
         """Start its runners, or join those of a pool; on the event loop."""
-        runner = Runner(self.engine, vitals)
+        runner = Runner(self.engine, vitals, self.spec.hidden_size)
         self._scheduler = Scheduler(self.policy, runner, runners=pool or self.runners, observer=observer)
 
     async def close(self) -> None:
@@ -210,23 +210,25 @@ class ServedModel:
                 await self.scheduler.wait_for_room(terms.lane)
 
     async def embed(
-        self, encoded: Sequence[TokenIds], *, normalize: bool, terms: Terms
-    ) -> tuple[npt.NDArray[np.float32], Completed]:
+        self, encoded: Sequence[TokenIds], *, normalize: bool, terms: Terms, halved: bool = False
+    ) -> tuple[npt.NDArray[Any], Completed]:
         """Vectors of texts.
 
         Args:
             encoded: as `encode` gave them.
             normalize: whether each vector is scaled to length 1.
             terms: those of the call.
+            halved: whether float16 is enough.
 
         Returns:
-            [N, D] float32, and when it was run.
+            [N, D] float32, or float16 where that is enough and can hold it, and when it was run.
 
         Raises:
             QueueFullError, DeadlineExpiredError, EngineError: as `Scheduler.submit`.
         """
         output = NORMALIZED if normalize else POOLED
-        completed = await self.run([(text.ids, output) for text in encoded], terms)
+        wanted = half(output) if halved else output
+        completed = await self.run([(text.ids, wanted) for text in encoded], terms)
         return np.stack(completed.rows), completed
 
     async def _off_loop(

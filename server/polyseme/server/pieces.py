@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -140,7 +140,9 @@ class Work:
         asked = [piece for piece in group if piece.rows]
         rows: Iterator[Float32Array] = iter(())
         if asked:
-            completed = await self.model.run([(piece.ids, piece.wanted) for piece in asked], self.terms, self.mix)
+            halved = self.dtype is WireType.FLOAT16 and not self.normalize
+            wanted = [(piece.ids, replace(piece.wanted, halved=halved)) for piece in asked]
+            completed = await self.model.run(wanted, self.terms, self.mix)
             self.watch.ran(completed)
             rows = iter(completed.rows)
         nothing = np.zeros((len(self.mix.weights), 0, self._hidden_size), dtype=np.float32)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact import Variant
-from polyseme.artifact.graphs import SPAN_VECTORS, TOKEN_VECTORS
+from polyseme.artifact.graphs import SPAN_VECTORS, TOKEN_VECTORS, half, whole
 from polyseme.runtime.engine import Engine
 from polyseme.runtime.errors import DeviceLostError
-from polyseme.runtime.selection import Selection
+from polyseme.runtime.selection import Selection, group_spans
 from polyseme.server.errors import EngineError, NotFiniteError
 from polyseme.server.layers import LayerMix
 from polyseme.server.scheduling import Entry, Outcome
@@ -22,9 +23,10 @@ from polyseme.server.vitals import Vitals
 log = logging.getLogger(__name__)
 
 Float32Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[Any]  # float32, or float16 where that was asked for
 
-# Spans are pooled by one matrix over all tokens of a batch; 16 MB of it at most, a larger batch is run in parts.
-_MOST_SPAN_WEIGHTS = 1 << 22
+# Elements of what is gathered for the spans of a batch, and of their weights: 256 MB; a larger batch is run in parts.
+_MOST_GROUPED = 1 << 26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +36,18 @@ class Wanted:
     Attributes:
         tokens: which of its tokens, in ascending order.
         span_weights: [K, len(tokens)] sums over them; None where the tokens themselves are wanted.
+        halved: whether in float16.
     """
 
     tokens: npt.NDArray[np.int32]
     span_weights: Float32Array | None = None
+    halved: bool = False
+
+    @property
+    def output(self) -> str:
+        """The graph's, by name."""
+        output = TOKEN_VECTORS if self.span_weights is None else SPAN_VECTORS
+        return half(output) if self.halved else output
 
 
 class Runner:
@@ -47,8 +57,9 @@ class Runner:
     tokens or spans (`Wanted`) of the `layers` graph: [C, T, H] or [C, K, H].
     """
 
-    def __init__(self, engine: Engine, vitals: Vitals) -> None:
+    def __init__(self, engine: Engine, vitals: Vitals, hidden_size: int) -> None:
         self._engine = engine
+        self._hidden_size = hidden_size
         self._vitals = vitals
 
     def __call__(self, entries: Sequence[Entry]) -> list[Outcome]:
@@ -83,14 +94,19 @@ class Runner:
         arrays = dict(zip(outputs, self._engine.run(Variant.EMBED, batch, outputs), strict=True))
         finite = {name: np.isfinite(array).all(axis=1) for name, array in arrays.items()}
         return [
-            arrays[entry.wanted][row] if finite[entry.wanted][row] else _not_finite()
+            arrays[entry.wanted][row] if finite[entry.wanted][row] else self._not_finite(entry, entry.wanted)
             for row, entry in enumerate(entries)
         ]
 
     def _run_layers(self, entries: Sequence[Entry], mix: LayerMix) -> list[Outcome]:
         wanted: list[Wanted] = [entry.wanted for entry in entries]
-        tokens, spans = sum(len(w.tokens) for w in wanted), sum(_spans(w) for w in wanted)
-        if tokens * spans > _MOST_SPAN_WEIGHTS and len(entries) > 1:
+        firsts = np.cumsum([0, *(len(w.tokens) for w in wanted)]).tolist()
+        spans = group_spans(
+            [first for first, w in zip(firsts, wanted, strict=False) if w.span_weights is not None],
+            [w.span_weights for w in wanted if w.span_weights is not None],
+        )
+        grouped = spans.tokens.size * max(spans.weights.shape[1], mix.elements(self._hidden_size))
+        if grouped > _MOST_GROUPED and len(entries) > 1:
             return self._in_two(entries)
         batch = self._engine.collate([entry.ids for entry in entries])
         selection = Selection(
@@ -98,48 +114,30 @@ class Runner:
                 [start + w.tokens for start, w in zip(batch.starts, wanted, strict=True)], dtype=np.int32
             ),
             layer_weights=mix.matrix(),
-            span_weights=_block_diagonal(wanted, spans, tokens),
+            spans=spans,
         )
-        outputs = sorted({_output(w) for w in wanted})
-        vectors = self._engine.run(Variant.LAYERS, batch, outputs, selection)
-        outcomes = _cut(dict(zip(outputs, vectors, strict=True)), wanted)
-        if len(entries) > 1 and any(isinstance(outcome, NotFiniteError) for outcome in outcomes):
-            # Zero times infinity is no number: one text's can spoil the sums of others.
-            return [outcome for entry in entries for outcome in self([entry])]
-        return outcomes
+        outputs = sorted({w.output for w in wanted})
+        arrays = dict(zip(outputs, self._engine.run(Variant.LAYERS, batch, outputs, selection), strict=True))
+        return [
+            share if np.isfinite(share).all() else self._not_finite(entry, entry.wanted.output)
+            for entry, share in zip(entries, _shares(arrays, wanted), strict=True)
+        ]
+
+    def _not_finite(self, entry: Entry, output: str) -> Outcome:
+        """What is too large for float16 is run again, to be clipped as all that travels so; else it is an error."""
+        if output == whole(output):
+            return NotFiniteError("the model's output is not finite")
+        wanted = replace(entry.wanted, halved=False) if isinstance(entry.wanted, Wanted) else whole(entry.wanted)
+        return self([replace(entry, wanted=wanted)])[0]
 
 
-def _cut(vectors: Mapping[str, Float32Array], wanted: Sequence[Wanted]) -> list[Outcome]:
-    """Each text's share of [C, P, H] and [C, K, H]."""
-    outcomes: list[Outcome] = []
-    token = span = 0
+def _shares(vectors: Mapping[str, FloatArray], wanted: Sequence[Wanted]) -> Iterator[FloatArray]:
+    """Each text's own of [C, P, H] and [C, G, K, H]."""
+    token = group = 0
     for w in wanted:
-        first, count = (token, len(w.tokens)) if w.span_weights is None else (span, len(w.span_weights))
-        share = vectors[_output(w)][:, first : first + count]
-        outcomes.append(share if np.isfinite(share).all() else _not_finite())
+        if w.span_weights is None:
+            yield vectors[w.output][:, token : token + len(w.tokens)]
+        else:
+            yield vectors[w.output][:, group, : len(w.span_weights)]
+            group += 1
         token += len(w.tokens)
-        span += _spans(w)
-    return outcomes
-
-
-def _block_diagonal(wanted: Sequence[Wanted], spans: int, tokens: int) -> Float32Array:
-    weights = np.zeros((spans, tokens), dtype=np.float32)
-    token = span = 0
-    for w in wanted:
-        if w.span_weights is not None:
-            weights[span : span + len(w.span_weights), token : token + len(w.tokens)] = w.span_weights
-        token += len(w.tokens)
-        span += _spans(w)
-    return weights
-
-
-def _spans(wanted: Wanted) -> int:
-    return 0 if wanted.span_weights is None else len(wanted.span_weights)
-
-
-def _output(wanted: Wanted) -> str:
-    return TOKEN_VECTORS if wanted.span_weights is None else SPAN_VECTORS
-
-
-def _not_finite() -> NotFiniteError:
-    return NotFiniteError("the model's output is not finite")

@@ -19,7 +19,7 @@ from polyseme.server.rpc import Call, Method
 from polyseme.server.services.comparison import Comparison
 from polyseme.server.services.works import Context, span_work, token_work
 from polyseme.server.stopwatch import Stopwatch
-from polyseme.server.tensors import encoded_bytes
+from polyseme.server.tensors import WireType, encoded_bytes
 from polyseme.server.validation import check_dimensions, check_reply_bytes, check_texts
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
@@ -76,7 +76,9 @@ class EmbeddingService:
         encoded = await watch.tokenizing(
             context.model.encode(texts, convert.text_options(request.text_options), context.terms)
         )
-        vectors, completed = await context.model.embed(encoded, normalize=normalize, terms=context.terms)
+        # Vectors that are cut are scaled again, which wants all bits.
+        halved = dtype is WireType.FLOAT16 and dimensions == spec.dimensions
+        vectors, completed = await context.model.embed(encoded, normalize=normalize, terms=context.terms, halved=halved)
         watch.ran(completed)
         if dimensions < spec.dimensions:
             vectors = similarity.unit(vectors[:, :dimensions]) if normalize else vectors[:, :dimensions]
