@@ -30,8 +30,10 @@ from machine import heading
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
+from polyseme.runtime.batch import collate
 from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.engine import PackedEngine, PaddedEngine
+from polyseme.runtime.engine import PaddedEngine
+from polyseme.runtime.packing import pack
 from polyseme.runtime.proof import prove
 from polyseme.runtime.selection import every_state
 from polyseme.runtime.session import Session
@@ -47,6 +49,7 @@ class Bench:
     def __init__(self, name: str, args: argparse.Namespace, report: Report, ceiling: float) -> None:
         self.name, self.kind, self.quick, self.report, self.ceiling = name, args.device, args.quick, report, ceiling
         begin = time.perf_counter()
+        self.work: Path = args.work
         self.source = models.checkpoint(name, args.work)
         self.artifact: Artifact = models.artifact(name, self.source, args.work)
         report.note(f"{name}: checkpoint and artifact in {time.perf_counter() - begin:.1f} s")
@@ -121,12 +124,13 @@ class Bench:
         return PaddedEngine(self.artifact, Device(execution_provider=CPU, precision=Precision.FP32))
 
     def both(self) -> list[tuple[str, Any]]:
-        """Padded, packed, and packed with buckets; what cannot be had is noted."""
+        """Padded, packed, and packed with buckets, TensorRT where it is installed; what cannot be had is noted."""
         made = []
         makers: dict[str, Callable[[], Any]] = {
             "padded": lambda: engines.padded(self.artifact, self.device),
             "packed": lambda: engines.packed(self.artifact, self.device),
             "packed, buckets": lambda: engines.packed(self.artifact, self.device, buckets=engines.buckets()),
+            "tensorrt": lambda: engines.tensorrt(self.artifact, self.device, self.work / "tensorrt"),
         }
         for name, make in makers.items():
             with self.report.attempt(f"load {self.name} {name}"):
@@ -163,19 +167,24 @@ class Bench:
             return
         config = _config(self.source)
         total = 8192 if self.quick else 32_768
-        forms: dict[str, Any] = {}
+        forms: dict[str, tuple[Callable[[Ids], Any], Callable[[Any], Any]]] = {}
         with self.report.attempt("three products"):
-            forms["three products"] = engines.packed(self.artifact, self.device).run
+            engine = engines.packed(self.artifact, self.device)
+            forms["three products"] = pack, lambda batch: engine.run(Variant.EMBED, batch, [NORMALIZED])
         with self.report.attempt("one product"):
             session = engines.joined(self.artifact, self.device, config)
-            forms["one product"] = lambda _, batch, outputs: session.run(batch, outputs)
+            forms["one product"] = pack, lambda batch: session.run(batch, [NORMALIZED])
+        with self.report.attempt("convert_to_packing_mode"):
+            forms["convert_to_packing_mode"] = (
+                partial(collate, pad_token_id=0),
+                engines.converted(self.artifact, self.device),
+            )
         for length in (32, 128, 512):
             texts = self.texts([length] * (total // length))
-            batch = PackedEngine.collate(None, texts)  # type: ignore[arg-type]
-            for name, run in forms.items():
+            for name, (put_together, run) in forms.items():
                 with self.report.attempt(f"form {name} {length}"):
                     names = {"tokens": length, "form": name}
-                    self.row(f"{total} tokens at once", names, texts, partial(run, Variant.EMBED, batch, [NORMALIZED]))
+                    self.row(f"{total} tokens at once", names, texts, partial(run, put_together(texts)))
 
     def mixed(self) -> None:
         """A real mix of lengths: as it comes, and sorted within windows; sentence-transformers on the same texts."""

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 from onnx import TensorProto
 
 from polyseme.artifact import Artifact, Layout, Precision, Variant
-from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, TOKEN_OFFSET
+from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, NORMALIZED, TOKEN_OFFSET
 from polyseme.export import graph as graph_module
 from polyseme.export.graph import build_graph
 from polyseme.export.nodes import CONTRIB
 from polyseme.export.packed import PackedNodes
 from polyseme.export.twin import twin_of
+from polyseme.runtime.batch import Batch
 from polyseme.runtime.bound import BoundSession, load_packed_weights
-from polyseme.runtime.devices import CPU, CUDA, Device
+from polyseme.runtime.devices import CPU, CUDA, TENSORRT, Device
 from polyseme.runtime.engine import BUCKET_TOKENS, PackedEngine, PaddedEngine
+from polyseme.runtime.session import open_session, providers_of, session_options
 
 
 def device(kind: str) -> Device:
@@ -29,6 +36,11 @@ def device(kind: str) -> Device:
 def padded(artifact: Artifact, where: Device) -> PaddedEngine:
     """The padded graph."""
     return PaddedEngine(artifact, where)
+
+
+def tensorrt(artifact: Artifact, where: Device, cache: Path) -> PaddedEngine:
+    """The graph in ONNX's own operators through TensorRT; on a CPU there is none."""
+    return PaddedEngine(artifact, replace(where, execution_provider=TENSORRT), engine_cache=cache)
 
 
 def packed(artifact: Artifact, where: Device, *, lanes: int = 1, buckets: Sequence[int] = ()) -> PackedEngine:
@@ -61,6 +73,22 @@ class JoinedNodes(PackedNodes):
             num_heads=heads,
         )
         return context, at + "attention.bias"
+
+
+def converted(artifact: Artifact, where: Device) -> Callable[[Batch], object]:
+    """Our padded graph through onnxruntime's own convert_to_packing_mode: padding is removed and restored inside it."""
+    sys.path.insert(0, str(Path(ort.__file__).parent / "transformers"))  # its modules import each other by bare names
+    mode, wrapper = importlib.import_module("convert_to_packing_mode"), importlib.import_module("onnx_model")
+    path = artifact.path(artifact.manifest.precisions[Precision.FP16].graphs[Variant.EMBED])
+    packing = mode.PackingMode(wrapper.OnnxModel(onnx.load(path, load_external_data=False)))
+    packing.convert(use_symbolic_shape_infer=False)
+    packing.model.topological_sort()
+    options = session_options(0)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))
+    model = packing.model.model.SerializeToString()
+    session = open_session("the converted graph", model, where, options, providers_of(where))
+    return lambda batch: session.run([NORMALIZED], batch.feeds())
 
 
 def joined(artifact: Artifact, where: Device, config: object) -> BoundSession:

@@ -47,7 +47,7 @@ def artifact(name: str, source: Path, folder: Path) -> Artifact:
     """Its artifact; made once."""
     target = folder / f"{name}.artifact"
     if not target.exists():
-        export_model(str(source), target, ExportOptions(name=name))
+        export_model(str(source), target, ExportOptions(name=name, tensorrt=True))
     return Artifact.open(target)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from polyseme.artifact import Artifact, Precision
 from polyseme.runtime import devices as module
-from polyseme.runtime.devices import CPU, CUDA, Device, choose_device
+from polyseme.runtime.devices import CPU, CUDA, TENSORRT, Device, choose_device
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -88,6 +88,17 @@ def test_choose_device_cuda_is_never_replaced(artifact, machine):
     machine(provider=True, device=False)
     with pytest.raises(RuntimeUnavailableError, match=r"device cuda: .* shows no NVIDIA device"):
         choose_device("cuda", artifact)
+
+
+@pytest.mark.parametrize("wanted", ["tensorrt", "tensorrt:0"])
+def test_choose_device_takes_tensorrt_where_it_is_wanted_alone(artifact, machine, monkeypatch, wanted):
+    machine(provider=True, device=True)
+    with pytest.raises(RuntimeUnavailableError, match=rf"device {wanted}: this onnxruntime has no TensorRT provider"):
+        choose_device(wanted, artifact)
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
+    device = choose_device(wanted, artifact)
+    assert (device.execution_provider, device.precision, device.kind) == (TENSORRT, Precision.FP16, "cuda")
+    assert choose_device("auto", artifact).execution_provider == CUDA
 
 
 @pytest.mark.parametrize("wanted", ["cpu", "auto", "cuda"])

@@ -95,5 +95,11 @@ def test_the_packed_engine_is_for_gpus_with_flash_attention(tiny_artifact, monke
         make_engine(Artifact.open(tiny_artifact), [device])
 
 
+def test_several_gpus_are_not_taken_for_one(tiny_artifact):
+    devices = [Device(execution_provider=CUDA, precision=Precision.FP16, number=number) for number in (0, 1)]
+    with pytest.raises(RuntimeUnavailableError, match="tiny runs padded, which takes 1 GPU; got 2"):
+        make_engine(Artifact.open(tiny_artifact), devices)
+
+
 def test_a_cpu_gets_the_padded_engine(artifact):
     assert isinstance(make_engine(artifact, [FP32]), PaddedEngine)

@@ -1,10 +1,15 @@
 """What only a GPU can show; skipped with a reason where there is none."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
+import onnx
 import pytest
 
 from polyseme.artifact import Artifact, Precision, Variant
-from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
+from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS, TOKEN_VECTORS, half
+from polyseme.export.standard import standard
 from polyseme.runtime.devices import CPU, CUDA, Device, choose_device
 from polyseme.runtime.engine import PackedEngine, PaddedEngine, make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
@@ -72,6 +77,38 @@ def test_every_state_of_every_token_agrees_with_fp32_on_the_cpu(engine, referenc
         )
         norms = np.linalg.norm(got, axis=2) * np.linalg.norm(want, axis=2)
         assert (np.einsum("lth,lth->lt", got, want) / norms).min() >= 0.9999
+
+
+def test_float16_is_what_float32_rounds_to(engine):
+    for texts in mixes(5, 12):
+        batch = engine.collate(texts)
+        halved, vectors = engine.run(Variant.EMBED, batch, [half(NORMALIZED), NORMALIZED])
+        np.testing.assert_array_equal(halved, vectors.astype(np.float16))
+        names = [half(SPAN_VECTORS), SPAN_VECTORS]
+        halved, vectors = engine.run(Variant.LAYERS, batch, names, every_state(batch, 6))
+        np.testing.assert_array_equal(halved, vectors.astype(np.float16))
+
+
+def test_tensorrt_agrees_with_fp32_on_the_cpu(artifact, reference, tmp_path):
+    """Builds an engine: minutes."""
+    try:
+        device = choose_device("tensorrt", artifact)
+    except RuntimeUnavailableError as reason:
+        pytest.skip(str(reason))
+    shutil.copytree(artifact.directory, tmp_path / "with")
+    entry = artifact.manifest.precisions[device.precision]
+    fused = onnx.load(artifact.path(entry.graphs[Variant.EMBED]), load_external_data=False)
+    (tmp_path / "with" / "standard.onnx").write_bytes(standard(fused).SerializeToString())
+    precisions = {device.precision: replace(entry, standard="standard.onnx")}
+    with_graph = Artifact(tmp_path / "with", replace(artifact.manifest, precisions=precisions))
+    try:
+        engine = PaddedEngine(with_graph, device, engine_cache=tmp_path / "engines")
+    except RuntimeUnavailableError as reason:
+        pytest.skip(str(reason))
+    assert prove(engine, with_graph).pooled_cosine >= 0.999995
+    for texts in mixes(20, 24):
+        got, want = (one.run(Variant.EMBED, one.collate(texts), [NORMALIZED])[0] for one in (engine, reference))
+        assert np.einsum("nd,nd->n", got, want).min() >= 0.99999
 
 
 def test_what_is_replayed_follows_its_inputs(engine):

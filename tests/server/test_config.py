@@ -23,7 +23,7 @@ def test_from_sources_reads_booleans(value, expected):
     [
         *[("port", v) for v in ("-1", "65536", "http", "5e3", "1.5", " ", "0x10", "1,000", "nan", "9e999")],
         *[("max_wait_ms", v) for v in ("-0.1", "nan", "inf", "1001", "soon")],
-        *[("device", v) for v in ("gpu", "CUDA", "cuda:0:1", "tpu")],
+        *[("device", v) for v in ("gpu", "CUDA", "cuda:0:1", "tpu", "tensorrt:0,1")],
         *[("reflection", v) for v in ("maybe", "2", "y")],
         *[("max_texts", v) for v in ("0", "-5", "many", str(1 << 40))],
         *[("max_message_bytes", v) for v in ("0", "1023", "4g", str(1 << 31))],

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="standard",
         help="lengths to compare with the float64 reference: a few, or every one [%(default)s]",
     )
+    parser.add_argument(
+        "--tensorrt",
+        action="store_true",
+        help="write a graph for `serve --device tensorrt` too, in ONNX's own operators",
+    )
     parser.add_argument("--force", action="store_true", help="replace an artifact that is there already")
 
 
@@ -80,6 +85,7 @@ def _options(args: argparse.Namespace) -> "ExportOptions":
         verify=args.verify,
         replace=args.force,
         exporter=args.exporter,
+        tensorrt=args.tensorrt,
     )
 
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
 from polyseme.artifact import GraphSet, Layout, ModelSpec, Precision, PrecisionEntry, Variant, WeightEntry
 from polyseme.export.dense import DenseModule
 from polyseme.export.gates import refuse_unfused
 from polyseme.export.graph import assemble
 from polyseme.export.nodes import Nodes
+from polyseme.export.standard import standard
 
 Tensors = Mapping[Layout, tuple[WeightEntry, ...]]
 """Where the initializers of each layout's graphs lie in the weight file."""
@@ -25,6 +28,7 @@ class Build:
         precisions: which, fp32 first.
         dense: what follows the pooling.
         samples: token ids of texts, by which is judged where fp16 is too narrow.
+        standard: whether to write a graph in ONNX's own operators too.
         directory: where.
     """
 
@@ -32,6 +36,7 @@ class Build:
     precisions: Sequence[Precision]
     dense: Sequence[DenseModule]
     samples: Sequence[list[int]]
+    standard: bool
     directory: Path
 
     def weights(self, precision: Precision) -> Path:
@@ -55,6 +60,7 @@ class Build:
 
         Raises:
             GateError: a layer's attention is not fused.
+            UnsupportedError: there is no such graph in ONNX's own operators.
         """
         sets = {layout: self._write_layout(precision, layout, tensors[layout], make_nodes) for layout in tensors}
         padded = sets[Layout.PADDED]
@@ -64,7 +70,14 @@ class Build:
             weights=self.weights(precision).name,
             packed=sets.get(Layout.PACKED),
             islands=islands,
+            standard=self._write_standard(precision, padded) if self.standard else "",
         )
+
+    def _write_standard(self, precision: Precision, padded: GraphSet) -> str:
+        fused = onnx.load(self.directory / padded.graphs[Variant.EMBED], load_external_data=False)
+        name = f"{Variant.EMBED.value}.{precision.value}.standard.onnx"
+        self._write(name, standard(fused))
+        return name
 
     def _write_layout(
         self,
@@ -86,5 +99,8 @@ class Build:
                 weights_file=self.weights(precision).name,
             )
             refuse_unfused(model, self.spec.num_hidden_layers, name)
-            (self.directory / name).write_bytes(model.SerializeToString(deterministic=True))
+            self._write(name, model)
         return GraphSet(graphs=graphs, tensors=tensors)
+
+    def _write(self, name: str, model: onnx.ModelProto) -> None:
+        (self.directory / name).write_bytes(model.SerializeToString(deterministic=True))

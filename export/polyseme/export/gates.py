@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import onnx
 
-from polyseme.artifact import Artifact, Layout, Precision
+from polyseme.artifact import Artifact, Precision
 from polyseme.export.errors import ExportError, GateError
 from polyseme.export.graph import fused_attention_count
 from polyseme.export.parity import Judge
@@ -70,16 +70,19 @@ def refuse_deviant(
 
 
 def judges(artifact: Artifact) -> list[Judge]:
-    """One per precision and layout, fp32 first.
+    """One per precision and form of its graphs, fp32 first.
 
     Raises:
         ExportError: onnxruntime cannot load a graph.
     """
     entries = artifact.manifest.precisions
-    sets = [(precision, Layout.PADDED) for precision in Precision if precision in entries]
-    sets += [(precision, Layout.PACKED) for precision, _ in sets if entries[precision].packed is not None]
+    there = [precision for precision in Precision if precision in entries]
     try:
-        return [Judge(artifact, precision, layout) for precision, layout in sets]
+        return [
+            *(Judge(artifact, precision) for precision in there),
+            *(Judge(artifact, precision, "packed") for precision in there if entries[precision].packed is not None),
+            *(Judge(artifact, precision, "standard") for precision in there if entries[precision].standard),
+        ]
     except RuntimeUnavailableError as error:
         raise ExportError(str(error)) from error
 

@@ -28,42 +28,12 @@ CONTRIB = "com.microsoft"
 ATTENTION, FEED_FORWARD = "attention", "feed_forward"  # the blocks of a layer
 
 
-@dataclass(slots=True)
-class Nodes(ABC):
-    """The nodes of a graph, in the order of computation. A layout says how texts lie, attend and are pooled.
+@dataclass(slots=True, kw_only=True)
+class NodeList:
+    """Nodes in the order of computation, and the small constants that they take."""
 
-    Attributes:
-        islands: blocks that a graph in fp16 computes in fp32, such as `layers.3.feed_forward`.
-    """
-
-    config: EncoderConfig
-    islands: Collection[str] = ()
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    @abstractmethod
-    def inputs(self) -> list[onnx.ValueInfoProto]:
-        """What a batch is."""
-
-    @abstractmethod
-    def embed(self) -> str:
-        """Ids to the output of the embedding layer; gives its name."""
-
-    @abstractmethod
-    def attend(self, x: str, at: str) -> tuple[str, str]:
-        """The attention of the layer whose names begin with `at`, before its output projection.
-
-        Returns:
-            Its name, and that of the projection's bias.
-        """
-
-    @abstractmethod
-    def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
-        """The last hidden state to `output` [B, H], in float32: fp16 would overflow past 65504."""
-
-    @abstractmethod
-    def normalize(self) -> None:
-        """`pooled` to `normalized`."""
 
     def add(
         self,
@@ -88,6 +58,42 @@ class Nodes(ABC):
         if all(constant.name != name for constant in self.constants):
             self.constant(name, values)
         return name
+
+
+@dataclass(slots=True)
+class Nodes(NodeList, ABC):
+    """The nodes of a graph under construction. A layout says how texts lie, attend and are pooled.
+
+    Attributes:
+        islands: blocks that a graph in fp16 computes in fp32, such as `layers.3.feed_forward`.
+    """
+
+    config: EncoderConfig
+    islands: Collection[str] = ()
+
+    @abstractmethod
+    def inputs(self) -> list[onnx.ValueInfoProto]:
+        """What a batch is."""
+
+    @abstractmethod
+    def embed(self) -> str:
+        """Ids to the output of the embedding layer; gives its name."""
+
+    @abstractmethod
+    def attend(self, x: str, at: str) -> tuple[str, str]:
+        """The attention of the layer whose names begin with `at`, before its output projection.
+
+        Returns:
+            Its name, and that of the projection's bias.
+        """
+
+    @abstractmethod
+    def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
+        """The last hidden state to `output` [B, H], in float32: fp16 would overflow past 65504."""
+
+    @abstractmethod
+    def normalize(self) -> None:
+        """`pooled` to `normalized`."""
 
     def encode(self) -> str:
         """Ids to the last hidden state; gives its name."""

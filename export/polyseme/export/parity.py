@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -110,17 +111,19 @@ class Deviation:
                 raise GateError(f"{graphs} is not equal to the reference: {name} is {got:.6g}; limit {limit:g}")
 
 
-class Judge:
-    """Runs both graphs of one precision and layout on the CPU and compares; packed ones as their twins."""
+Form: TypeAlias = Literal["padded", "packed", "standard"]
 
-    def __init__(self, artifact: Artifact, precision: Precision, layout: Layout = Layout.PADDED) -> None:
+
+class Judge:
+    """Runs the graphs of one precision and form on the CPU and compares; packed ones as their twins."""
+
+    def __init__(self, artifact: Artifact, precision: Precision, form: Form = "padded") -> None:
         self.precision = precision
-        self.name = precision.value if layout is Layout.PADDED else f"{precision.value} {layout.value}"
+        self.name = precision.value if form == "padded" else f"{precision.value} {form}"
         self.deviation = Deviation()
         self._tolerance = TOLERANCES[precision]
-        self._collate = _collate_padded if layout is Layout.PADDED else _collate_packed
-        make = _padded_sessions if layout is Layout.PADDED else _twin_sessions
-        self._sessions = make(artifact, Device(execution_provider=CPU, precision=precision))
+        self._collate = _collate_packed if form == "packed" else _collate_padded
+        self._sessions = _SESSIONS[form](artifact, Device(execution_provider=CPU, precision=precision))
         self._num_hidden_layers = artifact.manifest.model.num_hidden_layers
 
     def see(self, probe: Probe) -> None:
@@ -137,6 +140,8 @@ class Judge:
         batch = self._collate(probe)
         (pooled,) = self._sessions[Variant.EMBED].run(batch, [NORMALIZED])
         self.deviation.see_pooled(pooled.astype(np.float64), probe.pooled)
+        if Variant.LAYERS not in self._sessions:
+            return
         selection = every_state(batch, self._num_hidden_layers)
         (vectors,) = self._sessions[Variant.LAYERS].run(batch, [TOKEN_VECTORS], selection)
         states = vectors[1:].astype(np.float64)  # the first is the row of the word table
@@ -166,6 +171,17 @@ def _twin_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
     return {
         variant: BoundSession(artifact, device, variant, weights=weights, twin=twins[variant]) for variant in Variant
     }
+
+
+def _standard_session(artifact: Artifact, device: Device) -> dict[Variant, Any]:
+    return {Variant.EMBED: Session(artifact, device, standard=True, intra_op_threads=0)}
+
+
+_SESSIONS: dict[Form, Callable[[Artifact, Device], dict[Variant, Any]]] = {
+    "padded": _padded_sessions,
+    "packed": _twin_sessions,
+    "standard": _standard_session,
+}
 
 
 def _sum(states: Float64Array | tuple[Float64Array, ...]) -> Float64Array:

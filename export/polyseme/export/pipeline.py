@@ -66,6 +66,7 @@ class ExportOptions:
         verify: `standard` compares a few lengths with the reference, `full` every one.
         replace: whether an artifact that lies at the target may be replaced.
         exporter: who builds the graph; `auto` is native where the architecture has a mapping, else optimum.
+        tensorrt: whether to write a graph for TensorRT too.
     """
 
     name: str | None = None
@@ -74,6 +75,7 @@ class ExportOptions:
     verify: Verify = "standard"
     replace: bool = False
     exporter: Exporter = "auto"
+    tensorrt: bool = False
 
 
 def no_progress(step: str, detail: str = "") -> None:
@@ -113,7 +115,14 @@ def _export(source: str, writer: ArtifactWriter, options: ExportOptions, progres
     progress("building graphs", f"{config.num_hidden_layers} layers")
     wanted = [precision for precision in Precision if precision in options.precisions]
     samples = sample_ids(tokenizer)
-    build = Build(spec=spec, precisions=wanted, dense=text_model.dense, samples=samples, directory=writer.directory)
+    build = Build(
+        spec=spec,
+        precisions=wanted,
+        dense=text_model.dense,
+        samples=samples,
+        standard=options.tensorrt,
+        directory=writer.directory,
+    )
     precisions = route.write(build)
     draft = Manifest(
         name=name,

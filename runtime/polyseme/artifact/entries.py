@@ -116,11 +116,13 @@ class PrecisionEntry(GraphSet):
         weights: the one file that all graphs of this precision share.
         packed: those of packed texts, where the model has them.
         islands: blocks of layers that are computed in fp32, for which fp16 is too narrow.
+        standard: the padded `embed` graph in ONNX's own operators alone, for TensorRT; empty where there is none.
     """
 
     weights: str
     packed: GraphSet | None = None
     islands: tuple[str, ...] = ()
+    standard: str = ""
 
     def of(self, layout: Layout) -> GraphSet:
         """The graphs of a layout.
@@ -138,7 +140,8 @@ class PrecisionEntry(GraphSet):
         """As it stands in the manifest."""
         packed = {} if self.packed is None else {"packed": self.packed.as_json()}
         islands = {"islands": list(self.islands)} if self.islands else {}
-        return {**GraphSet.as_json(self), "weights": self.weights, **packed, **islands}
+        standard = {"standard": self.standard} if self.standard else {}
+        return {**GraphSet.as_json(self), "weights": self.weights, **packed, **islands, **standard}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

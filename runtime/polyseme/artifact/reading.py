@@ -128,11 +128,18 @@ def _read_precision(fields: Fields, precision: Precision, files: Mapping[str, Fi
     padded, weights = _read_graphs(fields), fields.text("weights")
     packed = _read_graphs(fields.object("packed")) if "packed" in fields.names() else None
     islands = fields.lines("islands", most=2 * _MAX_LAYERS) if "islands" in fields.names() else ()
+    standard = fields.text("standard") if "standard" in fields.names() else ""
     entry = PrecisionEntry(
-        graphs=padded.graphs, tensors=padded.tensors, weights=weights, packed=packed, islands=islands
+        graphs=padded.graphs,
+        tensors=padded.tensors,
+        weights=weights,
+        packed=packed,
+        islands=islands,
+        standard=standard,
     )
     sets = [padded] if packed is None else [padded, packed]
-    for name in (*(name for graphs in sets for name in graphs.graphs.values()), weights):
+    named = [name for graphs in sets for name in graphs.graphs.values()]
+    for name in (*named, weights, *([standard] if "standard" in fields.names() else [])):
         if name not in files:
             raise InvalidManifestError(f"manifest field precisions.{precision.value}: {name[:40]!r} is not in files")
     for graphs in sets:

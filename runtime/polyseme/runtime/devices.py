@@ -14,6 +14,7 @@ from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.gpus import Gpu, gpus
 
 CUDA: Final = "CUDAExecutionProvider"
+TENSORRT: Final = "TensorrtExecutionProvider"
 CPU: Final = "CPUExecutionProvider"
 
 
@@ -38,7 +39,7 @@ class Device:
     @property
     def kind(self) -> str:
         """What onnxruntime calls the memory of the device."""
-        return "cuda" if self.execution_provider == CUDA else "cpu"
+        return "cpu" if self.execution_provider == CPU else "cuda"
 
     def because(self, reason: str) -> Device:
         """The same device, taken because another one could not be had."""
@@ -50,7 +51,7 @@ def choose_devices(wanted: str, artifact: Artifact) -> tuple[Device, ...]:
 
     Args:
         wanted: `auto` (the first GPU, else CPU, saying so), `cpu`, `cuda` (the first GPU or an error), or GPUs by their
-            numbers: `cuda:0,1`.
+            numbers: `cuda:0,1`; `tensorrt`, `tensorrt:1`: one GPU, through TensorRT.
         artifact: what is to be run; CUDA takes its fp16 files where it has them.
 
     Raises:
@@ -63,11 +64,12 @@ def choose_devices(wanted: str, artifact: Artifact) -> tuple[Device, ...]:
     )
     if wanted == "cpu":
         return (on_cpu,)
-    reason = _why_no_cuda()
+    provider = TENSORRT if wanted.startswith("tensorrt") else CUDA
+    reason = _why_not(provider)
     if not reason:
         precision = Precision.FP16 if Precision.FP16 in precisions else Precision.FP32
         return tuple(
-            Device(execution_provider=CUDA, precision=precision, number=gpu.number, flash=gpu.has_flash_attention)
+            Device(execution_provider=provider, precision=precision, number=gpu.number, flash=gpu.has_flash_attention)
             for gpu in _wanted_gpus(wanted)
         )
     if wanted != "auto":
@@ -90,11 +92,13 @@ def _wanted_gpus(wanted: str) -> list[Gpu]:
     return chosen
 
 
-def _why_no_cuda() -> str:
-    if CUDA not in ort.get_available_providers():
-        return "this onnxruntime has no CUDA provider: pip install 'polyseme[gpu]'"
+def _why_not(provider: str) -> str:
+    """Why a GPU's provider cannot be had; empty where it can. Loads CUDA's libraries."""
+    name = "TensorRT" if provider == TENSORRT else "CUDA"
+    if provider not in ort.get_available_providers():
+        return f"this onnxruntime has no {name} provider: pip install 'polyseme[gpu]'"
     if not os.path.exists("/dev/nvidiactl") and not os.path.exists("/dev/dxg"):  # noqa: PTH110
-        return "onnxruntime has the CUDA provider, but this machine shows no NVIDIA device"
+        return f"onnxruntime has the {name} provider, but this machine shows no NVIDIA device"
     ort.preload_dlls()
     return ""
 

@@ -1,6 +1,6 @@
 """What runs batches: sessions of both variants over one layout, on one device or several.
 
-PaddedEngine   any device; sessions are shared by the threads that call
+PaddedEngine   any device, TensorRT too; sessions are shared by the threads that call
 PackedEngine   CUDA in fp16; each lane is a thread with sessions of its own, as captured runs belong to a thread
 """
 
@@ -10,6 +10,8 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -19,11 +21,12 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import whole
 from polyseme.runtime.batch import Batch, collate
 from polyseme.runtime.bound import BoundSession, load_packed_weights
-from polyseme.runtime.devices import CUDA, Device
-from polyseme.runtime.errors import DeviceLostError
+from polyseme.runtime.devices import CPU, CUDA, TENSORRT, Device
+from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError
 from polyseme.runtime.packing import Bucket, PackedBatch, pack
 from polyseme.runtime.selection import Selection
 from polyseme.runtime.session import Session, load_weights
+from polyseme.runtime.tensorrt import MOST_TEXTS, tensorrt_session
 
 T = TypeVar("T")
 AnyBatch: TypeAlias = Batch | PackedBatch
@@ -44,6 +47,10 @@ class Engine(Protocol):
     @property
     def lanes(self) -> int:
         """How many batches it can run side by side; 0 where that is up to the caller."""
+
+    @property
+    def most_texts(self) -> int:
+        """How many texts a batch may have; 0: any number."""
 
     def collate(self, sequences: Sequence[Sequence[int]]) -> AnyBatch:
         """Put texts of token ids together."""
@@ -67,20 +74,35 @@ class Engine(Protocol):
 class PaddedEngine:
     """Texts in rows of their own."""
 
-    def __init__(self, artifact: Artifact, device: Device, *, intra_op_threads: int = 1) -> None:
-        """Load both graphs over one copy of the weights.
+    def __init__(
+        self, artifact: Artifact, device: Device, *, intra_op_threads: int = 1, engine_cache: Path | None = None
+    ) -> None:
+        """Load both graphs over one copy of the weights. TensorRT has one of its own, and runs texts alone.
+
+        Args:
+            artifact: what is to be run.
+            device: where.
+            intra_op_threads: of one run, on a CPU.
+            engine_cache: a folder in which TensorRT keeps what it builds.
 
         Raises:
             RuntimeUnavailableError: onnxruntime refuses a graph or the device.
         """
         self.devices = (device,)
-        self.lanes = 1 if device.execution_provider == CUDA else 0  # every thread that calls would have a stream
+        self.lanes = 0 if device.execution_provider == CPU else 1  # every thread that calls would have a stream
+        self.most_texts = 0
         self._pad_token_id = artifact.manifest.model.pad_token_id
+        self.sessions: dict[Variant, Session] = {}
+        if device.execution_provider == TENSORRT:
+            self.most_texts = MOST_TEXTS
+            self.sessions[Variant.EMBED] = tensorrt_session(artifact, device, engine_cache)
+            device = replace(device, execution_provider=CUDA)
         weights = load_weights(artifact, device.precision)
-        self.sessions: Mapping[Variant, Session] = {
-            variant: Session(artifact, device, variant, weights=weights, intra_op_threads=intra_op_threads)
-            for variant in Variant
-        }
+        for variant in Variant:
+            if variant not in self.sessions:
+                self.sessions[variant] = Session(
+                    artifact, device, variant, weights=weights, intra_op_threads=intra_op_threads
+                )
 
     def collate(self, sequences: Sequence[Sequence[int]]) -> Batch:
         """Pad to the longest."""
@@ -97,6 +119,8 @@ class PaddedEngine:
 
 class PackedEngine:
     """Texts one after another. A batch is run by whichever lane is free; one waits where none is."""
+
+    most_texts = 0
 
     def __init__(
         self,
@@ -211,13 +235,17 @@ def _unless_lost(
 _STICKY = tuple(f"CUDA failure {number}:" for number in (214, 220, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721))
 
 
-def make_engine(artifact: Artifact, devices: Sequence[Device], *, intra_op_threads: int = 1) -> Engine:
-    """The engine for an artifact on some devices: packed where both can, else padded on the first.
+def make_engine(
+    artifact: Artifact, devices: Sequence[Device], *, intra_op_threads: int = 1, engine_cache: Path | None = None
+) -> Engine:
+    """The engine for an artifact on some devices: packed where both can, else padded on one.
 
     Raises:
-        RuntimeUnavailableError: onnxruntime refuses a graph or the device.
+        RuntimeUnavailableError: onnxruntime refuses a graph or the device, or there are several and it would be padded.
     """
     first = devices[0]
     if first.execution_provider == CUDA and first.flash and artifact.manifest.precisions[first.precision].packed:
         return PackedEngine(artifact, devices)
-    return PaddedEngine(artifact, first, intra_op_threads=intra_op_threads)
+    if len(devices) > 1:
+        raise RuntimeUnavailableError(f"{artifact.manifest.name} runs padded, which takes 1 GPU; got {len(devices)}")
+    return PaddedEngine(artifact, first, intra_op_threads=intra_op_threads, engine_cache=engine_cache)

@@ -110,6 +110,7 @@ def _texts(tokenizer: Path, spec: ModelSpec) -> list[list[int]]:
 
 def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence[Batch]) -> _Seen:
     embed, layers = _graphs(artifact, precision)
+    standard = _standard_graph(artifact, precision)
     spec, worst, rows = artifact.manifest.model, [], []
     dense = _dense(artifact, precision)
     states: list[npt.NDArray[np.float32]] = []
@@ -125,6 +126,8 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
         by_text = np.split(tokens[-1], np.cumsum(batch.lengths)[:-1])
         pooled = apply_dense(np.stack([pool(text, spec.pooling) for text in by_text]), dense)
         worst += [np.abs(_unit(pooled) - normalized).max(), _relative(vectors[POOLED], pooled)]
+        if standard is not None:
+            _refuse_other_vectors(standard, batch, normalized, precision)
         rows.append(normalized)
         states = states or [tokens]
     if not max(worst) <= _TOLERANCE[precision]:
@@ -181,6 +184,20 @@ def _graphs(artifact: Artifact, precision: Precision) -> tuple[_Graph, _Graph]:
         return _Graph(name=artifact.manifest.precisions[precision].graphs[variant], session=session)
 
     return graph(Variant.EMBED), graph(Variant.LAYERS)
+
+
+def _standard_graph(artifact: Artifact, precision: Precision) -> _Graph | None:
+    name = artifact.manifest.precisions[precision].standard
+    if not name:
+        return None
+    device = Device(execution_provider=CPU, precision=precision)
+    return _Graph(name=name, session=Session(artifact, device, standard=True, intra_op_threads=0))
+
+
+def _refuse_other_vectors(graph: _Graph, batch: Batch, want: npt.NDArray[Any], precision: Precision) -> None:
+    distance = float(np.abs(graph.run(batch, {NORMALIZED: want.shape})[NORMALIZED] - want).max())
+    if not distance <= _TOLERANCE[precision]:
+        raise SelfCheckError(f"{graph.name} differs from embed by {distance:.1e}; limit {_TOLERANCE[precision]}")
 
 
 def _refuse_other_lengths(normalized: npt.NDArray[Any], precision: Precision) -> None:

@@ -30,6 +30,8 @@ class Session:
         *,
         weights: Mapping[str, ort.OrtValue] | None = None,
         intra_op_threads: int = 1,
+        standard: bool = False,
+        providers: Providers | None = None,
     ) -> None:
         """Load a graph.
 
@@ -39,17 +41,20 @@ class Session:
             variant: which graph.
             weights: what `load_weights` gave, where several sessions share them; default: this session's own.
             intra_op_threads: threads of one run. 1 with one runner per core measured fastest under load.
+            standard: take the `embed` graph in ONNX's own operators.
+            providers: default: those of the device.
 
         Raises:
             RuntimeUnavailableError: onnxruntime refuses the graph or the device.
         """
         self.device = device
         self._weights = load_weights(artifact, device.precision) if weights is None else weights
-        graph = artifact.path(artifact.manifest.precisions[device.precision].graphs[variant])
+        entry = artifact.manifest.precisions[device.precision]
+        graph = artifact.path(entry.standard if standard else entry.graphs[variant])
         options = session_options(intra_op_threads)
         for name, value in self._weights.items():
             options.add_initializer(name, value)
-        self._session = open_session(graph.name, graph, device, options, _providers(device))
+        self._session = open_session(graph.name, graph, device, options, providers or providers_of(device))
 
     def run(self, batch: Batch, outputs: Sequence[str], selection: Selection | None = None) -> list[npt.NDArray[Any]]:
         """Run the graph once. Releases the GIL.
@@ -128,7 +133,8 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def _providers(device: Device) -> Providers:
+def providers_of(device: Device) -> Providers:
+    """The CPU, or CUDA with the CPU for what it does not have."""
     if device.execution_provider == CUDA:
         return [(CUDA, {"device_id": str(device.number), "arena_extend_strategy": "kSameAsRequested"}), CPU]
     return [CPU]

@@ -34,8 +34,8 @@ def _setting(default: Any, help_text: str, **limits: Any) -> Any:  # noqa: ANN40
     return field(default=default, metadata={"setting": Setting(help_text, **limits)})
 
 
-_DEVICES = ("auto", "cpu", "cuda", "cuda:0,1")
-_DEVICE = r"auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?"
+_DEVICES = ("auto", "cpu", "cuda", "cuda:0,1", "tensorrt")
+_DEVICE = r"auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?|tensorrt(:\d{1,3})?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class ServerConfig:
     metrics_port: int = _setting(9000, "Prometheus port; 0: no metrics", most=65535)
     default_model: str = _setting("", "model of calls that name none, NAME[@VERSION]; empty: the first one")
     device: str = _setting("auto", "where the model runs", choices=_DEVICES, pattern=_DEVICE)
+    tensorrt_cache: str = _setting("", "folder where TensorRT keeps what it builds, in minutes; empty: none")
     runners: int = _setting(0, "threads that run the model; 0: auto", most=256)
     intra_op_threads: int = _setting(1, "threads within one run of the model", least=1, most=256)
     tokenizer_threads: int = _setting(2, "threads that tokenize", least=1, most=256)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -272,7 +273,8 @@ class ServedModel:
 
 
 def _proven_engine(artifact: Artifact, devices: Sequence[Device], config: ServerConfig) -> Engine:
-    engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads)
+    cache = Path(config.tensorrt_cache) if config.tensorrt_cache else None
+    engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads, engine_cache=cache)
     prove(engine, artifact)
     return engine
 
@@ -283,10 +285,11 @@ def policy_for(engine: Engine, config: ServerConfig) -> BatchPolicy:
     on_cpu = engine.devices[0].execution_provider == CPU
     tokens, texts, queue = (1024, 4, 65_536) if on_cpu else (32_768, 1024, 1 << 20)
     packed = isinstance(engine, PackedEngine)
+    texts = config.max_batch_texts or texts
     return BatchPolicy(
         max_batch_tokens=config.max_batch_tokens or tokens,
         max_batch_cells=_PACKED_CELLS if packed else 0,
-        max_batch_texts=config.max_batch_texts or texts,
+        max_batch_texts=min(texts, engine.most_texts or texts),
         min_fill=0.0 if packed else 0.9 if on_cpu else 0.75,
         max_queue_tokens=config.max_queue_tokens or queue,
         max_wait_s=config.max_wait_ms / 1000,
