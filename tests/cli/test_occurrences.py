@@ -3,7 +3,8 @@ import pytest
 from tests.cli.samples import occurrence
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.occurrences import check_layer, cosines_of, one_line, pairs_of
+from polyseme.cli.occurrences import check_layer, cosines_of, pairs_of
+from polyseme.cli.output import one_line
 
 LONG = "The boat that we had seen ran aground on the muddy bank of the river near the old mill."
 

@@ -11,7 +11,7 @@ from polyseme.cli.bulk.arguments import SUFFIXES, add_bulk_arguments, check_no_f
 from polyseme.cli.connection import add_client_arguments, client_from
 from polyseme.cli.errors import CliError
 from polyseme.cli.numbers import positive
-from polyseme.cli.output import abridge, print_table, writing
+from polyseme.cli.output import abridge, print_table, refuse_to_replace, writing
 from polyseme.cli.texts import add_text_arguments, texts_from
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _texts(args: argparse.Namespace, path: Path | None, *, is_file: bool) -> lis
     check_no_file(args)
     if path is not None and path.suffix == ".parquet":
         raise CliError(f"--output is {path}; .parquet is for --input FILE, a file that is no pipe", 2)
-    if path is not None and path.exists() and not args.overwrite:
-        raise CliError(f"{path} exists; use --overwrite to replace it", 2)
+    if path is not None:
+        refuse_to_replace(path, args)
     return texts_from(args)
 
 

@@ -1,6 +1,7 @@
 """Numbers on the command line, refused where they make no sense, before anything is done with them."""
 
 import argparse
+import math
 
 
 def positive(text: str) -> int:
@@ -14,4 +15,19 @@ def seconds(text: str) -> float:
     """Read a number of seconds above 0; inf is without end."""
     if not (number := float(text)) > 0:  # nan is not
         raise argparse.ArgumentTypeError(f"got {text}; more than 0")
+    return number
+
+
+def finite(text: str) -> float:
+    """Read a finite number above 0."""
+    if not (number := finite_or_none(text)):
+        raise argparse.ArgumentTypeError(f"got {text}; more than 0")
+    return number
+
+
+def finite_or_none(text: str) -> float:
+    """Read a finite number, 0 or more."""
+    number = float(text)
+    if not (math.isfinite(number) and number >= 0):
+        raise argparse.ArgumentTypeError(f"got {text}; at least 0")
     return number

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from polyseme.cli.errors import CliError
+from polyseme.cli.output import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +54,6 @@ class Occurrence:
         if len(word) > _LONGEST_WORD:
             word = word[: _LONGEST_WORD - 1] + "…"
         return _end_of(before, around), word, _start_of(after, around)
-
-
-def one_line(text: str) -> str:
-    """Put a space for each character that would not print: of line ends, controls, and of direction."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _end_of(text: str, most: int) -> str:

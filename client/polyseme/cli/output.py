@@ -1,5 +1,6 @@
 """How results look on a terminal, and how they become files; rich is imported only where something is drawn."""
 
+import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,12 @@ _PIPED_WIDTH = 160
 
 def abridge(text: str, width: int = 48) -> str:
     """Cut a text to one line of at most `width` characters; what cannot be printed becomes a space."""
-    cut = text if len(text) <= width else text[: width - 1] + "…"
-    return "".join(character if character.isprintable() else " " for character in cut)
+    return one_line(text if len(text) <= width else text[: width - 1] + "…")
+
+
+def one_line(text: str) -> str:
+    """Put a space for each character that would not print: of line ends, controls, and of direction."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def print_table(
@@ -51,6 +56,12 @@ def print_table(
         print("\n".join(line for line in drawn.get().splitlines() if line.strip()))
     if caption:
         console.print(caption, style="dim", markup=False, soft_wrap=True)
+
+
+def refuse_to_replace(path: Path, args: argparse.Namespace) -> None:
+    """Raise CliError where a file is there that is not to be replaced."""
+    if path.exists() and not args.overwrite:
+        raise CliError(f"{path} exists; use --overwrite to replace it", 2)
 
 
 @contextmanager

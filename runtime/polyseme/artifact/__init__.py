@@ -1,6 +1,6 @@
 """The artifact format: what export writes, and what a server reads. Standard library and numpy alone."""
 
-from polyseme.artifact.directory import Artifact, ArtifactWriter, Probe
+from polyseme.artifact.directory import MANIFEST, Artifact, ArtifactWriter, Probe
 from polyseme.artifact.entries import (
     FileEntry,
     GraphSet,
@@ -23,6 +23,7 @@ from polyseme.artifact.manifest import SCHEMA_VERSION, Manifest
 from polyseme.artifact.reading import TOKENIZER, checked_name
 
 __all__ = [
+    "MANIFEST",
     "SCHEMA_VERSION",
     "TOKENIZER",
     "Activation",

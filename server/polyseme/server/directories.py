@@ -6,12 +6,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from polyseme.artifact import Artifact
+from polyseme.artifact import MANIFEST, Artifact
 from polyseme.server.errors import ConfigError
 
 log = logging.getLogger(__name__)
-
-_MANIFEST = "manifest.json"
 
 
 def open_artifacts(directories: Sequence[Path]) -> list[Artifact]:
@@ -29,14 +27,14 @@ def open_artifacts(directories: Sequence[Path]) -> list[Artifact]:
 
 def _artifacts_in(directory: Path) -> Iterator[Path]:
     """The directory itself, or its folders by name; hidden ones are an export under way, or none of ours."""
-    if (directory / _MANIFEST).exists() or not directory.is_dir():
+    if (directory / MANIFEST).exists() or not directory.is_dir():
         yield directory
         return
     try:
         folders = sorted(path for path in directory.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
         raise ConfigError(f"{directory} cannot be read: {error.strerror}") from error
-    artifacts = [folder for folder in folders if (folder / _MANIFEST).exists()]
+    artifacts = [folder for folder in folders if (folder / MANIFEST).exists()]
     if not artifacts:
         raise ConfigError(f"{directory} has no manifest.json, and no folder that has one")
     for folder in folders:

@@ -20,6 +20,7 @@ from polyseme.cli.bulk.source import Source, opened
 from polyseme.cli.bulk.target import Target
 from polyseme.cli.connection import client_from
 from polyseme.cli.errors import CliError
+from polyseme.cli.output import refuse_to_replace
 from polyseme.client import EmbedResult, Model, PolysemeError
 
 SKIPPED: Final = 3
@@ -41,7 +42,7 @@ def embed_file(args: argparse.Namespace, path: Path) -> int:
     check_bulk(args, path)
     with _writing(path), Target(path) as target:
         if target.job is None:
-            _check_free(args, path)
+            refuse_to_replace(path, args)
         with opened(args) as source, client_from(args) as client:
             options = {name: getattr(args, name) for name in _OPTIONS}
             model, sample = client.model(), client.embed_detailed("", **options)
@@ -50,7 +51,7 @@ def embed_file(args: argparse.Namespace, path: Path) -> int:
                 state = target.state
                 target.discard()
             else:
-                _check_free(args, path)
+                refuse_to_replace(path, args)
                 format_ = _format_of(path, sample, job)
                 _begin(args, target, source, job, format_)
                 first, skip = target.state.rows, args.on_error == "skip"
@@ -160,11 +161,6 @@ def _format_of(path: Path, sample: EmbedResult, job: dict[str, Any]) -> Format:
     if path.suffix == ".npy":
         return Npy(width, dtype)
     return Parquet(width, dtype, {f"polyseme {name.removeprefix('--')}": str(job[name]) for name in job})
-
-
-def _check_free(args: argparse.Namespace, path: Path) -> None:
-    if path.exists() and not args.overwrite:
-        raise CliError(f"{path} exists; use --overwrite to replace it", 2)
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from pathlib import Path
 
 from polyseme.cli.connection import add_client_arguments
 from polyseme.cli.errors import CliError
+from polyseme.cli.numbers import finite, finite_or_none, positive
 
 _ABOUT = """
 A closed loop (--concurrency, the default) sends a call when one has been answered: it finds the most that the server
@@ -45,7 +45,7 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
         default="embed",
         help="a vector per text; per word; per token; or a stream with a request per text [%(default)s]",
     )
-    group.add_argument("--texts", dest="size", metavar="N", type=_positive, default=1, help="per call [%(default)s]")
+    group.add_argument("--texts", dest="size", metavar="N", type=positive, default=1, help="per call [%(default)s]")
     group.add_argument(
         "-i",
         "--input",
@@ -57,7 +57,7 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
 def _add_how_much(group: argparse._ArgumentGroup) -> None:
     loop = group.add_mutually_exclusive_group()
     loop.add_argument(
-        "--concurrency", metavar="K", type=_positive, default=16, help="closed loop: callers [%(default)s]"
+        "--concurrency", metavar="K", type=positive, default=16, help="closed loop: callers [%(default)s]"
     )
     loop.add_argument("--rate", dest="rates", metavar="R", type=_rate, help="open loop: calls a second")
     loop.add_argument("--rates", metavar="R1,R2,...", type=_rates, help="open loop at one rate after the other")
@@ -73,17 +73,17 @@ def _add_how_much(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, default=0, help="of the gaps [%(default)s]")
     length = group.add_mutually_exclusive_group()
     length.add_argument(
-        "--duration", metavar="S", type=_seconds, default=10.0, help="counted seconds, of each rate [%(default)g]"
+        "--duration", metavar="S", type=finite, default=10.0, help="counted seconds, of each rate [%(default)g]"
     )
-    length.add_argument("--calls", metavar="N", type=_positive, help="count so many calls instead, of each rate")
+    length.add_argument("--calls", metavar="N", type=positive, help="count so many calls instead, of each rate")
     group.add_argument(
-        "--warm-up", metavar="S", type=_seconds_or_none, default=2.0, help="seconds before, not counted [%(default)g]"
+        "--warm-up", metavar="S", type=finite_or_none, default=2.0, help="seconds before, not counted [%(default)g]"
     )
-    group.add_argument("--connections", metavar="C", type=_positive, default=4, help="[%(default)s]")
+    group.add_argument("--connections", metavar="C", type=positive, default=4, help="[%(default)s]")
     group.add_argument(
         "--processes",
         metavar="P",
-        type=_positive,
+        type=positive,
         help="of the generator; connections are shared out [half of the cores, and no more than connections]",
     )
 
@@ -135,28 +135,9 @@ def checked_plot(args: argparse.Namespace) -> Path | None:
     return path
 
 
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"got {number}; at least 1")
-    return number
-
-
-def _seconds_or_none(text: str) -> float:
-    number = float(text)
-    if not (math.isfinite(number) and number >= 0):
-        raise argparse.ArgumentTypeError(f"got {text}; at least 0")
-    return number
-
-
-def _seconds(text: str) -> float:
-    if not (number := _seconds_or_none(text)):
-        raise argparse.ArgumentTypeError(f"got {text}; more than 0")
-    return number
-
-
 def _rate(text: str) -> list[float]:
-    return [_seconds(text)]
+    return [finite(text)]
 
 
 def _rates(text: str) -> list[float]:
-    return [_seconds(part) for part in text.split(",")]
+    return [finite(part) for part in text.split(",")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 
-from polyseme.cli.occurrences import one_line
+from polyseme.cli.output import one_line
 from polyseme.cli.picture.heatmaps import draw_heat_maps
 from polyseme.cli.picture.map import draw_map
 from polyseme.cli.picture.sheet import Sheet
