@@ -44,15 +44,25 @@ class PaddedNodes(Nodes):
 
     def _spread_bias(self) -> None:
         """The bias by distance [N, 2P - 1] to what attention takes, [1, N, S, S]; once, for all layers."""
-        size = self.add("Squeeze", [self.add("Shape", [INPUT_IDS], "bias.shape", start=1, end=2)], "bias.size")
-        ends = [self.constant("bias.0", np.int64(0)), size, self.constant("bias.1", np.int64(1))]
-        places = self.add("Range", ends, "bias.places")
-        column = self.add("Unsqueeze", [places, self.constant("bias.axis", np.array([1]))], "bias.queries")
-        distance = self.add("Sub", [places, column], "bias.distances")
         nearest = self.constant("bias.nearest", np.int64(self.config.max_position_embeddings - 1))
-        at = self.add("Add", [distance, nearest], "bias.at")
+        at = self.add("Add", [self.distances(), nearest], "bias.at")
         spread = self.add("Gather", ["relative_bias", at], "bias.spread", axis=1)
         self.add("Unsqueeze", [spread, self.constant("bias.batch", np.array([0]))], "bias.scores")
+
+    def columns(self) -> str:
+        """0, 1, ... S - 1, int64."""
+        if all(node.name != "columns" for node in self.nodes):
+            size = self.add(
+                "Squeeze", [self.add("Shape", [INPUT_IDS], "columns.shape", start=1, end=2)], "columns.size"
+            )
+            ends = [self.constant("columns.0", np.int64(0)), size, self.constant("columns.1", np.int64(1))]
+            self.add("Range", ends, "columns")
+        return "columns"
+
+    def distances(self) -> str:
+        """How many places each key stands behind each query, [S, S]."""
+        queries = self.add("Unsqueeze", [self.columns(), self._axis()], "distances.queries")
+        return self.add("Sub", [self.columns(), queries], "distances")
 
     def attend(self, x: str, at: str) -> tuple[str, str]:
         """One Attention, which makes query, key and value too; keys end at each text's length."""
@@ -102,11 +112,7 @@ class PaddedNodes(Nodes):
 
     def _real(self) -> str:
         """Which columns [B, S] are not padding."""
-        lengths = self._lengths()
-        size = self.add("Shape", [INPUT_IDS], "pool.shape", start=1, end=2)
-        steps = [self.constant("pool.0", np.int64(0)), self.add("Squeeze", [size], "pool.size")]
-        positions = self.add("Range", [*steps, self.constant("pool.1", np.int64(1))], "pool.positions")
-        return self.add("Less", [positions, lengths], "pool.real")
+        return self.add("Less", [self.columns(), self._lengths()], "pool.real")
 
     def _axis(self) -> str:
-        return self.shared("pool.axis_1", np.array([1]))
+        return self.shared("axis_1", np.array([1]))

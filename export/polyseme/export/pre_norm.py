@@ -165,11 +165,7 @@ class PreNormNodes(PaddedNodes):
         """What local layers add to their scores, [1, 1, S, S]; once, for all of them."""
         if not any(self.is_local):
             return
-        size = self.add("Squeeze", [self.add("Shape", [INPUT_IDS], "window.shape", start=1, end=2)], "window.size")
-        ends = [self.constant("window.0", np.int64(0)), size, self.constant("window.1", np.int64(1))]
-        places = self.add("Range", ends, "window.places")
-        column = self.add("Unsqueeze", [places, self.constant("window.axis", np.array([1]))], "window.queries")
-        distance = self.add("Abs", [self.add("Sub", [places, column], "window.between")], "window.distance")
+        distance = self.add("Abs", [self.distances()], "window.distance")
         near = self.constant("window.most", np.int64(self.window))
         beyond = self.add("Greater", [distance, near], "window.beyond")
         scores = [self.constant("window.unseen", np.float32(_UNSEEN)), self.constant("window.seen", np.float32(0))]

@@ -32,23 +32,20 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
     weights = FAMILY.weights(checkpoint)
-    table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
-    # One segment only: its row is added here once, instead of in every run.
-    return post_norm.read_encoder(weights, config, FAMILY, table + token_types(weights, checkpoint, config)[0])
+    return post_norm.read_encoder(weights, config, FAMILY, _positions(weights, checkpoint, config))
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of BertModel in float64."""
-    weights, h = FAMILY.weights(checkpoint), config.hidden_size
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.reference(weights, config, FAMILY, _positions(weights, checkpoint, config))
 
-    def embed(ids: list[int]) -> Float64Array:
-        word = weights("embeddings.word_embeddings.weight", config.vocab_size, h)[ids]
-        position = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, h)[: len(ids)]
-        token_type = token_types(weights, checkpoint, config)[0]
-        summed: Float64Array = word.astype(np.float64) + position + token_type
-        return summed
 
-    return post_norm.reference(weights, config, FAMILY, embed)
+def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
+    """What is added at each place; of segments there is one only, whose row is added here once, not in every run."""
+    table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
+    positions: Float64Array = np.add(table, token_types(weights, checkpoint, config)[0], dtype=np.float64)
+    return positions
 
 
 def token_types(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float32Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from polyseme.export.architectures import post_norm
-from polyseme.export.architectures.reading import Fields, read_sizes
+from polyseme.export.architectures.reading import Fields, Weights, read_sizes
 from polyseme.export.checkpoint import Checkpoint
 from polyseme.export.encoder import Encoder, EncoderConfig
 from polyseme.export.reference import Float64Array, HiddenStates
@@ -39,17 +39,15 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
     weights = FAMILY.weights(checkpoint)
-    table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
-    return post_norm.read_encoder(weights, config, FAMILY, table)
+    return post_norm.read_encoder(weights, config, FAMILY, _positions(weights, config))
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of DistilBertModel in float64."""
-    weights, h = FAMILY.weights(checkpoint), config.hidden_size
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.reference(weights, config, FAMILY, _positions(weights, config))
 
-    def embed(ids: list[int]) -> Float64Array:
-        word = weights("embeddings.word_embeddings.weight", config.vocab_size, h)[ids]
-        position = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, h)[: len(ids)]
-        return np.add(word, position, dtype=np.float64)
 
-    return post_norm.reference(weights, config, FAMILY, embed)
+def _positions(weights: Weights, config: EncoderConfig) -> Float64Array:
+    table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
+    return table.astype(np.float64)

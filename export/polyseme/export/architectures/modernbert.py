@@ -68,37 +68,49 @@ def _layer(weights: Weights, config: EncoderConfig, number: int, kind: str) -> P
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of ModernBertModel in float64, one text at a time, from weights as the checkpoint has them."""
     weights, h, i = _weights(checkpoint), config.hidden_size, config.intermediate_size
-    kinds = _kinds(checkpoint.config, config.num_hidden_layers)
+    kinds, heads = _kinds(checkpoint.config, config.num_hidden_layers), config.num_attention_heads
 
     def double(name: str, *shape: int) -> Float64Array:
         return weights(name, *shape).astype(np.float64)
 
-    def norm(x: Float64Array, name: str) -> Float64Array:
-        return layer_norm(x, double(name, h), np.zeros(h), config.layer_norm_eps)
+    def norm(xs: list[Float64Array], name: str) -> list[Float64Array]:
+        scale = double(name, h)
+        return [layer_norm(x, scale, np.zeros(h), config.layer_norm_eps) for x in xs]
 
-    def block(x: Float64Array, number: int, kind: str) -> Float64Array:
-        at = f"layers.{number}."
-        n = norm(x, at + "attn_norm.weight") if number else x
-        query, key, value = np.split(n @ double(at + "attn.Wqkv.weight", 3 * h, h).T, 3, axis=1)
-        places = np.arange(len(x))
-        far = np.abs(places - places[:, None]) > _window(checkpoint.config)
-        bias = np.where(far, -np.inf, 0.0)[None] if kind == _LOCAL else None
-        heads, theta = config.num_attention_heads, _theta(checkpoint.config, kind)
-        context = attention(_turned(query, heads, theta), _turned(key, heads, theta), value, heads, bias)
-        y: Float64Array = x + context @ double(at + "attn.Wo.weight", h, h).T
-        inner, gate = np.split(norm(y, at + "mlp_norm.weight") @ double(at + "mlp.Wi.weight", 2 * i, h).T, 2, axis=1)
-        result: Float64Array = y + (gelu(inner) * gate) @ double(at + "mlp.Wo.weight", h, i).T
-        return result
+    def attended(xs: list[Float64Array], at: str, kind: str) -> list[Float64Array]:
+        joined, outer = double(at + "attn.Wqkv.weight", 3 * h, h).T, double(at + "attn.Wo.weight", h, h).T
+        theta, window = _theta(checkpoint.config, kind), _window(checkpoint.config)
+        contexts = []
+        for x in xs:
+            query, key, value = np.split(x @ joined, 3, axis=1)
+            places = np.arange(len(x))
+            far = np.abs(places - places[:, None]) > window
+            bias = np.where(far, -np.inf, 0.0)[None] if kind == _LOCAL else None
+            contexts.append(attention(_turned(query, heads, theta), _turned(key, heads, theta), value, heads, bias))
+        return [context @ outer for context in contexts]
+
+    def fed_forward(xs: list[Float64Array], at: str) -> list[Float64Array]:
+        inner, outer = double(at + "mlp.Wi.weight", 2 * i, h).T, double(at + "mlp.Wo.weight", h, i).T
+        halves = (np.split(x @ inner, 2, axis=1) for x in xs)
+        return [(gelu(first) * gate) @ outer for first, gate in halves]
 
     def hidden_states(texts: list[list[int]]) -> Iterator[list[Float64Array]]:
         words = weights(_WORDS, config.vocab_size, h)
-        xs = [norm(words[ids].astype(np.float64), "embeddings.norm.weight") for ids in texts]
+        xs = norm([words[ids].astype(np.float64) for ids in texts], "embeddings.norm.weight")
+        del words
         yield xs
         for number, kind in enumerate(kinds):
-            xs = [block(x, number, kind) for x in xs]
-            yield xs if number + 1 < len(kinds) else [norm(x, "final_norm.weight") for x in xs]
+            at = f"layers.{number}."
+            normalized = norm(xs, at + "attn_norm.weight") if number else xs
+            ys = _sums(xs, attended(normalized, at, kind))
+            xs = _sums(ys, fed_forward(norm(ys, at + "mlp_norm.weight"), at))
+            yield xs if number + 1 < len(kinds) else norm(xs, "final_norm.weight")
 
     return hidden_states
+
+
+def _sums(xs: list[Float64Array], ys: list[Float64Array]) -> list[Float64Array]:
+    return [x + y for x, y in zip(xs, ys, strict=True)]
 
 
 def _turned(x: Float64Array, heads: int, theta: float) -> Float64Array:

@@ -5,12 +5,14 @@ No token types; positions are counted as RoBERTa does, from behind a padding id 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.export.architectures import post_norm
 from polyseme.export.architectures.reading import Fields, Weights, read_sizes
-from polyseme.export.architectures.roberta import without_unused_positions
+from polyseme.export.architectures.roberta import used_positions, without_unused_positions
 from polyseme.export.checkpoint import Checkpoint
 from polyseme.export.encoder import Encoder, EncoderConfig, Float32Array
 from polyseme.export.reference import Float64Array, HiddenStates
@@ -39,31 +41,27 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
-    weights, first = FAMILY.weights(checkpoint), config.pad_token_id + 1
-    rows = first + config.max_position_embeddings
-    table = weights("embeddings.position_embeddings.weight", rows, config.hidden_size)[first:]
+    weights = FAMILY.weights(checkpoint)
     by_bucket = _bias_by_bucket(weights, config)
     most = config.max_position_embeddings - 1
     distances = np.arange(-most, most + 1)
     relative_bias = np.ascontiguousarray(by_bucket[_bucket(distances)].T)
-    return post_norm.read_encoder(weights, config, FAMILY, table, relative_bias)
+    positions = used_positions(weights, config).astype(np.float64)
+    return post_norm.read_encoder(weights, config, FAMILY, positions, relative_bias)
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of MPNetModel in float64."""
-    weights, h, first = FAMILY.weights(checkpoint), config.hidden_size, config.pad_token_id + 1
+    weights = FAMILY.weights(checkpoint)
+    by_bucket = _bias_by_bucket(weights, config).astype(np.float64)
 
-    def embed(ids: list[int]) -> Float64Array:
-        word = weights("embeddings.word_embeddings.weight", config.vocab_size, h)[ids]
-        table = weights("embeddings.position_embeddings.weight", first + config.max_position_embeddings, h)
-        return np.add(word, table[np.arange(len(ids)) + first], dtype=np.float64)
-
+    @lru_cache(maxsize=1)  # 25 MB for 512 tokens; texts come in groups of one length
     def bias(length: int) -> Float64Array:
         places = np.arange(length)
-        by_bucket = _bias_by_bucket(weights, config).astype(np.float64)
         return by_bucket[_bucket(places - places[:, None])].transpose(2, 0, 1)
 
-    return post_norm.reference(weights, config, FAMILY, embed, bias)
+    positions = used_positions(weights, config).astype(np.float64)
+    return post_norm.reference(weights, config, FAMILY, positions, bias)
 
 
 def _bias_by_bucket(weights: Weights, config: EncoderConfig) -> Float32Array:

@@ -42,7 +42,7 @@ def read_encoder(
     weights: Weights,
     config: EncoderConfig,
     family: Family,
-    positions: Float32Array,
+    positions: Float64Array,
     relative_bias: Float32Array | None = None,
 ) -> Encoder:
     """Map the weights.
@@ -60,7 +60,7 @@ def read_encoder(
     encoder = Encoder(
         config=config,
         word_embeddings=weights("embeddings.word_embeddings.weight", config.vocab_size, config.hidden_size),
-        position_embeddings=positions,
+        position_embeddings=positions.astype(np.float32),
         embedding_norm=weights.norm("embeddings.LayerNorm", config.hidden_size),
         layers=tuple(_layer(weights, config, family, str(number)) for number in range(config.num_hidden_layers)),
         relative_bias=relative_bias,
@@ -91,7 +91,7 @@ def reference(
     weights: Weights,
     config: EncoderConfig,
     family: Family,
-    embed: Callable[[list[int]], Float64Array],
+    positions: Float64Array,
     bias: Callable[[int], Float64Array] | None = None,
 ) -> HiddenStates:
     """The same model in float64, one text at a time, from weights as the checkpoint has them.
@@ -100,7 +100,7 @@ def reference(
         weights: of the checkpoint.
         config: sizes.
         family: names.
-        embed: ids of a text to what the embedding layer normalizes, [S, H].
+        positions: as `read_encoder` has them.
         bias: for texts of S tokens, what is added to the scores of each head, [N, S, S].
     """
     h, i, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
@@ -117,7 +117,9 @@ def reference(
         return attention(query, key, value, heads, None if bias is None else bias(len(query)))
 
     def hidden_states(texts: list[list[int]]) -> Iterator[list[Float64Array]]:
-        xs = [norm(embed(ids), "embeddings.LayerNorm") for ids in texts]
+        words = weights("embeddings.word_embeddings.weight", config.vocab_size, h)
+        xs = [norm(words[ids] + positions[: len(ids)], "embeddings.LayerNorm") for ids in texts]
+        del words  # a gigabyte for some; the rest takes a while
         yield xs
         for number in map(str, range(config.num_hidden_layers)):
             # All texts side by side: one product per matrix, as no token of one text sees another but in attention.

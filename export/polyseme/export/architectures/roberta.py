@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from polyseme.export.architectures import bert, post_norm
-from polyseme.export.architectures.reading import Fields, read_sizes
+from polyseme.export.architectures.reading import Fields, Weights, read_sizes
 from polyseme.export.checkpoint import Checkpoint
-from polyseme.export.encoder import Encoder, EncoderConfig
+from polyseme.export.encoder import Encoder, EncoderConfig, Float32Array
 from polyseme.export.errors import CheckpointError
 from polyseme.export.reference import Float64Array, HiddenStates
 
@@ -42,23 +42,25 @@ def without_unused_positions(config: EncoderConfig) -> EncoderConfig:
 
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
-    weights, first = FAMILY.weights(checkpoint), config.pad_token_id + 1
-    rows = first + config.max_position_embeddings
-    table = weights("embeddings.position_embeddings.weight", rows, config.hidden_size)[first:]
-    return post_norm.read_encoder(weights, config, FAMILY, table + bert.token_types(weights, checkpoint, config)[0])
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.read_encoder(weights, config, FAMILY, _positions(weights, checkpoint, config))
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of RobertaModel in float64."""
-    weights, h = FAMILY.weights(checkpoint), config.hidden_size
-    rows = config.max_position_embeddings + config.pad_token_id + 1
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.reference(weights, config, FAMILY, _positions(weights, checkpoint, config))
 
-    def embed(ids: list[int]) -> Float64Array:
-        word = weights("embeddings.word_embeddings.weight", config.vocab_size, h)[ids]
-        places = np.arange(len(ids)) + config.pad_token_id + 1
-        position = weights("embeddings.position_embeddings.weight", rows, h)[places]
-        token_type = bert.token_types(weights, checkpoint, config)[0]
-        summed: Float64Array = word.astype(np.float64) + position + token_type
-        return summed
 
-    return post_norm.reference(weights, config, FAMILY, embed)
+def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
+    """What is added at each place, with the row of the one segment."""
+    table = used_positions(weights, config)
+    positions: Float64Array = np.add(table, bert.token_types(weights, checkpoint, config)[0], dtype=np.float64)
+    return positions
+
+
+def used_positions(weights: Weights, config: EncoderConfig) -> Float32Array:
+    """[P, H]: the rows behind those up to the padding's id."""
+    first = config.pad_token_id + 1
+    rows = first + config.max_position_embeddings
+    return weights("embeddings.position_embeddings.weight", rows, config.hidden_size)[first:]
