@@ -150,6 +150,19 @@ def test_against_its_own_source(artifact, tiny_checkpoint, capsys):
 
 
 @marked
+def test_against_with_a_graph_for_tensorrt(tiny_checkpoint, tmp_path, capsys):
+    target = tmp_path / "out"
+    assert main(["export", str(tiny_checkpoint), "-o", str(target), "--tensorrt"]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(target), "--against", str(tiny_checkpoint)]) == 0
+    table = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][-8:]
+    heading, *rows = [[cell.strip() for cell in line[2:-1]] for line in table]
+    assert heading == ["fp32", "fp16", "fp16 packed", "fp32 standard", "fp16 standard"]
+    assert [bool(cell) for cell in rows[0]] == [True, True, True, False, False], "of tokens they give nothing"
+    assert rows[-1][4].startswith("0.99999")
+
+
+@marked
 def test_against_weights_that_were_trained_further(artifact, checkpoint, capsys):
     name = "encoder.layer.1.output.dense.bias"
     step = (np.arange(32) == 5) * np.float32(1e-2)  # not the same everywhere: the norm behind it would take that out

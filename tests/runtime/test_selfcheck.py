@@ -86,6 +86,18 @@ def test_self_check_pools_as_the_manifest_says(tiny_checkpoint, tmp_path, poolin
     assert "fp32: embed and layers graphs differ by" in refusal(lying)
 
 
+def test_self_check_runs_the_graph_for_tensorrt_too(tiny_checkpoint, tmp_path):
+    options = ExportOptions(tensorrt=True, precisions=(Precision.FP32,))
+    export_model(str(tiny_checkpoint), tmp_path / "out", options)
+    assert self_check(Artifact.open(tmp_path / "out"))
+
+    def change(model):
+        next(node for node in model.graph.node if node.name == "layers.1.gelu.sum").op_type = "Sub"
+
+    change_graph(tmp_path / "out" / "embed.fp32.standard.onnx", change)
+    assert "embed.fp32.standard.onnx differs from embed by" in refusal(reseal(tmp_path / "out"))
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_self_check_refuses_swapped_graphs(folder, precision):
     embed, layers = folder / f"embed.{precision}.onnx", folder / f"layers.{precision}.onnx"

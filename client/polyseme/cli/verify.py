@@ -63,13 +63,17 @@ def _ask(artifact: "Artifact", source: str, *, full: bool) -> "Opinion":
 
 
 def _show(opinion: "Opinion") -> None:
-    """The worst of each layer and of pooled vectors, a column for each precision."""
+    """The worst of each layer and of pooled vectors, a column for each form of the graphs."""
     reports = [deviation.as_json() for deviation in opinion.deviations.values()]
+    layers = [report.get("layer_l2", {}) for report in reports]
     rows = [
-        (f"layer {layer}, relative L2 of a token", *(f"{report['layer_l2'][layer]:.1e}" for report in reports))
-        for layer in reports[0]["layer_l2"]
+        (f"layer {layer}, relative L2 of a token", *(_shown(each.get(layer)) for each in layers)) for layer in layers[0]
     ]
     for name, of in (("token_abs", "a token"), ("last_four_abs", "the last four layers"), ("pooled_abs", "pooled")):
-        rows.append((f"max abs, {of}", *(f"{report[name]:.1e}" for report in reports)))
+        rows.append((f"max abs, {of}", *(_shown(report.get(name)) for report in reports)))
     rows.append(("least cosine, pooled", *(f"{report['pooled_cosine']:.7f}" for report in reports)))
     print_table(("against transformers:", *opinion.deviations), rows)
+
+
+def _shown(distance: float | None) -> str:
+    return "" if distance is None else f"{distance:.1e}"

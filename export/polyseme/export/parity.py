@@ -95,12 +95,13 @@ class Deviation:
         self.pooled_cosine = _smaller(self.pooled_cosine, float(cosines(got, want).min()))
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {
+        """For the manifest: what was seen; of a graph that gives texts alone, nothing of tokens."""
+        report: dict[str, Any] = {
             **{name: _short(getattr(self, name)) for name in _DISTANCES},
             **{name: round(getattr(self, name), 8) for name in _COSINES},
             "layer_l2": {str(layer): _short(value) for layer, value in sorted(self.layer_l2.items())},
         }
+        return report if self.layer_l2 else {name: report[name] for name in ("pooled_abs", "pooled_cosine")}
 
     def refuse_beyond(self, tolerance: Tolerance, graphs: str) -> None:
         """Raise GateError at the first limit that is exceeded."""

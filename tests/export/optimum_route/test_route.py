@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # those of torch and transformers are not ours to mend
     pytest.mark.usefixtures("installed"),
 ]
-OPTIMUM = ExportOptions(name="tiny", exporter="optimum")
+OPTIMUM = ExportOptions(name="tiny", exporter="optimum", tensorrt=True)
 FP32 = ExportOptions(name="tiny", exporter="optimum", precisions=(Precision.FP32,))
 TEXTS = ("Call me Ishmael.", "a", "we sat on the bank of the river, and the river rose", "")
 
