@@ -35,12 +35,12 @@ def run(session, texts, outputs, **more):
 
 
 def select(positions, layer_weights=None, span_weights=()):
-    """One group of all tokens; none without weights."""
+    """One group of all tokens."""
     return {
         "positions": np.array(positions, np.int32),
         "layer_weights": np.array(np.eye(LAYERS + 2) if layer_weights is None else layer_weights, np.float32),
-        "span_tokens": np.arange(len(positions), dtype=np.int32)[None, :][: len(span_weights)],
-        "span_weights": np.array([span_weights] if span_weights else np.zeros((0, 0, len(positions))), np.float32),
+        "span_tokens": np.arange(len(positions), dtype=np.int32)[None, :],
+        "span_weights": np.array([span_weights or np.zeros((1, len(positions)))], np.float32),
     }
 
 

@@ -62,21 +62,21 @@ class _Parts(NodeList):
         lower = _LOWER.get(node.op_type)
         if lower is not None:
             lower(self, node)
-            element = self.types[node.input[2 if node.op_type == "EmbedLayerNormalization" else 0]]
         elif node.domain == "":
             self.nodes.append(node)
-            element = self._element(node)
         else:
             raise UnsupportedError(f"operator {node.op_type[:60]} has no form in ONNX's own operators, for --tensorrt")
-        self.types |= dict.fromkeys(node.output, element)
+        self.types |= dict.fromkeys(node.output, self._element(node))
 
     def _element(self, node: onnx.NodeProto) -> int:
-        """What a node of ONNX's own gives, of those that export writes."""
+        """What a node gives, of those that export writes: mostly what it is given first."""
         if node.op_type == "Cast":
             return int(_attributes(node)["to"])
+        if node.op_type == "Constant":
+            return int(_attributes(node)["value"].data_type)
         if node.op_type in _GIVES:
             return _GIVES[node.op_type]
-        of = {"Where": 1, "CastLike": 1}.get(node.op_type, 0)
+        of = {"Where": 1, "CastLike": 1, "EmbedLayerNormalization": 2}.get(node.op_type, 0)
         return self.types.get(node.input[of], TensorProto.INT64)  # a constant of the graph's own
 
     def number(self, value: float, like: str) -> str:
@@ -96,7 +96,7 @@ class _Parts(NodeList):
         if segments or len(node.input) > 7:
             raise UnsupportedError("an embedding of segments has no form in ONNX's own operators, for --tensorrt")
         word = self.add("Gather", [words, ids], output + ".word")
-        ends = self.add("Shape", [ids], output + ".size", start=1, end=2)
+        ends = self._extent(ids, 1, output + ".size")
         first = self.integers(0)
         places = self.add("Slice", [positions, first, ends, first], output + ".positions")
         total = self.add("Add", [word, places], output + ".sum")
@@ -164,7 +164,7 @@ class _Parts(NodeList):
         if element not in self._columns:
             name = f"standard.mask.{element}"
             scalar = self.shared("standard.scalar.0", np.int64(0)), self.shared("standard.scalar.1", np.int64(1))
-            end = self.add("Squeeze", [self.add("Shape", [INPUT_IDS], name + ".size", start=1, end=2)], name + ".end")
+            end = self.add("Squeeze", [self._extent(INPUT_IDS, 1, name + ".size")], name + ".end")
             columns = self.add("Range", [scalar[0], end, scalar[1]], name + ".columns")
             wide = self.add("Cast", [LENGTHS], name + ".lengths", to=TensorProto.INT64)
             ends = self.add("Unsqueeze", [wide, self.integers(1, 2, 3)], name + ".ends")
@@ -180,7 +180,7 @@ class _Parts(NodeList):
         split = self.add("Reshape", [x, self.integers(0, 0, heads, 2 * half)], at + ".heads")
         halves = [at + ".first", at + ".second"]
         self.nodes.append(helper.make_node("Split", [split], halves, name=at + ".halves", axis=-1))
-        ends = self.add("Shape", [x], at + ".size", start=1, end=2)
+        ends = self._extent(x, 1, at + ".size")
         zero, axis = self.integers(0), self.integers(1)
         cos, sin = (
             self.add("Unsqueeze", [self.add("Slice", [table, zero, ends, zero], f"{at}.{name}"), axis], f"{at}.{name}s")
@@ -214,6 +214,23 @@ class _Parts(NodeList):
         half = self.add("Mul", [x, self.number(0.5, x)], output + ".half")
         self.add("Mul", [half, more], output)
 
+    def extent(self, node: onnx.NodeProto) -> None:
+        """A shape, or one element of it, which is all that export's own graphs ask for."""
+        if "start" in (asked := _attributes(node)):
+            self._extent(node.input[0], asked["start"], node.output[0])
+        else:
+            self.nodes.append(node)
+
+    def _extent(self, x: str, axis: int, output: str) -> str:
+        """By a slice: parsers of TensorRT have overlooked that Shape may be asked for a part."""
+        shape = self.add("Shape", [x], output + ".shape")
+        inputs = [shape, self.integers(axis), self.integers(axis + 1), self.integers(0)]
+        return self.add("Slice", inputs, output)
+
+    def cast(self, node: onnx.NodeProto) -> None:
+        """To a type that is known here."""
+        self.add("Cast", [node.input[0]], node.output[0], to=self.types[node.input[1]])
+
     def unit(self, node: onnx.NodeProto) -> None:
         """Rows scaled to length 1."""
         x, output = node.input[0], node.output[0]
@@ -230,7 +247,10 @@ _LOWER: dict[str, Callable[[_Parts, onnx.NodeProto], None]] = {
     "RotaryEmbedding": _Parts.rotate,
     "BiasGelu": _Parts.bias_gelu,
     "Gelu": _Parts.gelu,
-    "LpNormalization": _Parts.unit,  # of ONNX's own, and not of TensorRT's
+    # Of ONNX's own, and not of TensorRT's.
+    "LpNormalization": _Parts.unit,
+    "Shape": _Parts.extent,
+    "CastLike": _Parts.cast,
 }
 _GIVES = {"Shape": TensorProto.INT64, "Less": TensorProto.BOOL, "Greater": TensorProto.BOOL, "Equal": TensorProto.BOOL}
 

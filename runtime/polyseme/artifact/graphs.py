@@ -26,7 +26,7 @@ layers joined and spans pooled inside the graph. It takes four more inputs:
     positions      int32   [P]          which tokens, as places in input_ids read row by row
     layer_weights  float32 [C, L + 2]   C sums over the states of a token: its row of the word table ("static"), the
                                         embedding layer's output (word + position + type, normalized), layers 1..L
-    span_tokens    int32   [G, M]       in each of G groups, M of the P tokens; G may be 0
+    span_tokens    int32   [G, M]       in each of G groups, M of the P tokens
     span_weights   float32 [G, K, M]    K sums over the tokens of each group
 
     token_vectors  float32 [C, P, H]

@@ -34,10 +34,13 @@ def group_spans(firsts: Sequence[int], weights: Sequence[Float32Array]) -> Spans
 
     Args:
         firsts: per text the place of its first token among those selected; its others follow.
-        weights: per text [spans, tokens], both 1 or more.
+        weights: per text [spans, tokens], both 1 or more; without texts one sum of nothing, as kernels of GPUs need not
+            be made for tensors without elements.
     """
-    most_spans = max((len(each) for each in weights), default=0)
-    most_tokens = max((each.shape[1] for each in weights), default=1)
+    if not weights:
+        return Spans(tokens=np.zeros((1, 1), dtype=np.int32), weights=np.zeros((1, 1, 1), dtype=np.float32))
+    most_spans = max(len(each) for each in weights)
+    most_tokens = max(each.shape[1] for each in weights)
     # What fills a group up is the group's own first token: nothing of another text has a part in it, not even by 0.
     tokens = np.repeat(np.array(firsts, dtype=np.int32)[:, None], most_tokens, axis=1)
     padded = np.zeros((len(weights), most_spans, most_tokens), dtype=np.float32)
