@@ -8,6 +8,7 @@ from tests.callers.page import PAGE, SECTIONS, busy, documented, embed, examples
 from tests.server.running import running
 
 from polyseme.server.gate import Gate
+from polyseme.server.security import Tokens
 from polyseme.v1 import common_pb2, embedding_service_pb2
 from polyseme.v1.embedding_service_pb2 import EmbedRequest, EmbedSpansRequest, EmbedTokensRequest, StreamEmbedRequest
 
@@ -98,12 +99,20 @@ def test_a_fault(server, monkeypatch):
 def test_starting_draining_and_gone(minilm_artifact):
     with running(minilm_artifact) as server:
         gate = server.app._gate
-        for reason in (Gate(1).closed_because, "draining: the server is about to stop"):
+        for reason in (Gate(1, Tokens("")).closed_because, "draining: the server is about to stop"):
             gate.closed_because = reason
             documented(lambda: embed(server))
         target = server.target
     with grpc.insecure_channel(target) as channel:
         documented(lambda: channel.unary_unary("/polyseme.v1.EmbeddingService/Embed")(b"", timeout=30))
+
+
+def test_tokens(minilm_artifact, tmp_path):
+    (tmp_path / "tokens").write_text("alpha")
+    with running(minilm_artifact, token_file=str(tmp_path / "tokens")) as server:
+        documented(lambda: embed(server))
+        call = server.embedding.Embed
+        documented(lambda: call(EmbedRequest(texts=["a"]), metadata=[("authorization", "Bearer beta")], timeout=30))
 
 
 def test_errors_in_place(server):

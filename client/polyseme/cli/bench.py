@@ -10,6 +10,7 @@ from polyseme.cli.connection import client_from
 from polyseme.cli.errors import CliError
 from polyseme.cli.load.arguments import add_arguments, checked_plot, checked_processes, checked_statuses
 from polyseme.cli.texts import texts_from
+from polyseme.cli.tls import tls_from
 
 if TYPE_CHECKING:
     from polyseme.cli.load.caller import Calls
@@ -103,4 +104,5 @@ def _calls(args: argparse.Namespace, texts: list[str], model: Model) -> Calls:
         requests=requests_of(args.method, texts, args.size, args.model),
         timeout_s=args.timeout,
         metadata=[("authorization", f"Bearer {token}")] if token else [],
+        tls=tls_from(args),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.numbers import seconds
+from polyseme.cli.tls import add_tls_arguments, tls_from
 
 if TYPE_CHECKING:
     from polyseme.client import Client
@@ -22,6 +23,7 @@ def add_target_argument(parser: argparse.ArgumentParser) -> None:
     """Declare the server."""
     target = default_target()
     parser.add_argument("--target", metavar="HOST:PORT", default=target, help=f"the server [{target}; POLYSEME_TARGET]")
+    add_tls_arguments(parser)
 
 
 def add_client_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,19 +37,20 @@ def add_client_arguments(parser: argparse.ArgumentParser) -> None:
 
 def client_from(args: argparse.Namespace) -> Client:
     """Open the client that the arguments of `add_client_arguments` ask for."""
-    return open_client(args.target, model=args.model, timeout=args.timeout)
+    return open_client(args, model=args.model, timeout=args.timeout)
 
 
-def open_client(target: str, *, model: str | None = None, timeout: float = 30.0) -> Client:
-    """Open a client; a token comes from POLYSEME_TOKEN alone.
+def open_client(args: argparse.Namespace, *, model: str | None = None, timeout: float = 30.0) -> Client:
+    """Open a client to the server that `add_target_argument` asked for; a token comes from POLYSEME_TOKEN alone.
 
     Raises:
         CliError: the target or another argument is wrong; nothing was sent.
     """
     from polyseme.client import Client, InvalidArgumentError
 
-    token = os.environ.get("POLYSEME_TOKEN") or None
+    token, tls = os.environ.get("POLYSEME_TOKEN") or None, tls_from(args)
+    credentials, options = (None, []) if tls is None else (tls.credentials(), tls.options())
     try:
-        return Client(target, model=model, timeout=timeout, token=token)
+        return Client(args.target, model=model, timeout=timeout, token=token, credentials=credentials, options=options)
     except InvalidArgumentError as error:
         raise CliError(str(error), 2) from error

@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the status; 0 for SERVING, else 1."""
     from polyseme.client import HealthStatus
 
-    with open_client(args.server or args.target) as client:
+    args.target = args.server or args.target
+    with open_client(args) as client:
         status = client.health(args.service, timeout=args.timeout)
     print(status.name)
     return 0 if status is HealthStatus.SERVING else 1

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what there is to know."""
     if args.directory is None:
-        return _ask(args.target, as_json=args.json)
+        return _ask(args, as_json=args.json)
     from polyseme.artifact import Artifact, ArtifactError
 
     try:
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(target: str, *, as_json: bool) -> int:
-    with open_client(target) as client:
+def _ask(args: argparse.Namespace, *, as_json: bool) -> int:
+    with open_client(args) as client:
         models = client.models()
     if as_json:
         print(json.dumps([dataclasses.asdict(model) for model in models]))

@@ -26,6 +26,7 @@ from polyseme.server.reflecting import enable_reflection
 from polyseme.server.registry import Registry, default_of
 from polyseme.server.rpc import generic_handler
 from polyseme.server.scheduling import Pool
+from polyseme.server.security import Tokens, server_credentials
 from polyseme.server.services import EmbeddingService, EmbeddingStream, ModelService
 from polyseme.server.vitals import Vitals
 
@@ -48,7 +49,7 @@ class App:
         self._artifacts = artifacts
         self._config = config
         self._metrics = Metrics()
-        self._gate = Gate(config.max_concurrent_calls)
+        self._gate = Gate(config.max_concurrent_calls, Tokens(config.token_file))
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
@@ -116,6 +117,7 @@ class App:
         metrics.watch(model.scheduler)
 
     async def _listen(self) -> None:
+        credentials = server_credentials(self._config)
         # Before gRPC is begun at all: a process that only has to say why it cannot listen then ends without it.
         _refuse_taken(self._config.host, self._config.port)
         server = self._server = grpc.aio.server(options=_channel_options(self._config))
@@ -130,7 +132,7 @@ class App:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._config.reflection:
             enable_reflection((*_SERVICES, health.SERVICE_NAME), server)
-        self.port = _bind(server, self._config)
+        self.port = _bind(server, self._config, credentials)
         self._metrics.watch("polyseme_calls_in_flight", "Calls under way.", lambda: float(self._gate.calls))
         if self._config.metrics_port:
             self._metrics.listen(self._config.host, self._config.metrics_port)
@@ -226,10 +228,12 @@ def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default:
     )
 
 
-def _bind(server: grpc.aio.Server, config: ServerConfig) -> int:
+def _bind(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> int:
     address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
     try:
-        return server.add_insecure_port(address)
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise ConfigError(f"cannot listen on {address}") from error
 

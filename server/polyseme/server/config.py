@@ -63,6 +63,10 @@ class ServerConfig:
     max_concurrent_calls: int = _setting(4096, "calls under way at once", least=1, most=1 << 20)
     drain_delay_s: float = _setting(1.0, "seconds between NOT_SERVING and refusing calls, at SIGTERM", most=600)
     grace_s: float = _setting(30.0, "seconds that calls under way may take at SIGTERM", most=3600)
+    tls_cert: str = _setting("", "PEM file of the server's certificate, with those between it and its authority")
+    tls_key: str = _setting("", "PEM file of its key")
+    tls_client_ca: str = _setting("", "PEM file of the authorities that must have signed the callers' certificates")
+    token_file: str = _setting("", "file of tokens, one a line; calls must carry one as `authorization: Bearer TOKEN`")
     reflection: bool = _setting(False, "serve gRPC reflection")
     log_level: str = _setting("info", "least level that is logged", choices=("debug", "info", "warning", "error"))
 

@@ -2,6 +2,7 @@
 
 ServerError                      status               meant for
 ├── InvalidInputError            INVALID_ARGUMENT     the caller: what, got, limit
+├── UnauthenticatedError         UNAUTHENTICATED      the caller: a token is needed, or is another
 ├── UnknownModelError            NOT_FOUND            the caller: the names there are
 ├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to come again
 ├── NotReadyError                UNAVAILABLE          the caller: starting or draining, try another server
@@ -38,6 +39,12 @@ class InvalidInputError(ServerError):
     """The request says something that cannot be served, however often it is sent."""
 
     status = "INVALID_ARGUMENT"
+
+
+class UnauthenticatedError(ServerError):
+    """The caller has not shown who it is."""
+
+    status = "UNAUTHENTICATED"
 
 
 class UnknownModelError(ServerError):

@@ -7,6 +7,7 @@ import math
 import time
 
 from polyseme.server.errors import NotReadyError, QueueFullError
+from polyseme.server.security import Tokens
 
 _QUIET_S = 0.1  # longer than a reply and the next request of the same caller take
 
@@ -18,9 +19,11 @@ class Gate:
         closed_because: why no call is let in; empty while the gate is open.
         closed: set when it has been closed: streams read no further.
         calls: how many are under way.
+        tokens: with which calls are let in.
     """
 
-    def __init__(self, max_concurrent_calls: int) -> None:
+    def __init__(self, max_concurrent_calls: int, tokens: Tokens) -> None:
+        self.tokens = tokens
         self.closed_because = "starting: the model is being loaded"
         self.closed = asyncio.Event()
         self.calls = 0

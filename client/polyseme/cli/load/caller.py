@@ -10,6 +10,7 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
+from polyseme.cli.tls import Tls
 from polyseme.v1 import embedding_service_pb2
 
 SERVICE = "/polyseme.v1.EmbeddingService/"
@@ -35,6 +36,7 @@ class Calls:
         requests: the messages of each call, sent in turn; one message but for streams.
         timeout_s: of each call, from when it is sent.
         metadata: sent with each call.
+        tls: what TLS is done with; None for plaintext.
     """
 
     target: str
@@ -42,6 +44,14 @@ class Calls:
     requests: Sequence[Sequence[bytes]]
     timeout_s: float
     metadata: Sequence[tuple[str, str]] = ()
+    tls: Tls | None = None
+
+
+def _channel(calls: Calls) -> grpc.aio.Channel:
+    if calls.tls is None:
+        return grpc.aio.insecure_channel(calls.target, options=_OPTIONS)
+    options = [*_OPTIONS, *calls.tls.options()]
+    return grpc.aio.secure_channel(calls.target, calls.tls.credentials(), options=options)
 
 
 class Caller:
@@ -50,7 +60,7 @@ class Caller:
     def __init__(self, calls: Calls, connections: int, *, first: int = 0, step: int = 1) -> None:
         self._calls = calls
         self._first, self._step = first, step
-        self._channels = [grpc.aio.insecure_channel(calls.target, options=_OPTIONS) for _ in range(connections)]
+        self._channels = [_channel(calls) for _ in range(connections)]
         kind = "stream_stream" if calls.rpc == STREAM else "unary_unary"
         self._stubs: list[_Stub] = [getattr(channel, kind)(SERVICE + calls.rpc) for channel in self._channels]
         self._once = self._stream if calls.rpc == STREAM else self._unary
