@@ -27,7 +27,7 @@ def test_texts_are_of_each_length_and_then_mixed():
     assert [[len(text) for text in group] for group in alone] == [[1], [7], [300]]
     lengths = [len(text) for text in mixed]
     assert sorted(lengths) == lengths
-    assert (len(lengths), lengths[0]) == (8, 3)
+    assert (len(lengths), lengths[0]) == (8, 1)
     assert max(lengths) <= 48
 
 

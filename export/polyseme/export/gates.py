@@ -40,8 +40,8 @@ def refuse_deviant(
         artifact: as it lies on disk, before it has a name.
         reference: the same model in float64.
         samples: token ids of texts.
-        verify: `standard` runs a few lengths, and in the second precision short texts alone: its graphs have the same
-            nodes, and what its rounding does shows in any text. `full` runs every length in each.
+        verify: `standard` runs a few lengths, and through all graphs but the first two the mixed batch alone: they are
+            made of the same weights, and what rounding does shows in any text. `full` runs every length through each.
         tell: told of each probe.
         dense: the layers after the pooling, in float64.
 
@@ -56,7 +56,7 @@ def refuse_deviant(
     for number, probe in enumerate(probes, start=1):
         tell(f"{_describe(probe)} ({number} of {len(texts)})")
         for judge in judging:
-            if judge is judging[0] or verify == "full" or probe.is_short:
+            if judge is judging[0] or verify == "full" or probe.is_telling:
                 judge.see(probe)
     report = {
         "reference": "float64 numpy",

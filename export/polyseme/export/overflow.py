@@ -14,12 +14,11 @@ import onnx
 from onnx import TensorProto
 
 from polyseme.artifact import Pooling, Precision, Variant, WeightEntry
-from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
 from polyseme.export.encoder import EncoderConfig
 from polyseme.export.graph import build_graph
 from polyseme.export.nodes import ATTENTION, FEED_FORWARD, value
 from polyseme.runtime.batch import collate
-from polyseme.runtime.session import run_once
+from polyseme.runtime.session import run_each
 
 _SAFE = 65504 / 4  # other texts than those that are looked at may go further
 _MOST_TOKENS = 128
@@ -44,11 +43,10 @@ def find_islands(
     graph = weights.with_name("overflow.onnx")
     try:
         graph.write_bytes(model.SerializeToString())
-        batch = collate([ids[:_MOST_TOKENS] for ids in samples], config.pad_token_id)
-        real = np.arange(batch.shape[1]) < batch.lengths[:, None]
         names = [name for block in watched.values() for name in block]
-        seen = run_once(graph, {INPUT_IDS: batch.input_ids, LENGTHS: batch.lengths}, names)
-        largest = {name: float(np.abs(values[real]).max()) for name, values in zip(names, seen, strict=True)}
+        feeds = [collate([ids[:_MOST_TOKENS]], config.pad_token_id).feeds() for ids in samples]
+        seen = [[np.abs(values).max() for values in outputs] for outputs in run_each(graph, feeds, names)]
+        largest = dict(zip(names, np.max(seen, axis=0).tolist(), strict=True))
     finally:
         graph.unlink(missing_ok=True)
     # Not `>`: a number that is none is no proof of being small.

@@ -36,9 +36,9 @@ class Probe:
     pooled: Float64Array
 
     @property
-    def is_short(self) -> bool:
-        """Whether it costs next to nothing to run."""
-        return self.batch.shape[1] <= _MIXED_TOKENS
+    def is_telling(self) -> bool:
+        """Whether it shows what a layout does: texts of several lengths together."""
+        return len(self.texts) > 1
 
 
 def standard_lengths(max_tokens: int) -> tuple[int, ...]:
@@ -47,7 +47,7 @@ def standard_lengths(max_tokens: int) -> tuple[int, ...]:
 
 
 def make_texts(sentences: Sequence[Ids], lengths: Sequence[int]) -> list[list[Ids]]:
-    """One text alone for each length, then a mixed batch of whole sentences, from short to long.
+    """One text alone for each length, then a mixed batch: one token, and whole sentences from short to long.
 
     A long text is several sentences within one pair of special tokens: inside a text a model has never seen these, and
     what it makes of them says little (a </s> within a text moves all-mpnet-base-v2 ten times as far as any word does).
@@ -60,7 +60,8 @@ def make_texts(sentences: Sequence[Ids], lengths: Sequence[int]) -> list[list[Id
     limit = min(max(lengths), _MIXED_TOKENS)
     short_first = sorted((list(sentence[:limit]) for sentence in sentences), key=len)
     step = max(1, (len(short_first) - 1) // (_MIXED_TEXTS - 1))
-    return [*alone, short_first[::step][:_MIXED_TEXTS]]
+    one, *others = short_first[::step][:_MIXED_TEXTS]
+    return [*alone, [one[:1], *others]]
 
 
 def _joined(begin: Ids, running: Ids, end: Ids, length: int) -> Ids:

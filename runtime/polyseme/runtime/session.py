@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -77,11 +77,13 @@ def load_weights(artifact: Artifact, precision: Precision) -> dict[str, ort.OrtV
     return {name: ort.OrtValue.ortvalue_from_numpy(tensor) for name, tensor in artifact.weights(precision).items()}
 
 
-def run_once(graph: Path, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
-    """Run any graph once, on all cores of the CPU."""
+def run_each(
+    graph: Path, feeds: Iterable[Mapping[str, npt.NDArray[Any]]], outputs: Sequence[str]
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """Run any graph on one batch after the other, on all cores of the CPU."""
     session = ort.InferenceSession(str(graph), session_options(0), providers=[CPU])
-    result: list[npt.NDArray[Any]] = session.run(list(outputs), dict(feeds))
-    return result
+    for batch in feeds:
+        yield session.run(list(outputs), dict(batch))
 
 
 def runtime_version() -> str:
