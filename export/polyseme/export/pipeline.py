@@ -7,7 +7,6 @@ import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
 from typing import Literal, Protocol
@@ -26,6 +25,7 @@ from polyseme.artifact import (
     ProbeEntry,
     Source,
     checked_name,
+    own_version,
 )
 from polyseme.export import architectures
 from polyseme.export.build import Build
@@ -231,7 +231,7 @@ def _write_probe(probe: Probe, directory: Path) -> ProbeEntry:
 def _builder() -> dict[str, str]:
     """Versions of what made the artifact."""
     return {
-        "polyseme": metadata.version("polyseme"),
+        "polyseme": own_version(),
         "onnx": onnx.__version__,
         "onnxruntime": runtime_version(),
         "numpy": np.__version__,

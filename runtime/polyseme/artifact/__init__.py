@@ -21,6 +21,7 @@ from polyseme.artifact.graphs import Layout, Variant
 from polyseme.artifact.heads import Activation, DenseSpec, Pooling
 from polyseme.artifact.manifest import SCHEMA_VERSION, Manifest
 from polyseme.artifact.reading import TOKENIZER, checked_name
+from polyseme.artifact.version import own_version
 
 __all__ = [
     "MANIFEST",
@@ -48,4 +49,5 @@ __all__ = [
     "Variant",
     "WeightEntry",
     "checked_name",
+    "own_version",
 ]

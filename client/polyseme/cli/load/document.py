@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from polyseme.artifact import own_version
 from polyseme.cli.errors import CliError
 from polyseme.cli.load.histogram import Histogram
 from polyseme.cli.load.report import PERCENTS, bottlenecks
@@ -60,7 +61,7 @@ def _document(args: argparse.Namespace, model: Model, processes: int, tallies: S
         "warm_up_s": args.warm_up,
         "timeout_s": args.timeout,
         "generator": {
-            "polyseme": metadata.version("polyseme"),
+            "polyseme": own_version(),
             "grpcio": metadata.version("grpcio"),
             "python": platform.python_version(),
             "cores": len(os.sched_getaffinity(0)),
