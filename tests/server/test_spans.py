@@ -6,6 +6,8 @@ from grpc import StatusCode
 from tests.server.replies import array, spans_request
 from tests.server.running import CANARY, refused
 
+from polyseme.server import runner
+from polyseme.server.runner import Wanted
 from polyseme.v1 import embedding_service_pb2 as pb
 
 ROBBER = "After stealing money from the bank vault, the bank robber was seen fishing on the Mississippi river bank."
@@ -187,6 +189,19 @@ def test_one_text_that_is_not_finite_fails_alone(server, monkeypatch):
         futures = [server.embedding.EmbedSpans.future(spans_request("a " * (n - 2)), timeout=30) for n in lengths]
         codes = [future.code() for future in futures]
     assert [StatusCode.INTERNAL if n == 20 else StatusCode.OK for n in lengths] == codes
+
+
+def test_what_many_spans_would_take_is_known_before_it_is_taken():
+    """A text of many spans beside one of many tokens: all groups are as large as the largest in each."""
+    many_spans = Wanted(np.arange(3, dtype=np.int32), np.ones((1024, 3), np.float32))
+    many_tokens = Wanted(np.arange(512, dtype=np.int32), np.ones((1, 512), np.float32))
+    tokens = Wanted(np.arange(512, dtype=np.int32))
+    wanted = [many_spans, tokens, many_tokens]
+    spans = runner._spans(wanted)
+    assert spans.weights.shape == (2, 1024, 512)
+    assert runner._grouped(wanted, 384) == spans.weights.size
+    assert runner._grouped(wanted, 2000) == spans.tokens.size * 2000
+    assert runner._grouped([tokens], 384) == 0
 
 
 def test_spans_that_are_too_many_at_once_are_pooled_in_parts(server, monkeypatch):

@@ -14,7 +14,7 @@ from polyseme.artifact import Variant
 from polyseme.artifact.graphs import SPAN_VECTORS, TOKEN_VECTORS, half, whole
 from polyseme.runtime.engine import Engine
 from polyseme.runtime.errors import DeviceLostError
-from polyseme.runtime.selection import Selection, group_spans
+from polyseme.runtime.selection import Selection, Spans, group_spans
 from polyseme.server.errors import EngineError, NotFiniteError
 from polyseme.server.layers import LayerMix
 from polyseme.server.scheduling import Entry, Outcome
@@ -100,13 +100,7 @@ class Runner:
 
     def _run_layers(self, entries: Sequence[Entry], mix: LayerMix) -> list[Outcome]:
         wanted: list[Wanted] = [entry.wanted for entry in entries]
-        firsts = np.cumsum([0, *(len(w.tokens) for w in wanted)]).tolist()
-        spans = group_spans(
-            [first for first, w in zip(firsts, wanted, strict=False) if w.span_weights is not None],
-            [w.span_weights for w in wanted if w.span_weights is not None],
-        )
-        grouped = spans.tokens.size * max(spans.weights.shape[1], mix.elements(self._hidden_size))
-        if grouped > _MOST_GROUPED and len(entries) > 1:
+        if _grouped(wanted, mix.elements(self._hidden_size)) > _MOST_GROUPED and len(entries) > 1:
             return self._in_two(entries)
         batch = self._engine.collate([entry.ids for entry in entries])
         selection = Selection(
@@ -114,7 +108,7 @@ class Runner:
                 [start + w.tokens for start, w in zip(batch.starts, wanted, strict=True)], dtype=np.int32
             ),
             layer_weights=mix.matrix(),
-            spans=spans,
+            spans=_spans(wanted),
         )
         outputs = sorted({w.output for w in wanted})
         arrays = dict(zip(outputs, self._engine.run(Variant.LAYERS, batch, outputs, selection), strict=True))
@@ -129,6 +123,22 @@ class Runner:
             return NotFiniteError("the model's output is not finite")
         wanted = replace(entry.wanted, halved=False) if isinstance(entry.wanted, Wanted) else whole(entry.wanted)
         return self([replace(entry, wanted=wanted)])[0]
+
+
+def _grouped(wanted: Sequence[Wanted], width: int) -> int:
+    """Elements of the larger of what is gathered for spans, all groups as large as the largest, and their weights."""
+    shapes = [w.span_weights.shape for w in wanted if w.span_weights is not None]
+    if not shapes:
+        return 0
+    most_spans, most_tokens = (int(max(sizes)) for sizes in zip(*shapes, strict=True))
+    return len(shapes) * most_tokens * max(most_spans, width)
+
+
+def _spans(wanted: Sequence[Wanted]) -> Spans:
+    """The spans of each text that wants some, as sums over its own tokens."""
+    firsts = np.cumsum([0, *(len(w.tokens) for w in wanted)]).tolist()
+    asked = [(first, w.span_weights) for first, w in zip(firsts, wanted, strict=False) if w.span_weights is not None]
+    return group_spans([first for first, _ in asked], [weights for _, weights in asked])
 
 
 def _shares(vectors: Mapping[str, FloatArray], wanted: Sequence[Wanted]) -> Iterator[FloatArray]:
