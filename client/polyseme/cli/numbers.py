@@ -18,14 +18,14 @@ def seconds(text: str) -> float:
     return number
 
 
-def finite(text: str) -> float:
+def finite_positive(text: str) -> float:
     """Read a finite number above 0."""
-    if not (number := finite_or_none(text)):
+    if not (number := finite_not_negative(text)):
         raise argparse.ArgumentTypeError(f"got {text}; more than 0")
     return number
 
 
-def finite_or_none(text: str) -> float:
+def finite_not_negative(text: str) -> float:
     """Read a finite number, 0 or more."""
     number = float(text)
     if not (math.isfinite(number) and number >= 0):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from polyseme.cli.connection import add_client_arguments
 from polyseme.cli.errors import CliError
-from polyseme.cli.numbers import finite, finite_or_none, positive
+from polyseme.cli.numbers import finite_not_negative, finite_positive, positive
 
 _ABOUT = """
 A closed loop (--concurrency, the default) sends a call when one has been answered: it finds the most that the server
@@ -73,11 +73,19 @@ def _add_how_much(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, default=0, help="of the gaps [%(default)s]")
     length = group.add_mutually_exclusive_group()
     length.add_argument(
-        "--duration", metavar="S", type=finite, default=10.0, help="counted seconds, of each rate [%(default)g]"
+        "--duration",
+        metavar="S",
+        type=finite_positive,
+        default=10.0,
+        help="counted seconds of each rate [%(default)g]",
     )
     length.add_argument("--calls", metavar="N", type=positive, help="count so many calls instead, of each rate")
     group.add_argument(
-        "--warm-up", metavar="S", type=finite_or_none, default=2.0, help="seconds before, not counted [%(default)g]"
+        "--warm-up",
+        metavar="S",
+        type=finite_not_negative,
+        default=2.0,
+        help="seconds before them [%(default)g]",
     )
     group.add_argument("--connections", metavar="C", type=positive, default=4, help="[%(default)s]")
     group.add_argument(
@@ -136,8 +144,8 @@ def checked_plot(args: argparse.Namespace) -> Path | None:
 
 
 def _rate(text: str) -> list[float]:
-    return [finite(text)]
+    return [finite_positive(text)]
 
 
 def _rates(text: str) -> list[float]:
-    return [finite(part) for part in text.split(",")]
+    return [finite_positive(part) for part in text.split(",")]
