@@ -30,7 +30,7 @@ class Running:
 
     @property
     def model(self):
-        return self.app.registry.default
+        return self.app.registry.models.default
 
     @property
     def embed_session(self):
@@ -58,7 +58,7 @@ def running(*artifacts, **settings):
         nonlocal stop
         stop = asyncio.Event()
         try:
-            async with App([Artifact.open(artifact) for artifact in artifacts], config) as app:
+            async with App(lambda: [Artifact.open(artifact) for artifact in artifacts], config) as app:
                 box["running"] = Running(app, asyncio.get_running_loop())
                 started.set()
                 await stop.wait()

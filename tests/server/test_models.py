@@ -144,7 +144,7 @@ def test_info_tells_all_models_and_their_memory(several, capsys):
 
 def test_models_share_the_runners_of_one_model(several):
     names = [thread.name for thread in threading.enumerate() if thread.name.startswith("runner-")]
-    schedulers = [model.scheduler for model in several.app.registry]
+    schedulers = [model.scheduler for model in several.app.registry.models]
     assert len({id(scheduler._pool) for scheduler in schedulers}) == 1
     assert len(names) >= schedulers[0]._pool.threads == several.model.runners
 
@@ -196,7 +196,7 @@ def test_two_flooded_models_alternate(artifacts):
 def watch(server):
     """The names of the models whose batches run, in order."""
     batches = []
-    for model in server.app.registry:
+    for model in server.app.registry.models:
         inner = model.scheduler._run
 
         def run(entries, inner=inner, name=model.manifest.name):

@@ -70,6 +70,9 @@ class Engine(Protocol):
             DeviceLostError: the device will run nothing any more.
         """
 
+    def close(self) -> None:
+        """Run nothing any more, and give back the memory of the device."""
+
 
 class PaddedEngine:
     """Texts in rows of their own."""
@@ -116,6 +119,10 @@ class PaddedEngine:
         arrays = dict(zip(names, _unless_lost(self.sessions[variant].run, batch, names, selection), strict=True))
         return [arrays[name] if name in arrays else _halved(arrays[whole(name)]) for name in outputs]
 
+    def close(self) -> None:
+        """Leave the sessions to whoever still runs one."""
+        self.sessions = {}
+
 
 class PackedEngine:
     """Texts one after another. A batch is run by whichever lane is free; one waits where none is."""
@@ -145,12 +152,14 @@ class PackedEngine:
         """
         self.devices = tuple(devices)
         self.lanes = len(devices) * lanes_per_device
+        self._lanes: list[_Lane] = []
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
         # One after the other: while a run is captured, nothing else may touch the device.
         for device in devices:
             lanes = [_Lane(f"lane-{device.number}-{i}") for i in range(lanes_per_device)]
             weights = lanes[0].call(load_packed_weights, artifact, device)
+            self._lanes += lanes
             for lane in lanes:
                 lane.call(lane.load, artifact, device, weights, shapes, twins or {})
                 self._free.put(lane)
@@ -169,13 +178,19 @@ class PackedEngine:
         finally:
             self._free.put(lane)
 
+    def close(self) -> None:
+        """End the lanes' threads, each after its run."""
+        for lane in self._lanes:
+            lane.end()
+
 
 class _Lane:
     """A thread, and the sessions that belong to it."""
 
     def __init__(self, name: str) -> None:
         self.sessions: dict[Variant, BoundSession] = {}
-        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None]
+        self._calls = queue.SimpleQueue()
         # A daemon: a device that hangs must not keep the process from ending.
         threading.Thread(target=self._serve, name=name, daemon=True).start()
 
@@ -184,6 +199,10 @@ class _Lane:
         future: Future[T] = Future()
         self._calls.put((future, function, arguments))
         return future.result()
+
+    def end(self) -> None:
+        """End the thread, and what belongs to it."""
+        self._calls.put(None)
 
     def load(
         self,
@@ -201,15 +220,16 @@ class _Lane:
             )
 
     def _serve(self) -> None:
-        while True:
-            future, function, arguments = self._calls.get()
+        while (call := self._calls.get()) is not None:
+            future, function, arguments = call
             try:
                 result = function(*arguments)
             except BaseException as error:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-            del future, function, arguments  # nothing is kept while the lane waits
+            del call, future, function, arguments  # nothing is kept while the lane waits
+        self.sessions = {}
 
 
 def _halved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -7,14 +7,16 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from polyseme.artifact import Artifact
+from polyseme.artifact import Artifact, ArtifactError
+from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
 from polyseme.runtime.session import runtime_version
 from polyseme.server.config import ServerConfig
 from polyseme.server.directories import open_artifacts
@@ -23,7 +25,7 @@ from polyseme.server.gate import Gate
 from polyseme.server.metrics import Metrics
 from polyseme.server.model import ServedModel
 from polyseme.server.reflecting import enable_reflection
-from polyseme.server.registry import Registry, default_of
+from polyseme.server.registry import Key, Models, Registry, default_of, key_of
 from polyseme.server.rpc import generic_handler
 from polyseme.server.scheduling import Pool
 from polyseme.server.security import Tokens, server_credentials
@@ -37,6 +39,15 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 LOST = 70  # EX_SOFTWARE of sysexits.h
 _LAST_WORDS_S = 0.5
+_NOT_RELOADED = "NOT RELOADED, still serving what was served before"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be served, by name and version, in the order that was asked for; and which of it is the default."""
+
+    artifacts: Mapping[Key, Artifact]
+    default: Key
 
 
 class App:
@@ -45,14 +56,24 @@ class App:
     Health of the named services is readiness; health of "" is liveness and does not depend on load or loading.
     """
 
-    def __init__(self, artifacts: Sequence[Artifact], config: ServerConfig) -> None:
-        self._artifacts = artifacts
+    def __init__(self, find_artifacts: Callable[[], Sequence[Artifact]], config: ServerConfig) -> None:
+        """Take what is to be served.
+
+        Args:
+            find_artifacts: gives checked artifacts, at start and whenever they are to be looked for again.
+            config: the settings.
+
+        Raises:
+            ConfigError: the tokens cannot be read.
+        """
+        self._find_artifacts = find_artifacts
         self._config = config
         self._metrics = Metrics()
         self._gate = Gate(config.max_concurrent_calls, Tokens(config.token_file))
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
+        self._reloading = asyncio.Lock()
         self._pool: Pool | None = None
         self.vitals = Vitals(config.max_run_s)
         self.registry = Registry()
@@ -62,16 +83,15 @@ class App:
         """Bind, then load the models, then let calls in.
 
         Raises:
+            ArtifactError: an artifact is not what export wrote.
             ConfigError: a port cannot be had, a model is given twice, or the default model is not among them.
             RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
         """
-        keys = [(artifact.manifest.name, artifact.manifest.version) for artifact in self._artifacts]
-        default = default_of(keys, self._config.default_model)
+        wanted = self._look()
         try:
-            await self._listen()
-            for key, model in zip(keys, await asyncio.to_thread(self._load), strict=True):
-                self._start(model)
-                self.registry.add(model, is_default=key == default)
+            async with self._reloading:
+                await self._listen()
+                self.registry.models = await self._load(wanted)
             self._gate.open()
             await self._health_of_services(_SERVING)
         except BaseException:
@@ -105,8 +125,42 @@ class App:
         await asyncio.sleep(_LAST_WORDS_S)  # callers of what failed, and load balancers, hear of it
         os._exit(LOST)  # not by way of the device's libraries, which may hang
 
-    def _load(self) -> list[ServedModel]:
-        return [ServedModel.load(artifact, self._config) for artifact in self._artifacts]
+    async def reload(self) -> None:
+        """Serve what is to be found now; models that are served already go on.
+
+        New ones are loaded beside the old ones and take their place at once: a call is answered by one set of models.
+        Old ones end when the last call has that began before. What cannot be had changes nothing.
+
+        Raises:
+            ArtifactError, ConfigError, RuntimeUnavailableError, TokenizerError: as at the start.
+        """
+        async with self._reloading:
+            models = await self._load(await asyncio.to_thread(self._look))
+            old = [model for model in self.registry.models if models.get(key_of(model)) is not model]
+            self.registry.models = models
+            for model in models:
+                announce(model, self._config, self.port, is_default=model is models.default)
+        await self._gate.wait_until_left()
+        for model in old:
+            await model.close()
+            if self.registry.models.get(key_of(model)) is None:  # it may have come back
+                self._metrics.forget(*key_of(model))
+            log.info("no longer served: %s@%s", *key_of(model))
+
+    def _look(self) -> _Wanted:
+        found = [((one.manifest.name, one.manifest.version), one) for one in self._find_artifacts()]
+        return _Wanted(dict(found), default_of([key for key, _ in found], self._config.default_model))
+
+    async def _load(self, wanted: _Wanted) -> Models:
+        """Load and start what is not served yet."""
+        served = self.registry.models
+        missing = [artifact for key, artifact in wanted.artifacts.items() if served.get(key) is None]
+        new = await asyncio.to_thread(_load_all, missing, self._config)
+        for model in new:
+            self._start(model)
+        kept = [model for model in served if key_of(model) in wanted.artifacts]
+        order = list(wanted.artifacts)
+        return Models(sorted([*kept, *new], key=lambda model: order.index(key_of(model))), wanted.default)
 
     def _start(self, model: ServedModel) -> None:
         """Give it metrics and runners; all models on the CPU share theirs."""
@@ -152,7 +206,7 @@ class App:
 
     async def _close(self) -> None:
         await self._stop()
-        for model in self.registry:
+        for model in self.registry.models:
             await model.close()
         if self._pool is not None:
             await self._pool.close()
@@ -172,26 +226,44 @@ def serve(directories: Sequence[Path], config: ServerConfig) -> None:
         RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
     """
     logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    artifacts = open_artifacts(directories)
-    asyncio.run(_serve(artifacts, config))
+    asyncio.run(_serve(lambda: open_artifacts(directories), config))
 
 
-async def _serve(artifacts: Sequence[Artifact], config: ServerConfig) -> None:
+async def _serve(find_artifacts: Callable[[], Sequence[Artifact]], config: ServerConfig) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    app, reloads = App(find_artifacts, config), set[asyncio.Task[None]]()
+
+    def reload() -> None:
+        task = loop.create_task(_reload(app))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, stop)
-    async with App(artifacts, config) as app:
-        for model in app.registry:
-            announce(model, config, app.port, is_default=model is app.registry.default)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    async with app:
+        models = app.registry.models
+        for model in models:
+            announce(model, config, app.port, is_default=model is models.default)
         lost = asyncio.create_task(app.vitals.wait_until_lost())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([lost, stopped], return_when=asyncio.FIRST_COMPLETED)
         if lost.done():
             await app.give_up()
-        lost.cancel()
+        for task in (lost, *reloads):
+            task.cancel()
         await app.drain()
     log.info("stopped")
+
+
+async def _reload(app: App) -> None:
+    try:
+        await app.reload()
+    except (ArtifactError, ConfigError, RuntimeUnavailableError, TokenizerError) as error:
+        log.error("%s: %s", _NOT_RELOADED, error)  # noqa: TRY400  one line, which says it all
+    except Exception:  # whatever it is, it must not end the server
+        log.exception(_NOT_RELOADED)
 
 
 def _on_signal(stop: asyncio.Event) -> None:
@@ -226,6 +298,19 @@ def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default:
         policy.max_batch_texts,
         policy.max_queue_tokens,
     )
+
+
+def _load_all(artifacts: Sequence[Artifact], config: ServerConfig) -> list[ServedModel]:
+    """All of them, or none."""
+    models: list[ServedModel] = []
+    try:
+        for artifact in artifacts:
+            models.append(ServedModel.load(artifact, config))  # noqa: PERF401  those before are to be released
+    except BaseException:
+        for model in models:
+            model.release()
+        raise
+    return models
 
 
 def _bind(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 
 from polyseme.server.errors import NotReadyError, QueueFullError
 from polyseme.server.security import Tokens
@@ -18,7 +19,6 @@ class Gate:
     Attributes:
         closed_because: why no call is let in; empty while the gate is open.
         closed: set when it has been closed: streams read no further.
-        calls: how many are under way.
         tokens: with which calls are let in.
     """
 
@@ -26,7 +26,8 @@ class Gate:
         self.tokens = tokens
         self.closed_because = "starting: the model is being loaded"
         self.closed = asyncio.Event()
-        self.calls = 0
+        self._calls: Counter[int] = Counter()  # under way, by generation
+        self._generation = 0
         self._limit = max_concurrent_calls
         self._last_arrival = -math.inf
 
@@ -39,20 +40,35 @@ class Gate:
         self.closed_because = reason
         self.closed.set()
 
+    @property
+    def calls(self) -> int:
+        """How many are under way."""
+        return self._calls.total()
+
+    async def wait_until_left(self) -> None:
+        """Return when all calls that are under way now have ended."""
+        generation = self._generation
+        self._generation += 1
+        while any(older <= generation for older in self._calls):  # noqa: ASYNC110  seldom, and not in a hurry
+            await asyncio.sleep(_QUIET_S)
+
     async def wait_until_quiet(self, timeout_s: float) -> None:
         """Return when no call is under way and none has come for a while, or the time is up."""
         end = time.monotonic() + timeout_s
         while (now := time.monotonic()) < end and (self.calls or now < self._last_arrival + _QUIET_S):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
-    def enter(self) -> None:
-        """Count a call that arrives; every one of them must `leave`."""
+    def enter(self) -> int:
+        """Count a call that arrives; gives what it must `leave` with."""
         self._last_arrival = time.monotonic()
-        self.calls += 1
+        self._calls[self._generation] += 1
+        return self._generation
 
-    def leave(self) -> None:
+    def leave(self, generation: int) -> None:
         """Count a call that has ended."""
-        self.calls -= 1
+        self._calls[generation] -= 1
+        if not self._calls[generation]:
+            del self._calls[generation]
 
     def check_open(self) -> None:
         """Raise where the server takes no work.

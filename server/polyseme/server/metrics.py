@@ -94,6 +94,16 @@ class Metrics:
         )
         self._queued_tokens = Gauge("polyseme_queued_tokens", "Tokens that wait.", _MODEL, registry=self.registry)
         self._queued_texts = Gauge("polyseme_queued_texts", "Texts that wait.", _MODEL, registry=self.registry)
+        self._of_models = (
+            self._queue_seconds,
+            self._run_seconds,
+            self._batch_texts,
+            self._tokens,
+            self._padded_tokens,
+            self._not_finite,
+            self._queued_tokens,
+            self._queued_texts,
+        )
         self._http: WSGIServer | None = None
 
     def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
@@ -117,6 +127,11 @@ class Metrics:
             queued_tokens=self._queued_tokens.labels(name, version),
             queued_texts=self._queued_texts.labels(name, version),
         )
+
+    def forget(self, name: str, version: str) -> None:
+        """Publish nothing more of a model that is no longer served."""
+        for metric in self._of_models:
+            metric.remove(name, version)
 
     def listen(self, host: str, port: int) -> None:
         """Serve /metrics on a thread of its own.

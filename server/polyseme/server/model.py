@@ -111,9 +111,14 @@ class ServedModel:
         self._scheduler = Scheduler(self.policy, runner, runners=pool or self.runners, observer=observer)
 
     async def close(self) -> None:
-        """Stop or leave the runners, and stop the tokenizer threads."""
+        """Stop or leave the runners, and give back what it holds."""
         await self.scheduler.close()
+        self.release()
+
+    def release(self) -> None:
+        """Give back what it holds, once nothing is run any more, or if it was never started."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        self.engine.close()
 
     @property
     def scheduler(self) -> Scheduler:
@@ -275,7 +280,11 @@ class ServedModel:
 def _proven_engine(artifact: Artifact, devices: Sequence[Device], config: ServerConfig) -> Engine:
     cache = Path(config.tensorrt_cache) if config.tensorrt_cache else None
     engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads, engine_cache=cache)
-    prove(engine, artifact)
+    try:
+        prove(engine, artifact)
+    except BaseException:
+        engine.close()
+        raise
     return engine
 
 

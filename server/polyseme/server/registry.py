@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from polyseme.server.errors import ConfigError, UnknownModelError
@@ -32,32 +33,33 @@ def default_of(keys: Sequence[Key], asked: str) -> Key:
     raise ConfigError(f"--default-model: {asked[:160]!r} is not served here; there are: {known}")
 
 
-class Registry:
-    """The models that are served. The first of a name is that name's default."""
+class Models:
+    """Models by name and version, as they are served at one time. The first of a name is that name's default."""
 
-    def __init__(self) -> None:
-        self._models: dict[Key, ServedModel] = {}
-        self._default: Key | None = None
+    def __init__(self, models: Sequence[ServedModel] = (), default: Key | None = None) -> None:
+        """The default comes first, then the others as they were given.
 
-    def add(self, model: ServedModel, *, is_default: bool = False) -> None:
-        """Serve one more model; without a default yet it becomes that."""
-        key = (model.manifest.name, model.version)
-        self._models[key] = model
-        if is_default or self._default is None:
-            self._default = key
+        Args:
+            models: all of them.
+            default: which of them requests mean that name none; only without models there is none.
+        """
+        named = {key_of(model): model for model in models}
+        self._models = {key: named[key] for key in sorted(named, key=lambda key: key != default)}
 
     def __iter__(self) -> Iterator[ServedModel]:
-        """The default first, then in the order they were added."""
-        if self._default is None:
-            return iter(())
-        return iter([self.default, *(model for key, model in self._models.items() if key != self._default)])
+        """The default first."""
+        return iter(self._models.values())
 
     @property
     def default(self) -> ServedModel:
         """The model of requests that name none."""
-        if self._default is None:
-            raise UnknownModelError("no model is served yet")
-        return self._models[self._default]
+        for model in self:
+            return model
+        raise UnknownModelError("no model is served yet")
+
+    def get(self, key: Key) -> ServedModel | None:
+        """A model, if it is served."""
+        return self._models.get(key)
 
     def find(self, name: str, version: str) -> ServedModel:
         """The model of a request.
@@ -69,9 +71,8 @@ class Registry:
         Raises:
             UnknownModelError: no such name, or no such version of it.
         """
-        default = self.default
-        name = name or default.manifest.name
-        versions = {model.version: model for model in self if model.manifest.name == name}  # the default comes first
+        name = name or self.default.manifest.name
+        versions = {model.version: model for model in self if model.manifest.name == name}
         if not versions:
             names = ", ".join(dict.fromkeys(name for name, _ in self._models))
             raise UnknownModelError(f"model {name[:80]!r} is not served here; there are: {names}")
@@ -81,3 +82,15 @@ class Registry:
             raise UnknownModelError(
                 f"model {name} is served in version {', '.join(versions)}; got {version[:80]!r}"
             ) from None
+
+
+def key_of(model: ServedModel) -> Key:
+    """Under which name and version a model is served."""
+    return model.manifest.name, model.version
+
+
+@dataclass(slots=True)
+class Registry:
+    """What is served now. A call takes `models` once, and is answered by those, whatever is served later."""
+
+    models: Models = field(default_factory=Models)

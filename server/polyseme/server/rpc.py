@@ -123,7 +123,7 @@ class _Door:
     async def _pass(self, context: Context, body: Callable[[Call], Awaitable[T]]) -> T:
         """Admit a call, run its body, and turn what it raises into a status."""
         started, status = time.monotonic(), grpc.StatusCode.CANCELLED.name
-        self.gate.enter()
+        generation = self.gate.enter()
         try:
             result = await body(_admitted(context, self.gate, started))
         except asyncio.CancelledError:
@@ -136,7 +136,7 @@ class _Door:
             return result
         finally:
             # Before the status goes out: who has seen the answer can see the count.
-            self.gate.leave()
+            self.gate.leave(generation)
             self.observer.call_done(self.method.name, status, time.monotonic() - started)
         await context.abort(failure.code, failure.message, trailers(failure))
         raise AssertionError  # abort has raised

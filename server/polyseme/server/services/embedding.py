@@ -12,16 +12,15 @@ import numpy.typing as npt
 from polyseme.runtime.tokenizer import TokenizedText, portions
 from polyseme.server import convert, similarity
 from polyseme.server.config import ServerConfig
-from polyseme.server.model import ServedModel, Terms
+from polyseme.server.model import Terms
 from polyseme.server.pieces import Piece, Work
-from polyseme.server.registry import Registry
+from polyseme.server.registry import Models, Registry
 from polyseme.server.rpc import Call, Method
 from polyseme.server.services.comparison import Comparison
 from polyseme.server.services.works import Context, span_work, token_work
 from polyseme.server.stopwatch import Stopwatch
 from polyseme.server.tensors import WireType, encoded_bytes
 from polyseme.server.validation import check_dimensions, check_reply_bytes, check_texts
-from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 
 Float32Array = npt.NDArray[np.float32]
@@ -125,7 +124,7 @@ class EmbeddingService:
 
     async def tokenize(self, request: pb.TokenizeRequest, call: Call) -> pb.TokenizeResponse:
         """The tokens that the model would see."""
-        model = self._find(request.model)
+        model = self.models.find(request.model.name, request.model.version)
         unit = convert.offset_unit(request.offset_unit)
         check_texts(request.texts, self._config)
         left = iter(request.texts)
@@ -147,15 +146,27 @@ class EmbeddingService:
             model=convert.identity(model),
         )
 
-    def context(self, request: Request, call: Call, *, patient: bool = False) -> Context:
+    @property
+    def models(self) -> Models:
+        """Those that a call which begins now is answered by."""
+        return self._registry.models
+
+    def context(self, request: Request, call: Call, *, patient: bool = False, models: Models | None = None) -> Context:
         """What a request runs in.
+
+        Args:
+            request: what is asked.
+            call: of the request.
+            patient: whether it waits for room.
+            models: default: those that are served now.
 
         Raises:
             UnknownModelError: no such model.
             InvalidInputError: an unknown priority.
         """
         terms = Terms(lane=convert.lane(request.priority), deadline=call.deadline, patient=patient)
-        return Context(model=self._find(request.model), config=self._config, terms=terms, watch=Stopwatch())
+        model = (models or self.models).find(request.model.name, request.model.version)
+        return Context(model=model, config=self._config, terms=terms, watch=Stopwatch())
 
     async def _parts(self, work: Work, kind: type[P]) -> list[P]:
         """All parts of a reply, refused before the first text is run where they would not fit a message."""
@@ -169,6 +180,3 @@ class EmbeddingService:
         for group in work.groups(pieces):
             await work.run(group)
         return [piece.part for piece in pieces if isinstance(piece.part, kind)]
-
-    def _find(self, model: common_pb2.ModelRef) -> ServedModel:
-        return self._registry.find(model.name, model.version)

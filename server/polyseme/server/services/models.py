@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from polyseme.server import convert
 from polyseme.server.config import ServerConfig
 from polyseme.server.model import ServedModel
-from polyseme.server.registry import Registry
+from polyseme.server.registry import Models, Registry
 from polyseme.server.rpc import Call, Method
 from polyseme.v1 import model_service_pb2 as pb
 
@@ -28,12 +28,13 @@ class ModelService:
 
     async def list_models(self, _request: pb.ListModelsRequest, _call: Call) -> pb.ListModelsResponse:
         """All models, the default one first."""
-        return pb.ListModelsResponse(models=[self._describe(model) for model in self._registry])
+        models = self._registry.models
+        return pb.ListModelsResponse(models=[self._describe(model, models) for model in models])
 
     async def get_model(self, request: pb.GetModelRequest, _call: Call) -> pb.GetModelResponse:
         """One model."""
-        model = self._registry.find(request.model.name, request.model.version)
-        return pb.GetModelResponse(model=self._describe(model))
+        models = self._registry.models
+        return pb.GetModelResponse(model=self._describe(models.find(request.model.name, request.model.version), models))
 
-    def _describe(self, model: ServedModel) -> pb.Model:
-        return convert.model(model, self._config, is_default=model is self._registry.default)
+    def _describe(self, model: ServedModel, models: Models) -> pb.Model:
+        return convert.model(model, self._config, is_default=model is models.default)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from polyseme.runtime.tokenizer import portions
@@ -18,6 +19,7 @@ from polyseme.server.chunks import Chunk, Packer, embed_chunks
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import InvalidInputError, ServerError
 from polyseme.server.pieces import Work
+from polyseme.server.registry import Models
 from polyseme.server.rpc import Call, StreamMethod
 from polyseme.server.services.embedding import EmbeddingService
 from polyseme.server.services.works import Context, span_work, token_work
@@ -47,8 +49,9 @@ class EmbeddingStream:
     async def stream_embed(self, requests: AsyncIterator[Request], call: Call, write: Write) -> None:
         """Answer requests until there are no more."""
         turns: asyncio.Queue[_Turn | None] = asyncio.Queue(_WINDOW)
+        models = self._unary.models  # of the whole stream, whatever is served before it ends
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._begin_all(requests, call, turns, tasks))
+            tasks.create_task(self._begin_all(requests, call, models, turns, tasks))
             while (turn := await turns.get()) is not None:
                 await turn.write_all(write)
 
@@ -56,6 +59,7 @@ class EmbeddingStream:
         self,
         requests: AsyncIterator[Request],
         call: Call,
+        models: Models,
         turns: asyncio.Queue[_Turn | None],
         tasks: asyncio.TaskGroup,
     ) -> None:
@@ -63,37 +67,38 @@ class EmbeddingStream:
         async for request in requests:
             turn = _Turn(sequence)
             await turns.put(turn)
-            tasks.create_task(self._answer(request, call, turn))
+            tasks.create_task(self._answer(request, call, models, turn))
             sequence += 1
         await turns.put(None)
 
-    async def _answer(self, request: Request, call: Call, turn: _Turn) -> None:
+    async def _answer(self, request: Request, call: Call, models: Models, turn: _Turn) -> None:
         """Run one request; whatever happens, its turn ends."""
         try:
             if isinstance(request, ServerError):
                 await turn.put(_refusal(request))
             else:
-                await self._run(request, call.begun_now(), turn)
+                await self._run(request, call.begun_now(), models, turn)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in Rust is no Exception
             await turn.put(_refusal(error))
         await turn.end()
 
-    async def _run(self, request: pb.StreamEmbedRequest, call: Call, turn: _Turn) -> None:
+    async def _run(self, request: pb.StreamEmbedRequest, call: Call, models: Models, turn: _Turn) -> None:
         unary = self._unary
+        context_of = partial(unary.context, call=call, patient=True, models=models)
         match request.WhichOneof("request"):
             case "embed":
-                context = unary.context(request.embed, call, patient=True)
+                context = context_of(request.embed)
                 reply = await unary.embed_in(context, request.embed, call)
                 for first, chunk in embed_chunks(reply, self._chunk_bytes):
                     await turn.put(pb.StreamEmbedResponse(first_text=first, embed=chunk))
             case "tokens":
-                context = unary.context(request.tokens, call, patient=True)
+                context = context_of(request.tokens)
                 async for response in self._chunks(token_work(request.tokens, context), context, call):
                     await turn.put(response)
             case "spans":
-                context = unary.context(request.spans, call, patient=True)
+                context = context_of(request.spans)
                 async for response in self._chunks(span_work(request.spans, context), context, call):
                     await turn.put(response)
             case _:
