@@ -1,6 +1,7 @@
 """Several models in one server: routed by name and version, a stated default, fair shares."""
 
 import itertools
+import json
 import shutil
 import threading
 import time
@@ -12,6 +13,7 @@ from tests.conftest import write_tiny_checkpoint
 from tests.server.running import refused, running
 
 from polyseme.cli.main import main
+from polyseme.client import Client, InvalidArgumentError, NotFoundError
 from polyseme.export import ExportOptions, export_model
 from polyseme.server.config import ServerConfig
 from polyseme.server.directories import open_artifacts
@@ -72,6 +74,24 @@ def test_the_first_of_a_name_is_its_default(several):
     assert embed(several, name="tiny").embeddings.shape[1] == 32
     assert embed(several, name="wide").embeddings.shape[1] == 48
     assert [model.is_default for model in models(several)] == [True, False, False]
+
+
+def test_the_sdk_asks_for_a_version(several, capsys):
+    (_, first), (_, second), _ = keys(several)
+    with Client(several.target, model=f"tiny@{second}") as client:
+        assert client.embed("a").shape == (64,)
+        assert client.embed("a", model=f"tiny@{first}").shape == (32,)
+        assert client.embed("a", model=f"@{second}").shape == (64,)
+        assert client.embed("a", model="wide").shape == (48,)
+        assert client.embed_words("a b", words=["b"]).vectors.shape == (1, 64)
+        assert next(iter(client.embed_stream(["a"]))).shape == (64,)
+        assert client.model(f"tiny@{first}").identity.version == first
+        with pytest.raises(NotFoundError, match=f"served in version {first}, {second}"):
+            client.embed("a", model="tiny@000000000000")
+        with pytest.raises(InvalidArgumentError):
+            client.embed("a", model=5)
+    assert main(["embed", "a", "--target", several.target, "--model", f"tiny@{second}"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["embedding"]) == 64
 
 
 def test_a_version_without_a_name_is_one_of_the_default_name(several):

@@ -29,7 +29,7 @@ def add_target_argument(parser: argparse.ArgumentParser) -> None:
 def add_client_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare which server and model to call."""
     add_target_argument(parser)
-    parser.add_argument("--model", metavar="NAME", help="[the server's default model]")
+    parser.add_argument("--model", metavar="NAME[@VERSION]", help="[the server's default model]")
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=seconds, default=30.0, help="for each call to the server [%(default)s]"
     )

@@ -1,8 +1,8 @@
 """What is known of the server's models: asked for once, and only when a call needs it."""
 
 from polyseme.client._rpc import GET_MODEL, LIST_MODELS, Plan, ask
-from polyseme.client.models import Model, model_from
-from polyseme.v1 import common_pb2, model_service_pb2
+from polyseme.client.models import Model, model_from, model_ref
+from polyseme.v1 import model_service_pb2
 
 
 class Catalog:
@@ -23,7 +23,7 @@ class Catalog:
 
     def get(self, name: str, timeout: float | None) -> Plan[Model]:
         """Ask for one model, and remember it."""
-        request = model_service_pb2.GetModelRequest(model=common_pb2.ModelRef(name=name)).SerializeToString()
+        request = model_service_pb2.GetModelRequest(model=model_ref(name)).SerializeToString()
         reply = yield from ask(GET_MODEL, request, model_service_pb2.GetModelResponse, timeout)
         self._models[name] = model = model_from(reply.model)
         return model

@@ -32,7 +32,7 @@ class Client(WordClient, StreamClient):
 
     Args:
         target: "host:port", or any gRPC name; a name with several addresses is balanced over those that serve.
-        model: name of the model to use where a call names none; default: the server's default model.
+        model: NAME or NAME@VERSION of the model to use where a call names none; default: the server's default model.
         timeout: seconds for each call to the server. math.inf: without end.
         credentials: for TLS, from grpc.ssl_channel_credentials(); None: plaintext.
         token: sent with each call as `authorization: Bearer ...`; over plaintext anyone on the way can read it.

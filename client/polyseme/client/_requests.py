@@ -8,6 +8,7 @@ from polyseme.client._enums import enum_value
 from polyseme.client._integers import unsigned
 from polyseme.client._layers import Selection, selection
 from polyseme.client.errors import InvalidArgumentError
+from polyseme.client.models import model_ref
 from polyseme.client.options import (
     CallOptions,
     EmbedOptions,
@@ -64,7 +65,7 @@ def _embed_request(
     dimensions = options.get("dimensions")
     with _refusing():
         return service_pb2.EmbedRequest(
-            model=common_pb2.ModelRef(name=model),
+            model=model_ref(model),
             text_options=_text_options(options),
             priority=_priority(options.get("priority", priority)),
             normalize=options.get("normalize"),
@@ -78,7 +79,7 @@ def tokenize_request(options: TextOptions, *, model: str, offset_unit: str) -> s
     check_names(options, TextOptions)
     with _refusing():
         return service_pb2.TokenizeRequest(
-            model=common_pb2.ModelRef(name=model),
+            model=model_ref(model),
             text_options=_text_options(options),
             offset_unit=_offset_unit(offset_unit),
         )
@@ -91,7 +92,7 @@ def similarity_request(
     check_names(options, SimilarityOptions)
     with _refusing():
         return service_pb2.SimilarityRequest(
-            model=common_pb2.ModelRef(name=model),
+            model=model_ref(model),
             text_options=_text_options(options),
             priority=_priority(options.get("priority", "interactive")),
             metric=enum_value(service_pb2.Metric, "METRIC_", "metric", options.get("metric", "cosine")),
@@ -116,7 +117,7 @@ def tokens_request(
     check_names(options, TokenOptions)
     with _refusing():
         return service_pb2.EmbedTokensRequest(
-            model=common_pb2.ModelRef(name=model),
+            model=model_ref(model),
             text_options=_text_options(options),
             priority=_priority(options.get("priority", "interactive")),
             layers=layers.message,
@@ -140,7 +141,7 @@ def spans_request(
     check_names(options, TokenOptions)
     with _refusing():
         return service_pb2.EmbedSpansRequest(
-            model=common_pb2.ModelRef(name=model),
+            model=model_ref(model),
             text_options=_text_options(options),
             priority=_priority(options.get("priority", "interactive")),
             layers=layers.message,

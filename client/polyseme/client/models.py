@@ -7,6 +7,12 @@ from polyseme.client._enums import enum_name
 from polyseme.v1 import common_pb2, model_service_pb2, tensor_pb2
 
 
+def model_ref(model: str) -> common_pb2.ModelRef:
+    """What stands in a request for NAME, NAME@VERSION, or nothing: the server's default model."""
+    name, _, version = str.partition(model, "@")  # a TypeError where it is no string, as protobuf would have it
+    return common_pb2.ModelRef(name=name, version=version)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
     """Which model answered, and how it ran.

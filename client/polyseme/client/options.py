@@ -30,7 +30,7 @@ class CallOptions(TypedDict, total=False):
     """What every call takes.
 
     Attributes:
-        model: name of the model; default: the client's, else the server's default model.
+        model: NAME or NAME@VERSION of the model; default: the client's, else the server's default model.
         timeout: seconds for each call to the server (a long list of texts becomes several); default: the client's.
             math.inf: without end.
     """

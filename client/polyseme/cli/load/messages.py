@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from polyseme.client.models import model_ref
 from polyseme.v1 import common_pb2, embedding_service_pb2
 
 METHODS: Final = {"embed": "Embed", "words": "EmbedSpans", "tokens": "EmbedTokens", "stream": "StreamEmbed"}
@@ -31,7 +32,7 @@ def requests_of(method: str, texts: Sequence[str], size: int, model: str | None)
 
 
 def _messages(method: str, texts: list[str], model: str | None) -> list[bytes]:
-    ref = common_pb2.ModelRef(name=model or "")
+    ref = model_ref(model or "")
     options = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
     match method:
         case "words":
