@@ -3,6 +3,8 @@
 import datetime
 import socket
 import ssl
+import subprocess
+import sys
 
 import grpc
 import pytest
@@ -52,6 +54,30 @@ def test_a_server_with_a_certificate(tiny_artifact, tmp_path, authority, strange
             assert caller.health("polyseme.v1.EmbeddingService").name == "SERVING"
         unreachable(server, credentials(stranger))
         unreachable(server, None)
+
+
+def test_who_knocks_without_tls_leaves_nothing_in_the_log(tiny_artifact, tmp_path, authority):
+    files = certified(tmp_path, authority)
+    flags = [part for name, path in files.items() for part in ("--" + name.replace("_", "-"), path)]
+    command = [sys.executable, "-m", "polyseme.cli.main", "serve", str(tiny_artifact), "--host", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--metrics-port", "0", "--drain-delay-s", "0", *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stderr.readline()
+        port = int(line.partition("127.0.0.1:")[2].split()[0])
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert raw.recv(1) == b"", "the server has hung up"
+        process.terminate()
+        rest = process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert all("INFO polyseme.server.app: " in line for line in rest.splitlines()), rest
 
 
 def test_another_name_and_a_time_that_is_over(tiny_artifact, tmp_path, authority):
