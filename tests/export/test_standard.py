@@ -88,3 +88,19 @@ def test_an_operator_that_export_does_not_write_is_refused_by_name(tiny_artifact
     model.graph.node[-2].op_type, model.graph.node[-2].domain = "QuickGelu", "com.microsoft"
     with pytest.raises(UnsupportedError, match="operator QuickGelu has no form in ONNX's own operators"):
         standard(model)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shape"), [({}, [2, 3, 5]), ({"start": 0}, [2, 3, 5]), ({"start": 1}, [3, 5]), ({"end": 2}, [2, 3]),
+                         ({"start": 1, "end": 2}, [3]), ({"start": -1}, [5]), ({"start": 0, "end": -1}, [2, 3])]
+)  # fmt: skip
+def test_any_part_of_a_shape(asked, shape):
+    """As graphs that were traced ask for it, too."""
+    value = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node("Shape", ["x"], ["y"], **asked)
+    inputs = [value("x", onnx.TensorProto.FLOAT, ["A", "B", "C"])]
+    graph = onnx.helper.make_graph([node], "g", inputs, [value("y", onnx.TensorProto.INT64, ["N"])])
+    made = standard(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8))
+    assert not [one for one in made.graph.node if one.op_type == "Shape" and one.attribute]
+    session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.zeros((2, 3, 5), np.float32)})[0].tolist() == shape

@@ -19,6 +19,7 @@ from polyseme.export.errors import UnsupportedError
 from polyseme.export.nodes import CONTRIB, NodeList
 
 _UNSEEN = -1e4  # added to the score of padding: exp() of it is 0 in fp16 and fp32
+_ALL = np.iinfo(np.int64).max  # as an end
 _LEAST_LENGTH = np.float32(1e-12)  # of a vector; nothing divides by zero
 
 
@@ -96,7 +97,7 @@ class _Parts(NodeList):
         if segments or len(node.input) > 7:
             raise UnsupportedError("an embedding of segments has no form in ONNX's own operators, for --tensorrt")
         word = self.add("Gather", [words, ids], output + ".word")
-        ends = self._extent(ids, 1, output + ".size")
+        ends = self._length(ids, output + ".size")
         first = self.integers(0)
         places = self.add("Slice", [positions, first, ends, first], output + ".positions")
         total = self.add("Add", [word, places], output + ".sum")
@@ -164,7 +165,7 @@ class _Parts(NodeList):
         if element not in self._columns:
             name = f"standard.mask.{element}"
             scalar = self.shared("standard.scalar.0", np.int64(0)), self.shared("standard.scalar.1", np.int64(1))
-            end = self.add("Squeeze", [self._extent(INPUT_IDS, 1, name + ".size")], name + ".end")
+            end = self.add("Squeeze", [self._length(INPUT_IDS, name + ".size")], name + ".end")
             columns = self.add("Range", [scalar[0], end, scalar[1]], name + ".columns")
             wide = self.add("Cast", [LENGTHS], name + ".lengths", to=TensorProto.INT64)
             ends = self.add("Unsqueeze", [wide, self.integers(1, 2, 3)], name + ".ends")
@@ -180,7 +181,7 @@ class _Parts(NodeList):
         split = self.add("Reshape", [x, self.integers(0, 0, heads, 2 * half)], at + ".heads")
         halves = [at + ".first", at + ".second"]
         self.nodes.append(helper.make_node("Split", [split], halves, name=at + ".halves", axis=-1))
-        ends = self._extent(x, 1, at + ".size")
+        ends = self._length(x, at + ".size")
         zero, axis = self.integers(0), self.integers(1)
         cos, sin = (
             self.add("Unsqueeze", [self.add("Slice", [table, zero, ends, zero], f"{at}.{name}"), axis], f"{at}.{name}s")
@@ -214,18 +215,22 @@ class _Parts(NodeList):
         half = self.add("Mul", [x, self.number(0.5, x)], output + ".half")
         self.add("Mul", [half, more], output)
 
-    def extent(self, node: onnx.NodeProto) -> None:
-        """A shape, or one element of it, which is all that export's own graphs ask for."""
-        if "start" in (asked := _attributes(node)):
-            self._extent(node.input[0], asked["start"], node.output[0])
+    def shape(self, node: onnx.NodeProto) -> None:
+        """All of a shape, or a part."""
+        asked = _attributes(node)
+        if asked.get("start") or "end" in asked:
+            self._part_of_shape(node.input[0], asked.get("start", 0), asked.get("end", _ALL), node.output[0])
         else:
-            self.nodes.append(node)
+            self.add("Shape", [node.input[0]], node.output[0])
 
-    def _extent(self, x: str, axis: int, output: str) -> str:
+    def _part_of_shape(self, x: str, start: int, end: int, output: str) -> str:
         """By a slice: parsers of TensorRT have overlooked that Shape may be asked for a part."""
-        shape = self.add("Shape", [x], output + ".shape")
-        inputs = [shape, self.integers(axis), self.integers(axis + 1), self.integers(0)]
-        return self.add("Slice", inputs, output)
+        whole = self.add("Shape", [x], output + ".shape")
+        return self.add("Slice", [whole, self.integers(start), self.integers(end), self.integers(0)], output)
+
+    def _length(self, x: str, output: str) -> str:
+        """How many columns there are, [1]."""
+        return self._part_of_shape(x, 1, 2, output)
 
     def cast(self, node: onnx.NodeProto) -> None:
         """To a type that is known here."""
@@ -249,7 +254,7 @@ _LOWER: dict[str, Callable[[_Parts, onnx.NodeProto], None]] = {
     "Gelu": _Parts.gelu,
     # Of ONNX's own, and not of TensorRT's.
     "LpNormalization": _Parts.unit,
-    "Shape": _Parts.extent,
+    "Shape": _Parts.shape,
     "CastLike": _Parts.cast,
 }
 _GIVES = {"Shape": TensorProto.INT64, "Less": TensorProto.BOOL, "Greater": TensorProto.BOOL, "Equal": TensorProto.BOOL}
