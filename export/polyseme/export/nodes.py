@@ -25,6 +25,7 @@ from polyseme.artifact.graphs import (
 from polyseme.export.encoder import EncoderConfig
 
 CONTRIB = "com.microsoft"
+UNSEEN = -1e4  # added to the score of what is not to be seen: exp() of it is 0 in fp16 and fp32
 ATTENTION, FEED_FORWARD = "attention", "feed_forward"  # the blocks of a layer
 
 

@@ -18,10 +18,8 @@ from onnx import helper
 
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
 from polyseme.export.encoder import EncoderConfig, Float32Array
-from polyseme.export.nodes import CONTRIB, hidden_state
+from polyseme.export.nodes import CONTRIB, UNSEEN, hidden_state
 from polyseme.export.padded import PaddedNodes
-
-_UNSEEN = -1e4  # added to the score of a token outside the window: exp() of it is 0 in fp16 and fp32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +166,7 @@ class PreNormNodes(PaddedNodes):
         distance = self.add("Abs", [self.distances()], "window.distance")
         near = self.constant("window.most", np.int64(self.window))
         beyond = self.add("Greater", [distance, near], "window.beyond")
-        scores = [self.constant("window.unseen", np.float32(_UNSEEN)), self.constant("window.seen", np.float32(0))]
+        scores = [self.constant("window.unseen", np.float32(UNSEEN)), self.constant("window.seen", np.float32(0))]
         square = self.add("Where", [beyond, *scores], "window.square")
         own = self.add("CastLike", [square, "embeddings.norm.weight"], "window.own")  # of the graph's precision
         self.add("Unsqueeze", [own, self.constant("window.batch", np.array([0, 1]))], "window.scores")

@@ -16,9 +16,8 @@ from onnx import TensorProto, helper
 
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
 from polyseme.export.errors import UnsupportedError
-from polyseme.export.nodes import CONTRIB, NodeList
+from polyseme.export.nodes import CONTRIB, UNSEEN, NodeList
 
-_UNSEEN = -1e4  # added to the score of padding: exp() of it is 0 in fp16 and fp32
 _ALL = np.iinfo(np.int64).max  # as an end
 _LEAST_LENGTH = np.float32(1e-12)  # of a vector; nothing divides by zero
 
@@ -56,7 +55,7 @@ class _Parts(NodeList):
 
     types: dict[str, int]
     shapes: dict[str, tuple[int, ...]]
-    _columns: dict[int, str] = field(default_factory=dict)
+    _masks: dict[int, str] = field(default_factory=dict)
 
     def take(self, node: onnx.NodeProto) -> None:
         """Add a node, or what it consists of."""
@@ -162,7 +161,7 @@ class _Parts(NodeList):
     def _mask(self, like: str) -> str:
         """What is added to the scores of a text's keys, [B, 1, 1, S]; once for all layers."""
         element = self.types[like]
-        if element not in self._columns:
+        if element not in self._masks:
             name = f"standard.mask.{element}"
             scalar = self.shared("standard.scalar.0", np.int64(0)), self.shared("standard.scalar.1", np.int64(1))
             end = self.add("Squeeze", [self._length(INPUT_IDS, name + ".size")], name + ".end")
@@ -170,8 +169,8 @@ class _Parts(NodeList):
             wide = self.add("Cast", [LENGTHS], name + ".lengths", to=TensorProto.INT64)
             ends = self.add("Unsqueeze", [wide, self.integers(1, 2, 3)], name + ".ends")
             real = self.add("Less", [columns, ends], name + ".real")
-            self._columns[element] = self.add("Where", [real, self.number(0.0, like), self.number(_UNSEEN, like)], name)
-        return self._columns[element]
+            self._masks[element] = self.add("Where", [real, self.number(0.0, like), self.number(UNSEEN, like)], name)
+        return self._masks[element]
 
     def rotate(self, node: onnx.NodeProto) -> None:
         """Element j of each head's first half turned together with element j of its second, by the token's place."""

@@ -13,9 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from polyseme.artifact.graphs import TEXT_IDS
-from polyseme.export.nodes import CONTRIB
-
-_UNSEEN = -1e4  # added to the score of another text's token: exp() of it is 0 in fp16 and fp32
+from polyseme.export.nodes import CONTRIB, UNSEEN
 
 
 def cpu_twin(packed: onnx.ModelProto) -> onnx.ModelProto:
@@ -31,7 +29,7 @@ def cpu_twin(packed: onnx.ModelProto) -> onnx.ModelProto:
             "twin.row": np.array([0]),
             "twin.rows": np.array([0, 1]),
             "twin.seen": np.zeros((), dtype),
-            "twin.unseen": np.full((), _UNSEEN, dtype),
+            "twin.unseen": np.full((), UNSEEN, dtype),
         }.items()
     )
     nodes = [

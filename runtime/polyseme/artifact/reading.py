@@ -138,8 +138,8 @@ def _read_precision(fields: Fields, precision: Precision, files: Mapping[str, Fi
         standard=standard,
     )
     sets = [padded] if packed is None else [padded, packed]
-    named = [name for graphs in sets for name in graphs.graphs.values()]
-    for name in (*named, weights, *([standard] if "standard" in fields.names() else [])):
+    named = [weights, *(name for graphs in sets for name in graphs.graphs.values()), *([standard] if standard else [])]
+    for name in named:
         if name not in files:
             raise InvalidManifestError(f"manifest field precisions.{precision.value}: {name[:40]!r} is not in files")
     for graphs in sets:

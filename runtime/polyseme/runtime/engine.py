@@ -151,7 +151,6 @@ class PackedEngine:
             RuntimeUnavailableError: onnxruntime refuses a graph or the device.
         """
         self.devices = tuple(devices)
-        self.lanes = len(devices) * lanes_per_device
         self._lanes: list[_Lane] = []
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
@@ -163,6 +162,11 @@ class PackedEngine:
             for lane in lanes:
                 lane.call(lane.load, artifact, device, weights, shapes, twins or {})
                 self._free.put(lane)
+
+    @property
+    def lanes(self) -> int:
+        """Those of all devices."""
+        return len(self._lanes)
 
     def collate(self, sequences: Sequence[Sequence[int]]) -> PackedBatch:
         """Put texts one after another."""

@@ -138,8 +138,7 @@ class App:
             models = await self._load(await asyncio.to_thread(self._look))
             old = [model for model in self.registry.models if models.get(key_of(model)) is not model]
             self.registry.models = models
-            for model in models:
-                announce(model, self._config, self.port, is_default=model is models.default)
+            announce_all(models, self._config, self.port)
         await self._gate.wait_until_left()
         for model in old:
             await model.close()
@@ -158,9 +157,8 @@ class App:
         new = await asyncio.to_thread(_load_all, missing, self._config)
         for model in new:
             self._start(model)
-        kept = [model for model in served if key_of(model) in wanted.artifacts]
-        order = list(wanted.artifacts)
-        return Models(sorted([*kept, *new], key=lambda model: order.index(key_of(model))), wanted.default)
+        models = {key_of(model): model for model in (*served, *new)}
+        return Models([models[key] for key in wanted.artifacts], wanted.default)
 
     def _start(self, model: ServedModel) -> None:
         """Give it metrics and runners; all models on the CPU share theirs."""
@@ -243,9 +241,7 @@ async def _serve(find_artifacts: Callable[[], Sequence[Artifact]], config: Serve
         loop.add_signal_handler(number, _on_signal, stop)
     loop.add_signal_handler(signal.SIGHUP, reload)
     async with app:
-        models = app.registry.models
-        for model in models:
-            announce(model, config, app.port, is_default=model is models.default)
+        announce_all(app.registry.models, config, app.port)
         lost = asyncio.create_task(app.vitals.wait_until_lost())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([lost, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -271,6 +267,12 @@ def _on_signal(stop: asyncio.Event) -> None:
         log.warning("second signal: stopping at once")
         os._exit(130)
     stop.set()
+
+
+def announce_all(models: Models, config: ServerConfig, port: int) -> None:
+    """Say what is served, a line each."""
+    for model in models:
+        announce(model, config, port, is_default=model is models.default)
 
 
 def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default: bool = True) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -73,37 +73,18 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._queue_seconds = Histogram(
-            "polyseme_queue_seconds", "A text's wait for a runner.", _MODEL, buckets=_SECONDS, registry=self.registry
-        )
-        self._run_seconds = Histogram(
-            "polyseme_run_seconds", "One batch in the runner.", _MODEL, buckets=_SECONDS, registry=self.registry
-        )
-        self._batch_texts = Histogram(
-            "polyseme_batch_texts", "Texts of a batch.", _MODEL, buckets=_TEXTS, registry=self.registry
-        )
-        self._tokens = Counter("polyseme_tokens", "Tokens run, padding not counted.", _MODEL, registry=self.registry)
-        self._padded_tokens = Counter(
-            "polyseme_padded_tokens", "Tokens run, padding counted.", _MODEL, registry=self.registry
-        )
-        self._not_finite = Counter(
-            "polyseme_not_finite",
-            "Texts whose vectors were not finite and were withheld.",
-            _MODEL,
-            registry=self.registry,
-        )
-        self._queued_tokens = Gauge("polyseme_queued_tokens", "Tokens that wait.", _MODEL, registry=self.registry)
-        self._queued_texts = Gauge("polyseme_queued_texts", "Texts that wait.", _MODEL, registry=self.registry)
-        self._of_models = (
-            self._queue_seconds,
-            self._run_seconds,
-            self._batch_texts,
-            self._tokens,
-            self._padded_tokens,
-            self._not_finite,
-            self._queued_tokens,
-            self._queued_texts,
-        )
+        self._of_models: dict[str, Any] = {  # by field of ModelMetrics
+            "queue_seconds": self._histogram("polyseme_queue_seconds", "A text's wait for a runner.", _SECONDS),
+            "run_seconds": self._histogram("polyseme_run_seconds", "One batch in the runner.", _SECONDS),
+            "batch_texts": self._histogram("polyseme_batch_texts", "Texts of a batch.", _TEXTS),
+            "tokens": self._counter("polyseme_tokens", "Tokens run, padding not counted."),
+            "padded_tokens": self._counter("polyseme_padded_tokens", "Tokens run, padding counted."),
+            "not_finite": self._counter(
+                "polyseme_not_finite", "Texts whose vectors were not finite and were withheld."
+            ),
+            "queued_tokens": self._gauge("polyseme_queued_tokens", "Tokens that wait."),
+            "queued_texts": self._gauge("polyseme_queued_texts", "Texts that wait."),
+        }
         self._http: WSGIServer | None = None
 
     def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
@@ -117,20 +98,11 @@ class Metrics:
 
     def of_model(self, name: str, version: str) -> ModelMetrics:
         """Count for one model."""
-        return ModelMetrics(
-            queue_seconds=self._queue_seconds.labels(name, version),
-            run_seconds=self._run_seconds.labels(name, version),
-            batch_texts=self._batch_texts.labels(name, version),
-            tokens=self._tokens.labels(name, version),
-            padded_tokens=self._padded_tokens.labels(name, version),
-            not_finite=self._not_finite.labels(name, version),
-            queued_tokens=self._queued_tokens.labels(name, version),
-            queued_texts=self._queued_texts.labels(name, version),
-        )
+        return ModelMetrics(**{field: metric.labels(name, version) for field, metric in self._of_models.items()})
 
     def forget(self, name: str, version: str) -> None:
         """Publish nothing more of a model that is no longer served."""
-        for metric in self._of_models:
+        for metric in self._of_models.values():
             metric.remove(name, version)
 
     def listen(self, host: str, port: int) -> None:
@@ -149,3 +121,12 @@ class Metrics:
         if self._http is not None:
             self._http.shutdown()
             self._http.server_close()
+
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, help_text, _MODEL, buckets=buckets, registry=self.registry)
+
+    def _counter(self, name: str, help_text: str) -> Counter:
+        return Counter(name, help_text, _MODEL, registry=self.registry)
+
+    def _gauge(self, name: str, help_text: str) -> Gauge:
+        return Gauge(name, help_text, _MODEL, registry=self.registry)

@@ -146,7 +146,8 @@ def _admitted(context: Context, gate: Gate, started: float) -> Call:
     remaining = context.time_remaining()
     if remaining is not None and remaining <= 0:
         raise DeadlineExpiredError("deadline passed before the call arrived")
-    gate.tokens.check(context.invocation_metadata())
+    if gate.tokens.needed:
+        gate.tokens.check(context.invocation_metadata())
     gate.check()
     return Call(started=started, deadline=math.inf if remaining is None else started + remaining)
 

@@ -57,6 +57,11 @@ class Tokens:
         """
         self._watched = _Watched([Path(file)], lambda: _tokens(Path(file))) if file else None
 
+    @property
+    def needed(self) -> bool:
+        """Whether calls must carry one."""
+        return self._watched is not None
+
     def check(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
         """Raise unless a call carries one of them, in `authorization: Bearer TOKEN`.
 
