@@ -21,6 +21,7 @@ COPY runtime/polyseme runtime/polyseme
 COPY export/polyseme export/polyseme
 COPY server/polyseme server/polyseme
 COPY client/polyseme client/polyseme
+COPY cli/polyseme cli/polyseme
 
 FROM source AS build-cpu
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca,target=/run/secrets/ca \

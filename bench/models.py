@@ -24,9 +24,9 @@ from server import server
 from polyseme.artifact import TOKENIZER, Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.client import Client
-from polyseme.runtime.devices import choose_device
-from polyseme.runtime.engine import PaddedEngine
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
+from polyseme.runtime.engines.engine import PaddedEngine
+from polyseme.runtime.engines.onnxruntime.devices import choose_device
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 
 TEXTS = [f"the bank of the river was number {i}, and it was green" for i in range(16)]
 CALLERS, BULK_CALLERS, BULK_TEXTS = 4, 4, 32

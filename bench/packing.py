@@ -16,9 +16,9 @@ import numpy as np
 from machine import heading
 
 from polyseme.artifact import Precision
-from polyseme.runtime.bound import _Staging
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.packing import Bucket, pack
+from polyseme.runtime.batches.packed import Bucket, pack
+from polyseme.runtime.engines.onnxruntime.bound import _Staging
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
 
 RESULT = Path(__file__).parent / "results" / "packing.md"
 

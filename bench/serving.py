@@ -30,10 +30,10 @@ from texts import mixed_texts
 
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED
-from polyseme.runtime.batch import collate
-from polyseme.runtime.devices import choose_device
-from polyseme.runtime.session import Session
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.engines.onnxruntime.devices import choose_device
+from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.v1 import common_pb2, embedding_service_pb2
 
 IN_FLIGHT = 64

@@ -4,11 +4,11 @@ import shutil
 from dataclasses import replace
 
 from polyseme.artifact import Artifact, GraphSet, Layout, Pooling, Precision, Variant
-from polyseme.export.architectures import bert
-from polyseme.export.checkpoint import Checkpoint
-from polyseme.export.graph import build_graph
-from polyseme.export.twin import twin_of
-from polyseme.export.weights import write_weights
+from polyseme.export.encoders.architectures import bert
+from polyseme.export.graphs.graph import build_graph
+from polyseme.export.graphs.twin import twin_of
+from polyseme.export.graphs.weights import write_weights
+from polyseme.export.reading.checkpoint import Checkpoint
 
 
 def twins(artifact, device):

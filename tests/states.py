@@ -3,7 +3,7 @@
 import numpy as np
 
 from polyseme.artifact.graphs import TOKEN_VECTORS
-from polyseme.runtime.selection import Selection
+from polyseme.runtime.batches.selection import Selection
 
 
 def all_states(session, batch, num_hidden_layers):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "bench/ghz/data"
-SENTENCES = ROOT / "client/polyseme/cli/load/sentences.txt"
+SENTENCES = ROOT / "cli/polyseme/cli/load/sentences.txt"
 TEXTS_A_CALL = 32
 CALLS = 8  # different ones, where a call has many texts
 _END = re.compile(r".+?(?<!Mr)(?<!Mrs)[.!?]\"?(?=\s+[\"A-Z]|$)")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.callers.programs import ROOT, utf8_bytes, utf16_code_units
 
-from polyseme.client._channel import channel_options
+from polyseme.client._transport.channel import channel_options
 
 PAGE = (ROOT / "docs/calling.md").read_text(encoding="utf-8")
 CONFIG = json.loads(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])

@@ -7,8 +7,8 @@ import pytest
 from tests.callers.page import PAGE, SECTIONS, busy, documented, embed, examples, retry_delays, shape
 from tests.server.running import running
 
-from polyseme.server.gate import Gate
-from polyseme.server.security import Tokens
+from polyseme.server.lifecycle.admission import Gate
+from polyseme.server.security.tls import Tokens
 from polyseme.v1 import common_pb2, embedding_service_pb2
 from polyseme.v1.embedding_service_pb2 import EmbedRequest, EmbedSpansRequest, EmbedTokensRequest, StreamEmbedRequest
 

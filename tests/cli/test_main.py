@@ -122,7 +122,7 @@ def test_importing_the_entry_point_imports_nothing_heavy():
 
 def test_a_reader_that_leaves_ends_the_command_quietly():
     program = (
-        "import sys; from polyseme.cli import health, main;"
+        "import sys; from polyseme.cli import main; from polyseme.cli.commands import health;"
         "health.run = lambda args: sys.stdout.writelines('x' * 99 for _ in range(99999)) or 0;"
         "sys.exit(main.main(['health']))"
     )
@@ -184,7 +184,8 @@ def test_a_wrong_target_is_a_wrong_command_line(arguments, capsys):
 def test_an_ascii_terminal_loses_a_character_and_not_the_answer():
     program = (
         "import sys; from polyseme.cli.output import print_table; from polyseme.cli.main import main; "
-        "import polyseme.cli.info as info; info.run = lambda args: print_table(('a:',), [('caf\u00e9 \u5317',)]) or 0; "
+        "import polyseme.cli.commands.info as info; "
+        "info.run = lambda args: print_table(('a:',), [('caf\u00e9 \u5317',)]) or 0; "
         "sys.exit(main(['info']))"
     )
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}

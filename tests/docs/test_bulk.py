@@ -5,8 +5,8 @@ import json
 import re
 from pathlib import Path
 
-from polyseme.cli import embed, serve
 from polyseme.cli.bulk.arguments import FORMATS, SUFFIXES
+from polyseme.cli.commands import embed, serve
 
 PAGE = (Path(__file__).parents[2] / "docs/bulk.md").read_text(encoding="utf-8")
 

@@ -12,16 +12,16 @@ from tests.export.checkpoints import (
     read_weights,
     write_weights,
 )
-from tests.export.test_checkpoint import shard
+from tests.export.reading.test_checkpoint import shard
 from tests.states import all_states
 
 from polyseme.artifact import Artifact, Pooling, Precision
 from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.export import ExportOptions, export_model
-from polyseme.export.parity import TOLERANCES
-from polyseme.runtime.batch import collate
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.session import Session, Variant
+from polyseme.export.gates.parity import TOLERANCES
+from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.session import Session, Variant
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
 

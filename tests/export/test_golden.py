@@ -9,10 +9,10 @@ from tests.data.golden.make import BANK_ROBBER, BANKS, SENTENCES, WHOLE, compute
 from tests.states import all_states
 
 from polyseme.artifact import Artifact, Precision, Variant
-from polyseme.runtime.batch import collate
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.session import Session
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
+from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "data/golden"
 BANK = 2924  # its token id

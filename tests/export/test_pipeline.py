@@ -18,9 +18,10 @@ from tests.export.checkpoints import (
 )
 
 from polyseme.artifact import Artifact, ArtifactError, Pooling, Precision
-from polyseme.export import CheckpointError, ExportError, ExportOptions, UnsupportedError, export_model, native
-from polyseme.runtime.selfcheck import self_check
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
+from polyseme.export import CheckpointError, ExportError, ExportOptions, UnsupportedError, export_model
+from polyseme.export.routes import native
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
+from polyseme.runtime.verification.selfcheck import self_check
 
 FP32 = ExportOptions(name="tiny", precisions=(Precision.FP32,))
 

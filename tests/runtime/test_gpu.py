@@ -9,12 +9,12 @@ import pytest
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS, TOKEN_VECTORS, half
-from polyseme.export.standard import standard
-from polyseme.runtime.devices import CPU, CUDA, Device, choose_device
-from polyseme.runtime.engine import PackedEngine, PaddedEngine, make_engine
+from polyseme.export.graphs.standard import standard
+from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine, make_engine
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device, choose_device
 from polyseme.runtime.errors import RuntimeUnavailableError
-from polyseme.runtime.proof import prove
-from polyseme.runtime.selection import every_state
+from polyseme.runtime.verification.proof import prove
 
 pytestmark = pytest.mark.gpu
 

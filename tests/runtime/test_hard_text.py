@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HFTokenizer
 
-from polyseme.runtime.offsets import OffsetTable, OffsetUnit
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 
 VOCABULARY = 30_522
 ENCODINGS = {OffsetUnit.UTF8_BYTE: ("utf-8", 1), OffsetUnit.UTF16_CODE_UNIT: ("utf-16-le", 2)}

@@ -8,7 +8,7 @@ from tests.runtime.test_hard_text import PIECES
 from tokenizers import Regex, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as HFTokenizer
 
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 CORPUS = [" ".join(PIECES) * 3, "the quick brown fox jumps over the lazy dog " * 50, "caffè naïve 한국어 日本語 " * 20]

@@ -8,10 +8,10 @@ import pytest
 from tests.states import all_states
 
 from polyseme.artifact import Artifact, Precision, Variant
-from polyseme.runtime.batch import collate
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.session import Session
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 
 pytestmark = [
     pytest.mark.transformers,

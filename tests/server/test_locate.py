@@ -8,12 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.runtime.test_hard_text import hard_texts
 
-from polyseme.runtime.offsets import OffsetTable, OffsetUnit
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer, Truncate
-from polyseme.runtime.words import find, words
-from polyseme.server import spans
+from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
+from polyseme.runtime.text.words import find, words
 from polyseme.server.errors import InvalidInputError
-from polyseme.server.spans import LocatedSpan, SpanQuery, WordQuery
+from polyseme.server.inference import spans
+from polyseme.server.inference.spans import LocatedSpan, SpanQuery, WordQuery
 
 BANKS = "After stealing money from the bank vault, the bank robber was seen fishing on the Mississippi river bank."
 POINT = OffsetUnit.CODE_POINT

@@ -16,9 +16,9 @@ from polyseme.cli.main import main
 from polyseme.client import Client, InvalidArgumentError, NotFoundError
 from polyseme.export import ExportOptions, export_model
 from polyseme.server.config import ServerConfig
-from polyseme.server.directories import open_artifacts
 from polyseme.server.errors import ConfigError
-from polyseme.server.registry import default_of
+from polyseme.server.models.directories import open_artifacts
+from polyseme.server.models.registry import default_of
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND

@@ -7,9 +7,9 @@ from tests.server.running import running
 
 from polyseme.artifact import Precision
 from polyseme.client import Client
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.engine import PackedEngine
-from polyseme.server import model as module
+from polyseme.runtime.engines.engine import PackedEngine
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.server.models import served as module
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
 TEXTS = ["one two three", "", "a longer text, which has many more letters than the others", "x" * 60, "?!"] * 7

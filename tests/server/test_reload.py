@@ -16,7 +16,7 @@ from tests.server.running import refused, running
 from polyseme.artifact import Artifact, ArtifactError
 from polyseme.client import Client
 from polyseme.export import ExportOptions, export_model
-from polyseme.runtime.engine import PackedEngine
+from polyseme.runtime.engines.engine import PackedEngine
 from polyseme.server.errors import ConfigError
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyseme.server.similarity import Metric, matrix, pairwise, top_k, unit
+from polyseme.server.inference.similarity import Metric, matrix, pairwise, top_k, unit
 
 RNG = np.random.default_rng(7)
 A = RNG.standard_normal((5, 16)).astype(np.float32)

@@ -6,8 +6,8 @@ from grpc import StatusCode
 from tests.server.replies import array, spans_request
 from tests.server.running import CANARY, refused
 
-from polyseme.server import runner
-from polyseme.server.runner import Wanted
+from polyseme.server.engine import runner
+from polyseme.server.engine.runner import Wanted
 from polyseme.v1 import embedding_service_pb2 as pb
 
 ROBBER = "After stealing money from the bank vault, the bank robber was seen fishing on the Mississippi river bank."
@@ -211,7 +211,7 @@ def test_spans_that_are_too_many_at_once_are_pooled_in_parts(server, monkeypatch
     whole = [array(text.vectors) for text in embed_spans(server, request).texts]
     with monkeypatch.context() as patch:
         patch.setattr(server.layers_session, "run", lambda *a: runs.append(len(a[0].lengths)) or run(*a))
-        patch.setattr("polyseme.server.runner._MOST_GROUPED", 1)
+        patch.setattr("polyseme.server.engine.runner._MOST_GROUPED", 1)
         parts = [array(text.vectors) for text in embed_spans(server, request).texts]
     assert runs == [1] * len(texts)
     for one, other in zip(whole, parts, strict=True):

@@ -9,7 +9,7 @@ from tests.server.replies import array
 from tests.server.running import CANARY, refused, running
 from tests.states import all_states
 
-from polyseme.runtime.batch import collate
+from polyseme.runtime.batches.padded import collate
 from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 

@@ -5,10 +5,10 @@
 ...     vectors = client.embed(["We sat on the bank.", "I robbed the bank."])
 """
 
+from polyseme.client._arguments.texts import Texts
 from polyseme.client._async_client import AsyncClient
 from polyseme.client._client import Client
-from polyseme.client._health import HealthStatus
-from polyseme.client._texts import Texts
+from polyseme.client._convert.health import HealthStatus
 from polyseme.client.errors import (
     CancelledError,
     ClosedClientError,

@@ -10,14 +10,14 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from polyseme.client._arguments.texts import Texts
 from polyseme.client._async_stream_client import AsyncStreamClient
-from polyseme.client._async_transport import AsyncTransport
 from polyseme.client._async_word_client import AsyncWordClient
-from polyseme.client._channel import channel_options, health_channel_options
 from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
-from polyseme.client._health import HealthStatus
-from polyseme.client._operations import Operations
-from polyseme.client._texts import Texts
+from polyseme.client._convert.health import HealthStatus
+from polyseme.client._plans.operations import Operations
+from polyseme.client._transport.async_transport import AsyncTransport
+from polyseme.client._transport.channel import channel_options, health_channel_options
 from polyseme.client.models import Model
 from polyseme.client.options import Dtype, EmbedOptions, FloatDtype, OffsetUnit, SimilarityOptions, TextOptions
 from polyseme.client.results import EmbedResult, TokenizedText, TopK

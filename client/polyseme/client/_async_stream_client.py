@@ -6,8 +6,8 @@ from typing import Any, Literal, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from polyseme.client._async_transport import AsyncTransport
-from polyseme.client._operations import Operations
+from polyseme.client._plans.operations import Operations
+from polyseme.client._transport.async_transport import AsyncTransport
 from polyseme.client.errors import PolysemeError
 from polyseme.client.options import Dtype, EmbedStreamOptions, FloatDtype, OnError
 

@@ -9,13 +9,13 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from polyseme.client._channel import channel_options, health_channel_options
+from polyseme.client._arguments.texts import Texts
 from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
-from polyseme.client._health import HealthStatus
-from polyseme.client._operations import Operations
+from polyseme.client._convert.health import HealthStatus
+from polyseme.client._plans.operations import Operations
 from polyseme.client._stream_client import StreamClient
-from polyseme.client._sync_transport import SyncTransport
-from polyseme.client._texts import Texts
+from polyseme.client._transport.channel import channel_options, health_channel_options
+from polyseme.client._transport.sync_transport import SyncTransport
 from polyseme.client._word_client import WordClient
 from polyseme.client.models import Model
 from polyseme.client.options import Dtype, EmbedOptions, FloatDtype, OffsetUnit, SimilarityOptions, TextOptions

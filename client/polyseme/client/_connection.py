@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from polyseme.client._target import check_target
+from polyseme.client._transport.target import check_target
 from polyseme.client.errors import ClosedClientError, InvalidArgumentError
 
 DEFAULT_TARGET = "localhost:50051"

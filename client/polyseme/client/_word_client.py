@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Unpack, overload
 
-from polyseme.client._operations import Operations
-from polyseme.client._sync_transport import SyncTransport
-from polyseme.client._texts import Texts
+from polyseme.client._arguments.texts import Texts
+from polyseme.client._plans.operations import Operations
+from polyseme.client._transport.sync_transport import SyncTransport
 from polyseme.client.options import Combine, FloatDtype, Layers, OffsetUnit, SimilarityOptions, Subtokens, TokenOptions
 from polyseme.client.results import TokenEmbeddings, WordEmbeddings
 from polyseme.client.words import Word, WordInText

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from polyseme.client._enums import enum_name
+from polyseme.client._convert.enums import enum_name
 from polyseme.v1 import common_pb2, model_service_pb2, tensor_pb2
 
 

@@ -27,21 +27,21 @@ from polyseme.artifact import (
     checked_name,
     own_version,
 )
-from polyseme.export import architectures
-from polyseme.export.build import Build
-from polyseme.export.checkpoint import Checkpoint
-from polyseme.export.encoder import EncoderConfig
+from polyseme.export.encoders import architectures
+from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.errors import CheckpointError, ExportError, UnsupportedError
-from polyseme.export.gates import Verify, refuse_deviant
-from polyseme.export.native import NativeRoute
-from polyseme.export.optimum_route import OptimumRoute, open_route, refuse_missing_packages
-from polyseme.export.probes import Probe
-from polyseme.export.sentence_transformers import TextModel, read_text_model
-from polyseme.export.source import Located, locate
-from polyseme.export.tokenization import load_tokenizer, lower_case, sample_ids
-from polyseme.export.vocabulary import OF_WORD_PIECES, VOCABULARY, convert_vocabulary
-from polyseme.runtime.session import runtime_version
-from polyseme.runtime.tokenizer import Tokenizer
+from polyseme.export.gates.acceptance import Verify, refuse_deviant
+from polyseme.export.gates.probes import Probe
+from polyseme.export.reading.checkpoint import Checkpoint
+from polyseme.export.reading.sentence_transformers import TextModel, read_text_model
+from polyseme.export.reading.source import Located, locate
+from polyseme.export.reading.tokenization import load_tokenizer, lower_case, sample_ids
+from polyseme.export.reading.vocabulary import OF_WORD_PIECES, VOCABULARY, convert_vocabulary
+from polyseme.export.routes.build import Build
+from polyseme.export.routes.native import NativeRoute
+from polyseme.export.routes.optimum import OptimumRoute, open_route, refuse_missing_packages
+from polyseme.runtime.engines.onnxruntime.session import runtime_version
+from polyseme.runtime.text.tokenizer import Tokenizer
 
 Exporter = Literal["auto", "native", "optimum"]
 PROBE = "probe.bin"

@@ -16,21 +16,21 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from polyseme.artifact import Artifact, ArtifactError
+from polyseme.runtime.engines.onnxruntime.session import runtime_version
 from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
-from polyseme.runtime.session import runtime_version
 from polyseme.server.config import ServerConfig
-from polyseme.server.directories import open_artifacts
+from polyseme.server.engine.watchdog import Vitals
 from polyseme.server.errors import ConfigError
-from polyseme.server.gate import Gate
-from polyseme.server.metrics import Metrics
-from polyseme.server.model import ServedModel
-from polyseme.server.reflecting import enable_reflection
-from polyseme.server.registry import Key, Models, Registry, default_of, key_of
-from polyseme.server.rpc import generic_handler
+from polyseme.server.lifecycle.admission import Gate
+from polyseme.server.models.directories import open_artifacts
+from polyseme.server.models.registry import Key, Models, Registry, default_of, key_of
+from polyseme.server.models.served import ServedModel
+from polyseme.server.observe.metrics import Metrics
 from polyseme.server.scheduling import Pool
-from polyseme.server.security import Tokens, server_credentials
-from polyseme.server.services import EmbeddingService, EmbeddingStream, ModelService
-from polyseme.server.vitals import Vitals
+from polyseme.server.security.tls import Tokens, server_credentials
+from polyseme.server.wire.calls import generic_handler
+from polyseme.server.wire.reflection import enable_reflection
+from polyseme.server.wire.v1 import EmbeddingService, EmbeddingStream, ModelService
 
 log = logging.getLogger(__name__)
 

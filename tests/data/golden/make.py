@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from polyseme.export.architectures import find
-from polyseme.export.checkpoint import Checkpoint
-from polyseme.runtime.tokenizer import EncodeOptions, Tokenizer
+from polyseme.export.encoders.architectures import find
+from polyseme.export.reading.checkpoint import Checkpoint
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 
 HERE = Path(__file__).parent
 BANK_ROBBER = (

@@ -1,0 +1,146 @@
+"""polyseme embed: texts in, vectors out, through a server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from polyseme.cli.arguments.connection import add_client_arguments, client_from
+from polyseme.cli.arguments.numbers import positive
+from polyseme.cli.arguments.texts import add_text_arguments, texts_from
+from polyseme.cli.bulk.arguments import SUFFIXES, add_bulk_arguments, check_no_file
+from polyseme.cli.errors import CliError
+from polyseme.cli.output import abridge, print_table, refuse_to_replace, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from polyseme.client import EmbedResult
+
+NAME = "embed"
+HELP = "embed texts"
+EXTRA = "cli"
+
+_PROGRESS_FROM = 1000
+_TABLE_ROWS = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_text_arguments(parser)
+    add_client_arguments(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="OUT.npy, OUT.parquet, OUT.jsonl, or - for JSON lines on stdout [a table on a terminal, else JSON lines]",
+    )
+    parser.add_argument(
+        "--normalize",
+        action=argparse.BooleanOptionalAction,
+        help="scale vectors to length 1 [as the model was trained]",
+    )
+    parser.add_argument("--dimensions", metavar="D", type=positive, help="keep only the first D elements [all]")
+    parser.add_argument(
+        "--dtype",
+        choices=["float32", "float16", "bfloat16", "int8", "binary"],
+        default="float32",
+        help="how vectors travel; all but binary are written as float32 [%(default)s]",
+    )
+    parser.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        help="show how far it is [for files, and for many texts on a terminal]",
+    )
+    add_bulk_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Embed, then write or draw; a file that becomes a file is bulk/'s."""
+    path = _output_path(args.output)
+    is_file = not args.texts and args.input is not None and Path(args.input).is_file()
+    if path is not None and is_file:
+        from polyseme.cli.bulk.run import embed_file
+
+        return embed_file(args, path)
+    texts = _texts(args, path, is_file=is_file)
+    progress = args.progress
+    if progress is None:
+        progress = len(texts) >= _PROGRESS_FROM and sys.stderr.isatty()
+    with client_from(args) as client:
+        result = client.embed_detailed(
+            texts,
+            dtype=args.dtype,
+            normalize=args.normalize,
+            dimensions=args.dimensions,
+            truncate=args.truncate,
+            prompt_name=args.prompt_name,
+            progress=progress,
+        )
+    if path is not None:
+        with writing(path) as file:
+            _write(file, path.suffix, texts, result)
+    elif args.output == "-" or not sys.stdout.isatty():
+        sys.stdout.writelines(_json_lines(texts, result))
+    else:
+        _draw(texts, result)
+    return 0
+
+
+def _output_path(output: str | None) -> Path | None:
+    """Check where to write before any work is done."""
+    if output in (None, "-"):
+        return None
+    path = Path(output or "")
+    if path.suffix not in SUFFIXES:
+        raise CliError(f"--output is {output}; it must end in .npy, .parquet or .jsonl, or be -", 2)
+    if not path.parent.is_dir():
+        raise CliError(f"--output is {output}; there is no directory {path.parent}", 2)
+    return path
+
+
+def _texts(args: argparse.Namespace, path: Path | None, *, is_file: bool) -> list[str]:
+    """Read all texts into memory."""
+    if is_file:
+        from polyseme.cli.bulk.source import texts_of
+
+        return texts_of(args)
+    check_no_file(args)
+    if path is not None and path.suffix == ".parquet":
+        raise CliError(f"--output is {path}; .parquet is for --input FILE, a file that is no pipe", 2)
+    if path is not None:
+        refuse_to_replace(path, args)
+    return texts_from(args)
+
+
+def _write(file: IO[bytes], suffix: str, texts: Sequence[str], result: EmbedResult) -> None:
+    import numpy as np
+
+    if suffix == ".npy":
+        np.save(file, result.embeddings)
+    else:
+        file.writelines(line.encode() for line in _json_lines(texts, result))
+
+
+def _json_lines(texts: Sequence[str], result: EmbedResult) -> Iterator[str]:
+    from polyseme.cli.bulk.formats import json_line, numbers
+
+    for text, info, row in zip(texts, result.texts, result.embeddings, strict=True):
+        yield json_line({"text": text, "tokens": info.tokens, "truncated": info.truncated, "embedding": numbers(row)})
+
+
+def _draw(texts: Sequence[str], result: EmbedResult) -> None:
+    import numpy as np
+
+    packed = result.embeddings.dtype.kind == "u"
+    rows = []
+    for text, info, row in list(zip(texts, result.texts, result.embeddings, strict=True))[:_TABLE_ROWS]:
+        first = " ".join(f"{value:08b}" if packed else f"{value:+.4f}" for value in row[:4])
+        norm = "" if packed else f"{np.linalg.norm(row):.4f}"
+        rows.append((abridge(text), f"{info.tokens}{' (cut)' if info.truncated else ''}", norm, f"{first} ..."))
+    left_out = f"{len(texts) - len(rows)} more texts not shown; " if len(texts) > len(rows) else ""
+    model = result.model
+    caption = f"{left_out}{result.dimensions} dimensions; {model.name} {model.version} on {model.execution_provider}"
+    print_table(("text:", "tokens", "norm", "vector:"), rows, caption=caption)

@@ -1,0 +1,149 @@
+"""polyseme export: a checkpoint to an artifact."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyseme.cli.arguments.numbers import positive
+from polyseme.cli.errors import CliError
+from polyseme.cli.output import print_table
+
+if TYPE_CHECKING:
+    from polyseme.artifact import Artifact
+    from polyseme.export import ExportOptions
+
+NAME = "export"
+HELP = "turn a checkpoint into an artifact that `polyseme serve` takes"
+EXTRA = "server,export"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("source", metavar="SOURCE", help="a directory, hf:ID[@REVISION], or package:NAME")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="where the artifact goes")
+    parser.add_argument("--name", help="the model's name [as SOURCE is called]")
+    parser.add_argument(
+        "--max-length",
+        metavar="N",
+        type=positive,
+        help="most tokens of a text [as the source says, else all positions]",
+    )
+    parser.add_argument(
+        "--precision", metavar="P[,P]", default="fp32,fp16", help="fp32 (for CPU), fp16 (for CUDA) [%(default)s]"
+    )
+    parser.add_argument(
+        "--exporter",
+        choices=["auto", "native", "optimum"],
+        default="auto",
+        help="who builds the graph; auto: native where the architecture has a mapping, else optimum [%(default)s]",
+    )
+    parser.add_argument(
+        "--verify",
+        choices=["standard", "full"],
+        default="standard",
+        help="lengths to compare with the float64 reference: a few, or every one [%(default)s]",
+    )
+    parser.add_argument(
+        "--tensorrt",
+        action="store_true",
+        help="write a graph for `serve --device tensorrt` too, in ONNX's own operators",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an artifact that is there already")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export; show each step and a summary."""
+    from polyseme.artifact import ArtifactError
+    from polyseme.export import ExportError, export_model
+
+    try:
+        with _shown() as show:
+            steps = _Steps(show)
+            artifact = export_model(args.source, args.output, _options(args), steps)
+    except (ArtifactError, ExportError) as error:
+        raise CliError(str(error), 2) from error
+    _summary(artifact, steps.seconds())
+    return 0
+
+
+def _options(args: argparse.Namespace) -> "ExportOptions":
+    from polyseme.artifact import Precision
+    from polyseme.export import ExportOptions
+
+    try:
+        precisions = tuple(dict.fromkeys(Precision(name.strip()) for name in args.precision.split(",")))
+    except ValueError:
+        raise CliError(f"--precision: got {args.precision[:40]!r}; fp32, fp16 or both, with a comma", 2) from None
+    return ExportOptions(
+        name=args.name,
+        max_tokens=args.max_length,
+        precisions=precisions,
+        verify=args.verify,
+        replace=args.force,
+        exporter=args.exporter,
+        tensorrt=args.tensorrt,
+    )
+
+
+class _Steps:
+    """Shows the step under way, and keeps when each began."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._began: dict[str, float] = {}
+
+    def __call__(self, step: str, detail: str = "") -> None:
+        self._began.setdefault(step, time.perf_counter())
+        self._show(f"{step}: {detail}" if detail else step)
+
+    def seconds(self) -> dict[str, float]:
+        """How long each step took, the last one until now."""
+        times = [*self._began.values(), time.perf_counter()]
+        return {step: end - begin for step, begin, end in zip(self._began, times, times[1:], strict=False)}
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str], None]]:
+    """Where steps appear: in place on a terminal, a line each elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda line: print(line, file=sys.stderr, flush=True)
+        return
+    with console.status("starting") as status:
+        yield status.update
+
+
+def _summary(artifact: "Artifact", seconds: dict[str, float]) -> None:
+    manifest = artifact.manifest
+    megabytes = sum(file.size for file in manifest.files.values()) / 1e6
+    lengths = manifest.parity["lengths"]
+    print(
+        f"{manifest.name}@{manifest.version} in {artifact.directory}: {manifest.model.num_hidden_layers} layers, "
+        f"{manifest.model.dimensions} dimensions, at most {manifest.model.max_tokens} tokens, "
+        f"{manifest.model.pooling.value} pooling{' (assumed)' if manifest.model.pooling_assumed else ''}; "
+        f"{megabytes:.0f} MB; exporter {manifest.builder['exporter']}"
+    )
+    columns = (
+        "against float64:",
+        "token rel. L2",
+        "token max abs",
+        "last four max abs",
+        "pooled max abs",
+        "least cosine",
+    )
+    print_table(columns, [_parity_row(p.value, manifest.parity[p.value]) for p in manifest.precisions])
+    mixed = manifest.parity["mixed_batch"]
+    print(f"every layer, lengths {lengths[0]} to {lengths[-1]} and a mixed batch of {mixed} texts")
+    each = ", ".join(f"{step} {spent:.1f} s" for step, spent in seconds.items())
+    print(f"{sum(seconds.values()):.1f} s: {each}")
+
+
+def _parity_row(precision: str, worst: dict[str, float]) -> list[str]:
+    distances = ("token_l2", "token_abs", "last_four_abs", "pooled_abs")
+    return [precision, *(f"{worst[name]:.1e}" for name in distances), f"{worst['pooled_cosine']:.7f}"]

@@ -1,0 +1,132 @@
+"""polyseme senses: one word in several sentences, from its one static vector to its many contextual ones."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyseme.cli.arguments.connection import add_client_arguments, client_from
+from polyseme.cli.arguments.texts import add_text_arguments, texts_from
+from polyseme.cli.errors import CliError
+from polyseme.cli.occurrences import check_layer, find_senses, pairs_of
+from polyseme.cli.output import print_table
+
+if TYPE_CHECKING:
+    from polyseme.cli.occurrences import Occurrence, Senses
+
+NAME = "senses"
+HELP = "compare one word in several sentences, layer by layer, and draw it"
+EXTRA = "plot"
+
+_FORMATS = (".png", ".svg", ".html")
+_MOST_COLUMNS = 12  # of a matrix that a terminal can show
+_MOST_DRAWN = 120  # occurrences that a picture has room for
+_AROUND = 34  # characters shown on each side of a word
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("word", metavar="WORD", help="the word to look for")
+    add_text_arguments(parser)
+    add_client_arguments(parser)
+    parser.add_argument(
+        "--layer",
+        default="last",
+        help="the layer of the matrix and the map: last, static, a number from 0 or from -1, or sum4, the sum of the "
+        "last four [%(default)s]",
+    )
+    parser.add_argument("--ignore-case", action="store_true", help="find the word in any case")
+    parser.add_argument("--partial-word", action="store_true", help="find the word inside others too")
+    parser.add_argument("-o", "--output", metavar="FILE", help="draw a picture: .png, .svg, or .html in one file")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the cosines between all occurrences; draw them."""
+    from polyseme.client import Word
+
+    if not args.word.strip():
+        raise CliError("WORD is empty", 2)
+    check_layer(args.layer)
+    target = _checked_output(args.output)
+    sentences = texts_from(args)
+    word = Word(args.word, partial_word=args.partial_word, ignore_case=args.ignore_case)
+    with client_from(args) as client:
+        senses = find_senses(client, word, sentences, args.layer, truncate=args.truncate, prompt_name=args.prompt_name)
+    if target is not None and len(senses.occurrences) > _MOST_DRAWN:
+        raise CliError(f"-o {target}: {len(senses.occurrences)} occurrences; a picture has room for {_MOST_DRAWN}")
+    if target is not None:
+        from polyseme.cli.picture import draw
+
+        draw(senses, target)
+    if args.json:
+        print(json.dumps(_as_json(senses)))
+    else:
+        _print(senses)
+    return 0
+
+
+def _checked_output(name: str | None) -> Path | None:
+    """Refuse a picture that could not be written, before any work is done for it."""
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix.lower() not in _FORMATS:
+        raise CliError(f"-o {name}: a picture is {', '.join(_FORMATS)}", 2)
+    if not path.parent.is_dir():
+        raise CliError(f"-o {name}: there is no folder {path.parent}", 2)
+    import matplotlib  # noqa: F401  missing: said before the server is called
+
+    return path
+
+
+def _print(senses: Senses) -> None:
+    count = len(senses.occurrences)
+    fits = count <= _MOST_COLUMNS or not sys.stdout.isatty()
+    numbers = [str(number) for number in range(1, count + 1)] if fits else []
+    rows = [
+        (str(at), _marked(occurrence), *(f"{cosine:.4f}" for cosine in row[: len(numbers)]))
+        for at, (occurrence, row) in enumerate(zip(senses.occurrences, senses.matrix, strict=True), 1)
+    ]
+    heading = f"cosines at {senses.shown}:" if fits else "occurrences:"
+    hint = None if fits else f"the {count} x {count} cosines: --json, -o FILE, or through a pipe"
+    print_table(("", heading, *numbers), rows, caption=hint, min_width=90 + 9 * len(numbers))
+    if count < 2:
+        return
+    spread = [
+        (name, f"{pairs.min():.4f}", f"{pairs.mean():.4f}", f"{pairs.max():.4f}")
+        for name, pairs in (
+            (name, pairs_of(matrix)) for name, matrix in zip(senses.layers, senses.cosines, strict=True)
+        )
+    ]
+    print_table(("layer:", "least", "mean", "most"), spread, caption=f"cosines of pairs, {senses.model}")
+
+
+def _marked(occurrence: Occurrence) -> str:
+    before, word, after = occurrence.parts(_AROUND)
+    return f"{before}[{word}]{after}"
+
+
+def _as_json(senses: Senses) -> dict[str, object]:
+    return {
+        "word": senses.word,
+        "model": senses.model,
+        "occurrences": [
+            {
+                "sentence": each.sentence,
+                "start": each.start,
+                "end": each.end,
+                "before": each.text[: each.start],
+                "word": each.text[each.start : each.end],
+                "after": each.text[each.end :],
+            }
+            for each in senses.occurrences
+        ],
+        "layers": senses.layers,
+        "cosines": senses.cosines.round(6).tolist(),
+        "shown": senses.shown,
+        "matrix": senses.matrix.round(6).tolist(),
+    }

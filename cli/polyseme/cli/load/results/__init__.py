@@ -1,0 +1,1 @@
+"""What a run measured, as tables, JSON and a picture."""

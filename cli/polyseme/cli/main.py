@@ -1,0 +1,149 @@
+"""Entry point: parses the command line, runs one subcommand, and turns what it raises into one line and an exit code.
+
+A subcommand is a module with NAME, HELP, EXTRA (what to install for it), `add_arguments(parser)` and `run(args)`.
+
+Exit codes: what the subcommand returns; 1 for a failure, 2 for a wrong command line or a missing package, 130 for
+Ctrl-C, 141 where the reader of a pipe has gone. POLYSEME_DEBUG=1 prints the traceback of a failure too.
+"""
+
+import argparse
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from polyseme.cli.commands import bench, diff, embed, export, health, info, senses, serve, similarity, verify
+from polyseme.cli.errors import CliError
+
+
+class Command(Protocol):
+    """What a subcommand's module has."""
+
+    NAME: str
+    HELP: str
+    EXTRA: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Declare the arguments."""
+
+    def run(self, args: argparse.Namespace, /) -> int:
+        """Run; gives the exit code."""
+
+
+COMMANDS: Final[tuple[Command, ...]] = (export, serve, verify, diff, info, embed, similarity, senses, bench, health)
+
+# Where the name to install is not the name to import.
+_DISTRIBUTIONS: Final = {
+    "google": "protobuf",
+    "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
+    "grpc_reflection": "grpcio-reflection",
+    "grpc_status": "grpcio-status",
+    "prometheus_client": "prometheus-client",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `polyseme` with these arguments; default: the process's."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    command = _chosen(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where the terminal is ASCII a character is lost, not the answer
+    try:
+        args = _parser(command).parse_args(arguments)
+        if command is None:
+            _parser(None).print_help(sys.stderr)
+            return 2
+        code = command.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return _without_stdout()
+    except Exception as error:
+        return _failed(error, command)
+    return code
+
+
+def _chosen(arguments: Sequence[str]) -> Command | None:
+    """Find the subcommand: the first argument that is no option."""
+    name = next((argument for argument in arguments if not argument.startswith("-")), None)
+    return next((command for command in COMMANDS if name == command.NAME), None)
+
+
+def _parser(chosen: Command | None) -> argparse.ArgumentParser:
+    """Build the parser; only the chosen subcommand declares its arguments, for which it may import its part."""
+    parser = argparse.ArgumentParser(prog="polyseme", description="Contextual embeddings over gRPC.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.NAME, help=command.HELP, description=_sentence(command.HELP))
+        if command is chosen:
+            command.add_arguments(subparser)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+class _Version(argparse.Action):
+    """Reads the version only when asked: importlib.metadata takes longer to import than all the rest."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:  # noqa: ANN401 - argparse's signature
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"polyseme {version('polyseme')}")
+        except PackageNotFoundError:
+            print("polyseme (not installed)")
+        parser.exit()
+
+
+def _failed(error: Exception, command: Command | None) -> int:
+    """Print one line for a failure that is expected; any other is a bug, and raised."""
+    match error:
+        case CliError():
+            message, code = f"error: {error}", error.exit_code
+        case ModuleNotFoundError() if _is_third_party(error) and command is not None:
+            package = (error.name or "").partition(".")[0]
+            needs = f"{command.NAME} needs {_DISTRIBUTIONS.get(package, package)}"
+            return _complain(f"polyseme {needs}: pip install 'polyseme[{command.EXTRA}]'", 2)
+        case _ if _is_from_client(error):
+            message, code = f"error: {error}", 1
+        case _:
+            raise error
+    return _complain(f"polyseme: {message}", code)
+
+
+def _complain(line: str, code: int) -> int:
+    if os.environ.get("POLYSEME_DEBUG") == "1":
+        traceback.print_exc()
+    print(line, file=sys.stderr)
+    return code
+
+
+def _is_third_party(error: ModuleNotFoundError) -> bool:
+    package = (error.name or "polyseme").partition(".")[0]
+    return package != "polyseme" and package not in sys.stdlib_module_names
+
+
+def _is_from_client(error: Exception) -> bool:
+    """Whether the SDK raised it; if the SDK was never imported it did not."""
+    errors = sys.modules.get("polyseme.client.errors")
+    return errors is not None and isinstance(error, errors.PolysemeError)
+
+
+def _without_stdout() -> int:
+    """Let the interpreter's own flush at exit go nowhere, and end as a program that SIGPIPE ended."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

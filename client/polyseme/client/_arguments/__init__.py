@@ -1,0 +1,1 @@
+"""Check arguments before anything is sent."""

@@ -1,0 +1,71 @@
+"""Which layers to return, and how to join them, as the contract says it."""
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from typing import Final
+
+from polyseme.client._arguments.integers import as_int
+from polyseme.client._convert.enums import enum_value
+from polyseme.client.errors import InvalidArgumentError
+from polyseme.client.options import Combine, Layers
+from polyseme.v1 import common_pb2
+
+_MOST_LAYERS: Final = 64  # LayerSelection.layers
+_STATIC: Final = "static"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """A selection of layers.
+
+    Attributes:
+        message: as it is sent.
+        apart: how many layers the vectors keep on an axis of their own; 1: no such axis.
+        widths: how many times the hidden size a vector's elements are, all layers together.
+    """
+
+    message: common_pb2.LayerSelection
+    apart: int
+    widths: int
+
+
+def selection(layers: Layers, combine: Combine) -> Selection:
+    """Check and convert.
+
+    Raises:
+        InvalidArgumentError: no layer, too many, or what is none.
+    """
+    listed = _listed(layers)
+    static = bool(listed) and listed[0] == _STATIC
+    numbers = [_number(index, layer) for index, layer in enumerate(listed) if not (static and index == 0)]
+    if not listed or len(numbers) > _MOST_LAYERS:
+        raise InvalidArgumentError(f"layers has {len(listed)} entries; 1 to {_MOST_LAYERS} are valid")
+    message = common_pb2.LayerSelection(
+        layers=numbers,
+        static_embedding=static,
+        combine=enum_value(common_pb2.Combine, "COMBINE_", "combine", combine),
+    )
+    return Selection(
+        message=message,
+        apart=len(listed) if combine == "none" else 1,
+        widths=len(listed) if combine in ("none", "concat") else 1,
+    )
+
+
+def _listed(layers: object) -> list[object]:
+    if isinstance(layers, str) or as_int(layers) is not None:
+        return [layers]
+    if isinstance(layers, Iterable) and not isinstance(layers, bytes | bytearray | Set | Mapping):
+        return list(layers)
+    raise InvalidArgumentError(f"layers must be an int, 'static' or a sequence of them, got {type(layers).__name__}")
+
+
+def _number(index: int, layer: object) -> int:
+    if layer == _STATIC:
+        raise InvalidArgumentError(f"layers[{index}] is 'static'; it is valid as the first entry alone, once")
+    number = as_int(layer)
+    if number is None:
+        raise InvalidArgumentError(f"layers[{index}] must be an int or 'static', got {type(layer).__name__}")
+    if not -(1 << 31) <= number < 1 << 31:
+        raise InvalidArgumentError(f"layers[{index}] is no layer; no model has that many")
+    return number

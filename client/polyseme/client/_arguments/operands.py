@@ -1,0 +1,47 @@
+"""What similarity compares: texts, and parts of texts."""
+
+from typing import Any
+
+from polyseme.client._arguments.queries import span_message, word_query
+from polyseme.client._arguments.texts import as_list, utf8_size
+from polyseme.client.errors import InvalidArgumentError
+from polyseme.client.words import Mention, Word
+from polyseme.v1 import embedding_service_pb2 as service_pb2
+
+
+def as_operands(operands: Any, name: str) -> tuple[list[service_pb2.Operand], bool]:  # noqa: ANN401 - it is checked
+    """Give the operands as messages, and whether a single one was passed.
+
+    Raises:
+        InvalidArgumentError: what, got, limit; names the one as `name[i]`.
+    """
+    listed, single = ([operands], True) if isinstance(operands, Mention) else as_list(operands, name)
+    return [_operand(one, f"{name}[{index}]") for index, one in enumerate(listed)], single
+
+
+def mention(operand: object, name: str) -> Mention:
+    """Give a text and a part of it, as word_similarity takes them, as a Mention.
+
+    Raises:
+        InvalidArgumentError: it is something else.
+    """
+    if isinstance(operand, Mention):
+        return operand
+    if isinstance(operand, tuple) and len(operand) == 2:
+        text, part = operand
+        return Mention(text, word=part) if isinstance(part, str | Word) else Mention(text, span=part)
+    raise InvalidArgumentError(f"{name} must be a Mention or (text, word), got {type(operand).__name__}")
+
+
+def _operand(one: object, name: str) -> service_pb2.Operand:
+    text = one.text if isinstance(one, Mention) else one
+    if not isinstance(text, str):
+        raise InvalidArgumentError(f"{name} must be a str or a Mention, got {type(text).__name__}")
+    utf8_size(text, name)
+    operand = service_pb2.Operand(text=text)
+    if isinstance(one, Mention):
+        if one.word is not None:
+            operand.word.CopyFrom(word_query(one.word, f"{name}.word"))
+        else:
+            operand.span.CopyFrom(span_message(one.span, f"{name}.span"))
+    return operand

@@ -1,0 +1,1 @@
+"""Values to request messages, reply messages to values."""

@@ -1,0 +1,158 @@
+"""Reply messages become values; a reply that does not fit its request is an InvalidReplyError."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyseme.client._transport.rpc import decode
+from polyseme.client.errors import InvalidReplyError, ModelChangedError
+from polyseme.client.models import ModelIdentity, identity_from
+from polyseme.client.results import EmbedResult, TextInfo, Timings, TokenizedText
+from polyseme.client.tensor import decode_tensor
+from polyseme.v1 import common_pb2
+from polyseme.v1 import embedding_service_pb2 as service_pb2
+
+
+def text_info_from(message: common_pb2.TextInfo) -> TextInfo:
+    """Convert from the wire."""
+    return TextInfo(tokens=message.tokens, original_tokens=message.original_tokens, truncated=message.truncated)
+
+
+def timings_from(message: common_pb2.Timings) -> Timings:
+    """Convert from the wire: microseconds become seconds."""
+    return Timings(
+        queue_s=message.queue_us / 1e6,
+        tokenize_s=message.tokenize_us / 1e6,
+        run_s=message.run_us / 1e6,
+        total_s=message.total_us / 1e6,
+    )
+
+
+def same_model(before: ModelIdentity | None, now: ModelIdentity) -> ModelIdentity:
+    """Hold that all calls of one list were answered by one model; where it ran may differ.
+
+    Raises:
+        ModelChangedError: they were not.
+    """
+    if before is not None and (before.name, before.version) != (now.name, now.version):
+        raise ModelChangedError(
+            f"the model changed from {before.name} {before.version} to {now.name} {now.version} "
+            "between the calls of one list of texts; call again"
+        )
+    return before or now
+
+
+class EmbeddingsCollector:
+    """Puts the replies to the calls of one list of texts together, in order."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._embeddings: NDArray[Any] | None = None
+        self._dimensions = 0
+        self._texts: list[TextInfo] = []
+        self._timings: list[Timings] = []
+        self._model: ModelIdentity | None = None
+
+    def receive(self, rows: range, reply: bytes) -> None:
+        """Take the reply that holds these rows.
+
+        Raises:
+            InvalidReplyError: it does not hold exactly these, or has another width than those before.
+            ModelChangedError: another model answered.
+        """
+        self.add(rows, decode(service_pb2.EmbedResponse, reply))
+
+    def add(self, rows: range, message: service_pb2.EmbedResponse) -> None:
+        """Take the reply as `receive` does."""
+        self._model = same_model(self._model, identity_from(message.model))
+        vectors = decode_tensor(message.embeddings)
+        shape = list(message.embeddings.shape)
+        if len(shape) != 2 or shape[0] != len(rows) or len(message.texts) != len(rows):
+            raise InvalidReplyError(
+                f"reply to {len(rows)} texts has embeddings of shape {shape} and {len(message.texts)} text infos"
+            )
+        self._store(rows, vectors, shape[1])
+        self._texts.extend(map(text_info_from, message.texts))
+        self._timings.append(timings_from(message.timings))
+
+    def _store(self, rows: range, vectors: NDArray[Any], dimensions: int) -> None:
+        if self._embeddings is None:
+            self._dimensions = dimensions
+            whole = len(vectors) == self._count
+            self._embeddings = vectors if whole else np.empty((self._count, vectors.shape[1]), vectors.dtype)
+        if dimensions != self._dimensions or vectors.dtype != self._embeddings.dtype:
+            raise InvalidReplyError(
+                f"replies to one list of texts have vectors of {self._dimensions} and of {dimensions} elements"
+            )
+        self._embeddings[rows.start : rows.stop] = vectors
+
+    def result(self, *, single: bool) -> EmbedResult:
+        """Give everything; `single` drops the axis of the texts."""
+        assert self._embeddings is not None and self._model is not None  # noqa: S101, PT018 - every reply was received
+        return EmbedResult(
+            embeddings=self._embeddings[0].copy() if single else self._embeddings,
+            dimensions=self._dimensions,
+            texts=tuple(self._texts),
+            timings=tuple(self._timings),
+            model=self._model,
+        )
+
+
+def tokenized_texts(message: service_pb2.TokenizeResponse, count: int) -> list[TokenizedText]:
+    """Convert the reply to `count` texts.
+
+    Raises:
+        InvalidReplyError: another number of texts, or columns of different lengths.
+    """
+    if len(message.texts) != count:
+        raise InvalidReplyError(f"reply to {count} texts has {len(message.texts)}")
+    return [TokenizedText(**token_columns(text.tokens), info=text_info_from(text.info)) for text in message.texts]
+
+
+def token_columns(message: common_pb2.Tokens) -> dict[str, Any]:
+    """Convert the columns of Tokens.
+
+    Raises:
+        InvalidReplyError: they differ in length.
+    """
+    columns: Sequence[Sequence[Any]] = (
+        message.ids, message.texts, message.starts, message.ends, message.word_ids, message.special,
+    )  # fmt: skip
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) != 1:
+        raise InvalidReplyError(f"reply has token columns of different lengths: {lengths}")
+    return {
+        "ids": tuple(message.ids),
+        "tokens": tuple(message.texts),
+        "offsets": tuple(zip(message.starts, message.ends, strict=True)),
+        "word_ids": tuple(None if word < 0 else word for word in message.word_ids),
+        "special": tuple(message.special),
+    }
+
+
+def similarity_scores(message: service_pb2.SimilarityResponse, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Decode the scores.
+
+    Raises:
+        InvalidReplyError: they do not have this shape.
+    """
+    scores = decode_tensor(message.scores)
+    if scores.shape != shape or scores.dtype != np.float32:
+        raise InvalidReplyError(
+            f"reply has {scores.dtype} scores of shape {list(scores.shape)}; expected {list(shape)}"
+        )
+    return scores
+
+
+def top_k_indices(message: service_pb2.SimilarityResponse, shape: tuple[int, int], entries: int) -> NDArray[np.int64]:
+    """Decode the indices into `entries` texts.
+
+    Raises:
+        InvalidReplyError: not as many as the shape has, or one out of range.
+    """
+    indices = np.array(message.indices, dtype=np.int64)
+    if indices.size != shape[0] * shape[1] or (indices >= entries).any():
+        raise InvalidReplyError(f"reply has {indices.size} indices into {entries} texts; expected {list(shape)}")
+    return indices.reshape(shape)

@@ -1,0 +1,197 @@
+"""Arguments become request messages; every bad argument is an InvalidArgumentError before anything is sent."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from polyseme.client._arguments.integers import unsigned
+from polyseme.client._arguments.layers import Selection, selection
+from polyseme.client._convert.enums import enum_value
+from polyseme.client.errors import InvalidArgumentError
+from polyseme.client.models import model_ref
+from polyseme.client.options import (
+    CallOptions,
+    EmbedOptions,
+    EmbedStreamOptions,
+    Priority,
+    SimilarityOptions,
+    TextOptions,
+    TokenOptions,
+)
+from polyseme.v1 import common_pb2, tensor_pb2
+from polyseme.v1 import embedding_service_pb2 as service_pb2
+
+_ENDLESS_S: Final = 1e9  # 32 years; from 1e10 on gRPC's clock overflows, and such a call would end at once
+
+
+def check_names(options: Mapping[str, Any], kind: type[CallOptions]) -> None:
+    """Refuse options that the call does not take, as Python does for any other argument.
+
+    Raises:
+        TypeError: names the first one.
+    """
+    valid = kind.__annotations__  # of a TypedDict: those of its bases too
+    unknown = [name for name in options if name not in valid]
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}; valid: {', '.join(valid)}")
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn protobuf's complaints about a field's type or range into ours."""
+    try:
+        yield
+    except InvalidArgumentError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"an option has an invalid value: {error}") from error
+
+
+def embed_request(options: EmbedOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
+    """Build an EmbedRequest without its texts."""
+    check_names(options, EmbedOptions)
+    return _embed_request(options, model=model, dtype=dtype, priority="interactive")
+
+
+def embed_stream_request(options: EmbedStreamOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
+    """Build what all requests of a stream have in common."""
+    check_names(options, EmbedStreamOptions)
+    return _embed_request(options, model=model, dtype=dtype, priority="bulk")
+
+
+def _embed_request(
+    options: EmbedOptions | EmbedStreamOptions, *, model: str, dtype: str, priority: Priority
+) -> service_pb2.EmbedRequest:
+    dimensions = options.get("dimensions")
+    with _refusing():
+        return service_pb2.EmbedRequest(
+            model=model_ref(model),
+            text_options=_text_options(options),
+            priority=_priority(options.get("priority", priority)),
+            normalize=options.get("normalize"),
+            dimensions=None if dimensions is None else unsigned(dimensions, "dimensions", least=1),
+            dtype=enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", dtype),
+        )
+
+
+def tokenize_request(options: TextOptions, *, model: str, offset_unit: str) -> service_pb2.TokenizeRequest:
+    """Build a TokenizeRequest without its texts."""
+    check_names(options, TextOptions)
+    with _refusing():
+        return service_pb2.TokenizeRequest(
+            model=model_ref(model),
+            text_options=_text_options(options),
+            offset_unit=_offset_unit(offset_unit),
+        )
+
+
+def similarity_request(
+    options: SimilarityOptions, *, model: str, mode: service_pb2.SimilarityMode.ValueType, top_k: int
+) -> service_pb2.SimilarityRequest:
+    """Build a SimilarityRequest without its operands."""
+    check_names(options, SimilarityOptions)
+    with _refusing():
+        return service_pb2.SimilarityRequest(
+            model=model_ref(model),
+            text_options=_text_options(options),
+            priority=_priority(options.get("priority", "interactive")),
+            metric=enum_value(service_pb2.Metric, "METRIC_", "metric", options.get("metric", "cosine")),
+            mode=mode,
+            top_k=top_k,
+            layers=_part_layers(options),
+            subtokens=_subtokens(options.get("subtokens", "mean")),
+            offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
+        )
+
+
+def tokens_request(
+    options: TokenOptions,
+    *,
+    model: str,
+    layers: Selection,
+    dtype: str,
+    include_special_tokens: bool,
+    offset_unit: str,
+) -> service_pb2.EmbedTokensRequest:
+    """Build an EmbedTokensRequest without its texts."""
+    check_names(options, TokenOptions)
+    with _refusing():
+        return service_pb2.EmbedTokensRequest(
+            model=model_ref(model),
+            text_options=_text_options(options),
+            priority=_priority(options.get("priority", "interactive")),
+            layers=layers.message,
+            dtype=_float_dtype(dtype),
+            offset_unit=_offset_unit(offset_unit),
+            include_special_tokens=include_special_tokens,
+        )
+
+
+def spans_request(
+    options: TokenOptions,
+    *,
+    model: str,
+    layers: Selection,
+    subtokens: str,
+    normalize: bool,
+    dtype: str,
+    offset_unit: str,
+) -> service_pb2.EmbedSpansRequest:
+    """Build an EmbedSpansRequest without its inputs."""
+    check_names(options, TokenOptions)
+    with _refusing():
+        return service_pb2.EmbedSpansRequest(
+            model=model_ref(model),
+            text_options=_text_options(options),
+            priority=_priority(options.get("priority", "interactive")),
+            layers=layers.message,
+            subtokens=_subtokens(subtokens),
+            offset_unit=_offset_unit(offset_unit),
+            normalize=normalize,
+            dtype=_float_dtype(dtype),
+        )
+
+
+def _part_layers(options: SimilarityOptions) -> common_pb2.LayerSelection | None:
+    """Only where asked for: texts as a whole have none."""
+    if "layers" not in options and "combine" not in options:
+        return None
+    return selection(options.get("layers", (-1,)), options.get("combine", "sum")).message
+
+
+def _subtokens(name: str) -> common_pb2.SubtokenPooling.ValueType:
+    return enum_value(common_pb2.SubtokenPooling, "SUBTOKEN_POOLING_", "subtokens", name)
+
+
+def _offset_unit(name: str) -> common_pb2.OffsetUnit.ValueType:
+    return enum_value(common_pb2.OffsetUnit, "OFFSET_UNIT_", "offset_unit", name)
+
+
+def _float_dtype(name: str) -> tensor_pb2.DataType.ValueType:
+    if name == "binary":
+        raise InvalidArgumentError("dtype is 'binary'; valid: float32, float16, bfloat16, int8")
+    return enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", name)
+
+
+def _text_options(options: TextOptions) -> common_pb2.TextOptions:
+    return common_pb2.TextOptions(
+        truncate=enum_value(common_pb2.Truncate, "TRUNCATE_", "truncate", options.get("truncate", "none")),
+        prompt_name=options.get("prompt_name") or "",
+        add_special_tokens=options.get("add_special_tokens"),
+    )
+
+
+def _priority(name: str) -> common_pb2.Priority.ValueType:
+    return enum_value(common_pb2.Priority, "PRIORITY_", "priority", name)
+
+
+def checked_timeout(timeout: float | None, default: float) -> float | None:
+    """Give a call's deadline in seconds as grpc takes it; None: without end.
+
+    Raises:
+        InvalidArgumentError: not a number above 0.
+    """
+    seconds = default if timeout is None else timeout
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise InvalidArgumentError(f"timeout is {seconds!r}; a number of seconds above 0 is valid")
+    return None if seconds > _ENDLESS_S else float(seconds)

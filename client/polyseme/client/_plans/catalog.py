@@ -1,0 +1,29 @@
+"""What is known of the server's models: asked for once, and only when a call needs it."""
+
+from polyseme.client._transport.rpc import GET_MODEL, LIST_MODELS, Plan, ask
+from polyseme.client.models import Model, model_from, model_ref
+from polyseme.v1 import model_service_pb2
+
+
+class Catalog:
+    """The models that the server described, by the name they were asked for ("": the default one)."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, Model] = {}
+
+    def known(self, name: str) -> Model | None:
+        """Give what is known without a call."""
+        return self._models.get(name)
+
+    def list(self, timeout: float | None) -> Plan[list[Model]]:
+        """Ask for all models, the default one first."""
+        request = model_service_pb2.ListModelsRequest().SerializeToString()
+        reply = yield from ask(LIST_MODELS, request, model_service_pb2.ListModelsResponse, timeout)
+        return [model_from(model) for model in reply.models]
+
+    def get(self, name: str, timeout: float | None) -> Plan[Model]:
+        """Ask for one model, and remember it."""
+        request = model_service_pb2.GetModelRequest(model=model_ref(name)).SerializeToString()
+        reply = yield from ask(GET_MODEL, request, model_service_pb2.GetModelResponse, timeout)
+        self._models[name] = model = model_from(reply.model)
+        return model

@@ -1,0 +1,93 @@
+"""Similarity: two lists of texts, or parts of texts, compared in one call, or refused with what to do instead."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyseme.client._arguments.operands import as_operands
+from polyseme.client._convert.indices import rename_texts
+from polyseme.client._convert.requests import similarity_request
+from polyseme.client._plans.catalog import Catalog
+from polyseme.client._plans.split import is_small
+from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, check_text_bytes, message_bytes
+from polyseme.client._transport.rpc import SIMILARITY, Plan, ask
+from polyseme.client.errors import InvalidArgumentError, PolysemeError
+from polyseme.client.models import Limits
+from polyseme.client.options import SimilarityOptions
+from polyseme.client.words import Operands
+from polyseme.v1 import embedding_service_pb2 as service_pb2
+
+_ADVICE: Final = "embed() the texts and compare the vectors with numpy instead"
+
+
+class Comparison:
+    """The operands and options of one call.
+
+    Attributes:
+        rows: operands of a.
+        columns: operands of b; of a where a is compared with itself.
+        single_a: whether a is one `str` or Mention in place of a list.
+        single_b: whether b is.
+    """
+
+    def __init__(
+        self, a: Operands, b: Operands | None, options: SimilarityOptions, *, model: str, timeout: float | None
+    ) -> None:
+        self._a, self.single_a = as_operands(a, "a")
+        self._b, self.single_b = ([], self.single_a) if b is None else as_operands(b, "b")
+        self.a_bytes, self.b_bytes = ([len(one.text.encode()) for one in side] for side in (self._a, self._b))
+        self.model, self.timeout, self._options = model, timeout, options
+        self.rows, self.columns = len(self._a), len(self._b) or len(self._a)
+
+    def request(self, mode: service_pb2.SimilarityMode.ValueType, top_k: int) -> bytes:
+        """Serialize the call."""
+        message = similarity_request(self._options, model=self.model, mode=mode, top_k=top_k)
+        message.a.extend(self._a)
+        message.b.extend(self._b)
+        return message.SerializeToString()
+
+    def name(self, index: int) -> str:
+        """Name a text that the server counts through a and b."""
+        return f"a[{index}]" if index < self.rows else f"b[{index - self.rows}]"
+
+    def drop_single_axes(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Drop the axis of a side that is one `str` or Mention: [N, M] becomes [N], [M] or []."""
+        rows = () if self.single_a else (self.rows,)
+        columns = () if self.single_b else (self.columns,)
+        return scores.reshape((*rows, *columns))
+
+
+def compare(
+    comparison: Comparison, mode: service_pb2.SimilarityMode.ValueType, catalog: Catalog, *, top_k: int = 0
+) -> Plan[service_pb2.SimilarityResponse]:
+    """Make the call; a comparison that is not small is held against the server's limits first.
+
+    Raises:
+        InvalidArgumentError: it is over a limit.
+    """
+    request = comparison.request(mode, top_k)
+    model = catalog.known(comparison.model)
+    if model is None and not is_small(comparison.a_bytes + comparison.b_bytes):
+        model = yield from catalog.get(comparison.model, comparison.timeout)
+    if model is not None:
+        width = {service_pb2.SIMILARITY_MODE_MATRIX: comparison.columns, service_pb2.SIMILARITY_MODE_TOP_K: top_k}
+        _check(comparison, len(request), comparison.rows * width.get(mode, 1), model.limits)
+    try:
+        return (yield from ask(SIMILARITY, request, service_pb2.SimilarityResponse, comparison.timeout))
+    except PolysemeError as error:
+        raise rename_texts(error, comparison.name)  # noqa: B904 - the same error, its words changed
+
+
+def _check(comparison: Comparison, request_bytes: int, scores: int, limits: Limits) -> None:
+    check_text_bytes(comparison.a_bytes, limits, "a")
+    check_text_bytes(comparison.b_bytes, limits, "b")
+    operands = len(comparison.a_bytes) + len(comparison.b_bytes)
+    if limits.max_texts and operands > limits.max_texts:
+        raise InvalidArgumentError(f"a and b have {operands} texts; limit {limits.max_texts} (max_texts): {_ADVICE}")
+    reply_bytes = scores * 10 + operands * TEXT_INFO_BYTES
+    largest, limit = max(request_bytes, reply_bytes), message_bytes(limits)
+    if largest > limit:
+        raise InvalidArgumentError(
+            f"comparing a and b needs a message of {largest} bytes; limit {limit} (max_message_bytes): {_ADVICE}"
+        )

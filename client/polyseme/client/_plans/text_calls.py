@@ -1,0 +1,128 @@
+"""One list of texts as the calls that the server accepts; what Embed and Tokenize have in common."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from polyseme.client._convert.indices import shift_texts
+from polyseme.client._plans.catalog import Catalog
+from polyseme.client._plans.split import BULK_BYTES, BULK_TEXTS, SMALL_BYTES, SMALL_TEXTS, CallLimits, is_small, split
+from polyseme.client._transport.channel import MAX_MESSAGE_BYTES
+from polyseme.client._transport.rpc import Calls, Plan
+from polyseme.client.errors import InvalidArgumentError, MessageTooLargeError, PolysemeError
+from polyseme.client.models import Limits, Model
+
+TEXT_INFO_BYTES: Final = 24
+"""Bound of one TextInfo in a reply."""
+_REPLY_BYTES: Final = 4096  # all else in a reply: timings, model, tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextCalls:
+    """How to turn any range of one list of texts into a call.
+
+    Attributes:
+        path: /package.Service/Method.
+        model: the model's name; "": the default one.
+        timeout: seconds for each call.
+        text_bytes: bytes of UTF-8 of each text.
+        overhead_bytes: bytes of a request without texts.
+        encode: serializes the request for a range of the texts.
+        receive: takes the serialized reply to a range; in order.
+        reply_bytes: bounds what the reply holds for a text of so many bytes.
+    """
+
+    path: str
+    model: str
+    timeout: float | None
+    text_bytes: Sequence[int]
+    overhead_bytes: int
+    encode: Callable[[range], bytes]
+    receive: Callable[[range, bytes], None]
+    reply_bytes: Callable[[Model, int], int]
+
+
+def send_texts(work: TextCalls, catalog: Catalog) -> Plan[None]:
+    """Send all texts, in one call or several.
+
+    A small list goes out at once; only if the server finds it too large are its limits asked for.
+
+    Raises:
+        InvalidArgumentError: a text is over the server's limit: index, got, limit.
+    """
+    model = catalog.known(work.model)
+    whole = range(len(work.text_bytes))
+    if model is None and is_small(work.text_bytes):
+        try:
+            yield from _send(work, [whole])
+        except (InvalidArgumentError, MessageTooLargeError) as refused:
+            ranges = yield from _smaller_ranges(work, catalog, refused)
+        else:
+            return
+    else:
+        ranges = plan_ranges(work, model or (yield from catalog.get(work.model, work.timeout)))
+    yield from _send(work, ranges)
+
+
+def _smaller_ranges(work: TextCalls, catalog: Catalog, refused: PolysemeError) -> Plan[list[range]]:
+    """Cut what the server refused, or raise its refusal if the size was not the reason."""
+    if len(work.text_bytes) == 1:
+        raise refused
+    try:
+        model = yield from catalog.get(work.model, work.timeout)
+    except PolysemeError:
+        raise refused from None
+    ranges = plan_ranges(work, model)
+    if len(ranges) == 1:
+        raise refused
+    return ranges
+
+
+def plan_ranges(work: TextCalls, model: Model) -> list[range]:
+    """Choose the calls, within the limits of the model's server."""
+    check_text_bytes(work.text_bytes, model.limits)
+    message = message_bytes(model.limits)
+    texts, sent = (SMALL_TEXTS, SMALL_BYTES) if is_small(work.text_bytes) else (BULK_TEXTS, BULK_BYTES)
+    limits = CallLimits(
+        max_texts=min(texts, model.limits.max_texts or texts),
+        max_request_bytes=min(sent, message - work.overhead_bytes),
+        max_reply_bytes=message - _REPLY_BYTES,
+    )
+    return split(work.text_bytes, [work.reply_bytes(model, size) for size in work.text_bytes], limits)
+
+
+def message_bytes(limits: Limits) -> int:
+    """Give how large a message both sides accept; a server that does not say leaves it to the SDK."""
+    return min(limits.max_message_bytes or MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
+
+
+def check_text_bytes(text_bytes: Sequence[int], limits: Limits, name: str = "texts") -> None:
+    """Hold every text against the server's limit.
+
+    Raises:
+        InvalidArgumentError: index, got, limit.
+    """
+    limit = limits.max_text_bytes
+    if limit and text_bytes and max(text_bytes) > limit:
+        index, size = next((index, size) for index, size in enumerate(text_bytes) if size > limit)
+        raise InvalidArgumentError(f"{name}[{index}] has {size} bytes of UTF-8; limit {limit} (max_text_bytes)")
+
+
+def _send(work: TextCalls, ranges: Sequence[range]) -> Plan[None]:
+    expected = deque(ranges)
+
+    def receive(reply: bytes) -> None:
+        work.receive(expected[0], reply)
+        expected.popleft()
+
+    try:
+        yield Calls(
+            path=work.path,
+            requests=map(work.encode, ranges),
+            count=len(ranges),
+            receive=receive,
+            timeout=work.timeout,
+        )
+    except PolysemeError as error:  # replies come in order: it is that of the first range without one
+        raise shift_texts(error, expected[0].start if expected else 0)  # noqa: B904 - the same error, its words changed

@@ -1,0 +1,1 @@
+"""Calls and streams over gRPC, for threads and for asyncio."""

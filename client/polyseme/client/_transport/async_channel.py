@@ -1,0 +1,137 @@
+"""What a plan's steps are on a grpc.aio channel, on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import grpc
+import grpc.aio
+
+from polyseme.client._connection import Connection
+from polyseme.client._transport.async_stream import AsyncStream
+from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, room_in
+from polyseme.client._transport.status import error_from_status
+from polyseme.client.errors import PolysemeError
+
+_T = TypeVar("_T")
+
+
+class _Started(NamedTuple):
+    request: bytes
+    call: grpc.aio.UnaryUnaryCall[bytes, bytes]
+    at: float
+
+
+class AsyncChannel:
+    """One channel, opened at the first call: a grpc.aio channel belongs to the loop that runs then."""
+
+    def __init__(self, connection: Connection, options: Sequence[tuple[str, Any]]) -> None:
+        self._connection = connection
+        self._options = options
+        self._stubs: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+        self._channel: grpc.aio.Channel | None = None
+        self._streams: set[AsyncStream] = set()
+        self._closed = asyncio.Event()
+
+    async def close(self) -> None:
+        """Close it; calls and pauses under way end with ClosedClientError."""
+        self._closed.set()
+        for stream in tuple(self._streams):
+            stream.cancel()
+        if self._channel is not None:
+            await self._channel.close()
+
+    def check_open(self) -> None:
+        """Refuse to go on after close()."""
+        if self._closed.is_set():
+            raise self._connection.closed_error()
+
+    async def exchange(self, calls: Calls) -> None:
+        """Keep MAX_IN_FLIGHT calls under way; the first error cancels the others."""
+        pending: deque[_Started] = deque()
+        try:
+            for request in calls.requests:
+                if len(pending) == MAX_IN_FLIGHT:
+                    await self._settle(pending, calls)
+                pending.append(self._start(request, calls.path, calls.timeout))
+            while pending:
+                await self._settle(pending, calls)
+        finally:
+            for started in pending:
+                started.call.cancel()
+
+    def stream(self, path: str) -> AsyncStream:
+        """Open a stream."""
+        stub: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = self._opened().stream_stream(path)
+        stream = AsyncStream(stub, self._connection.metadata, self._connection.target)
+        self._streams.add(stream)
+        return stream
+
+    async def end(self, stream: AsyncStream, grace_s: float) -> None:
+        """End a stream."""
+        self._streams.discard(stream)
+        await stream.end(grace_s)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+        except TimeoutError:
+            return
+        raise self._connection.closed_error()
+
+    def error(self, failure: grpc.RpcError, path: str) -> PolysemeError:
+        """Translate; what close() cancelled is a ClosedClientError."""
+        error = error_from_status(failure, self._connection.target, path)
+        if error.code is grpc.StatusCode.CANCELLED and self._closed.is_set():
+            return self._connection.closed_error()
+        return error
+
+    async def unless_closed(self, awaited: Awaitable[_T]) -> _T:
+        """Wait; grpc.aio cancels what awaits a call of a channel that is closed, as if the task had been cancelled."""
+        task = asyncio.current_task()
+        requests = task.cancelling() if task else 0
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            if self._closed.is_set() and (task.cancelling() if task else 0) == requests:
+                raise self._connection.closed_error() from None
+            raise
+
+    async def _settle(self, pending: deque[_Started], calls: Calls) -> None:
+        """Receive the first reply; where the server is full and there are several calls, come again when it says."""
+        began = pending[0].at
+        while True:
+            try:
+                reply = await self.unless_closed(pending[0].call)
+                break
+            except grpc.RpcError as failure:
+                error = self.error(failure, calls.path)
+                left = None if calls.timeout is None else calls.timeout - (time.monotonic() - began)
+                if calls.count == 1 or (wait := room_in(error, left)) is None:
+                    raise error from failure
+            await self.pause(wait)
+            pending[0] = self._start(pending[0].request, calls.path, None if left is None else left - wait)
+        calls.receive(reply)
+        pending.popleft()
+
+    def _start(self, request: bytes, path: str, timeout: float | None) -> _Started:
+        channel, stub = self._opened(), self._stubs.get(path)
+        if stub is None:
+            stub = self._stubs[path] = channel.unary_unary(path)
+        return _Started(request, stub(request, timeout=timeout, metadata=self._connection.metadata), time.monotonic())
+
+    def _opened(self) -> grpc.aio.Channel:
+        self.check_open()
+        if self._channel is None:
+            target, credentials = self._connection.target, self._connection.credentials
+            if credentials is None:
+                self._channel = grpc.aio.insecure_channel(target, options=self._options)
+            else:
+                self._channel = grpc.aio.secure_channel(target, credentials, options=self._options)
+        return self._channel

@@ -1,0 +1,54 @@
+"""BERT (Devlin et al. 2018): BertModel and checkpoints with a head over it, whose head is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polyseme.export.encoders.architectures import post_norm
+from polyseme.export.encoders.architectures.reading import Fields, Weights, integer, read_sizes
+from polyseme.export.encoders.encoder import Encoder, EncoderConfig, Float32Array
+from polyseme.export.encoders.reference import Float64Array, HiddenStates
+from polyseme.export.reading.checkpoint import Checkpoint
+
+FAMILY = post_norm.Family(
+    prefix="bert.",
+    query="encoder.layer.{}.attention.self.query",
+    key="encoder.layer.{}.attention.self.key",
+    value="encoder.layer.{}.attention.self.value",
+    attention="encoder.layer.{}.attention.output.dense",
+    attention_norm="encoder.layer.{}.attention.output.LayerNorm",
+    intermediate="encoder.layer.{}.intermediate.dense",
+    output="encoder.layer.{}.output.dense",
+    output_norm="encoder.layer.{}.output.LayerNorm",
+)
+MUST_BE = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+
+
+def read_config(checkpoint: Checkpoint) -> EncoderConfig:
+    """Check config.json, and read the sizes."""
+    return read_sizes(checkpoint.config, Fields(), layer_norm_eps=1e-12, must_be=MUST_BE)
+
+
+def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
+    """Map the weights."""
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.read_encoder(weights, config, FAMILY, _positions(weights, checkpoint, config))
+
+
+def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
+    """The forward pass of BertModel in float64."""
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.reference(weights, config, FAMILY, _positions(weights, checkpoint, config))
+
+
+def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
+    """What is added at each place; of segments there is one only, whose row is added here once, not in every run."""
+    table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
+    positions: Float64Array = np.add(table, token_types(weights, checkpoint, config)[0], dtype=np.float64)
+    return positions
+
+
+def token_types(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float32Array:
+    """[types, H]."""
+    types = integer(checkpoint.config, "type_vocab_size", 1 << 10, default=2)
+    return weights("embeddings.token_type_embeddings.weight", types, config.hidden_size)

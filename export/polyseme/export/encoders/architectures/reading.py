@@ -1,0 +1,131 @@
+"""Reading config.json and weights as the mappings need them: what, got, limit in every refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from polyseme.export.encoders.encoder import EncoderConfig, Float32Array, LayerNorm
+from polyseme.export.errors import CheckpointError, UnsupportedError
+from polyseme.export.reading.checkpoint import Checkpoint
+
+_EXACT_GELU = ("gelu", "gelu_python")  # two names of x * Phi(x), by erf
+_MOST = {"hidden_size": 1 << 16, "num_hidden_layers": 1 << 10, "num_attention_heads": 1 << 10,
+         "intermediate_size": 1 << 18, "vocab_size": 1 << 24, "max_position_embeddings": 1 << 17}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What a family's config.json calls its sizes; the defaults are BERT's names."""
+
+    hidden_size: str = "hidden_size"
+    num_hidden_layers: str = "num_hidden_layers"
+    num_attention_heads: str = "num_attention_heads"
+    intermediate_size: str = "intermediate_size"
+    hidden_act: str = "hidden_act"
+
+
+def read_sizes(
+    config: Mapping[str, Any],
+    fields: Fields,
+    *,
+    layer_norm_eps: float,
+    must_be: Mapping[str, Any],
+    pad_token_id: int = 0,
+) -> EncoderConfig:
+    """Check what all families have.
+
+    Args:
+        config: config.json.
+        fields: what it calls things.
+        layer_norm_eps: where it does not say.
+        must_be: fields that, where they are there, must have a value.
+        pad_token_id: where it does not say.
+
+    Raises:
+        UnsupportedError: an activation or a variant that the graph would not compute.
+        CheckpointError: a size is missing or makes no sense.
+    """
+    activation = config.get(fields.hidden_act, "gelu")
+    if activation not in _EXACT_GELU:
+        raise UnsupportedError(f"config.json {fields.hidden_act} {str(activation)[:40]!r} is not supported; gelu is")
+    for field, needed in must_be.items():
+        if config.get(field, needed) != needed:
+            raise UnsupportedError(f"config.json {field} {str(config[field])[:40]!r} is not supported; {needed!r} is")
+    sizes = {name: integer(config, getattr(fields, name, name), most) for name, most in _MOST.items()}
+    hidden, heads = sizes["hidden_size"], sizes["num_attention_heads"]
+    if hidden % heads:
+        raise CheckpointError(
+            f"config.json {fields.hidden_size} {hidden} is not a multiple of {fields.num_attention_heads} {heads}"
+        )
+    eps = config.get("layer_norm_eps", layer_norm_eps)
+    if type(eps) not in (int, float) or not 0 <= eps < 1:
+        raise CheckpointError(f"config.json layer_norm_eps: expected a number within 0..1, got {str(eps)[:40]!r}")
+    return EncoderConfig(
+        architecture=config["model_type"],
+        layer_norm_eps=float(eps),
+        hidden_act="gelu",
+        pad_token_id=_pad_token_id(config, sizes["vocab_size"], pad_token_id),
+        **sizes,
+    )
+
+
+def integer(config: Mapping[str, Any], field: str, most: int, default: int | None = None) -> int:
+    """A size within 1..most."""
+    value = config.get(field, default)
+    if type(value) is not int or not 1 <= value <= most:
+        raise CheckpointError(f"config.json {field}: expected an integer within 1..{most}, got {str(value)[:40]!r}")
+    return value
+
+
+def _pad_token_id(config: Mapping[str, Any], vocab_size: int, default: int) -> int:
+    value = config.get("pad_token_id")
+    value = default if value is None else value
+    if type(value) is not int or not 0 <= value < vocab_size:
+        raise CheckpointError(f"config.json pad_token_id: got {str(value)[:40]!r}; limits 0..{vocab_size - 1}")
+    return value
+
+
+class Weights:
+    """Weights by a family's own names, whatever prefix and age the checkpoint is of; each is to be asked for."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        prefix: str,
+        roots: tuple[str, ...],
+        buffers: tuple[str, ...],
+        *,
+        words: str = "embeddings.word_embeddings.weight",
+    ) -> None:
+        """Look whether names have the prefix of a model with a head.
+
+        Args:
+            checkpoint: where they are.
+            prefix: what models with a head put before the names.
+            roots: with what the names of an encoder's weights begin.
+            buffers: what is not learned, and may be there.
+            words: the name of the word table.
+        """
+        self._checkpoint = checkpoint
+        self._prefix = prefix if prefix + words in checkpoint else ""
+        self._roots = tuple(self._prefix + root for root in roots)
+        self._taken = {self._prefix + name for name in buffers}
+
+    def __call__(self, name: str, *shape: int) -> Float32Array:
+        """A weight of this shape."""
+        self._taken.add(self._prefix + name)
+        return self._checkpoint.tensor(self._prefix + name, shape)
+
+    def norm(self, name: str, size: int) -> LayerNorm:
+        """A LayerNorm; checkpoints of TensorFlow times call its parts gamma and beta."""
+        old = self._prefix + name + ".gamma" in self._checkpoint
+        scale, shift = (".gamma", ".beta") if old else (".weight", ".bias")
+        return LayerNorm(weight=self(name + scale, size), bias=self(name + shift, size))
+
+    def refuse_leftovers(self) -> None:
+        """Refuse weights of the encoder that nobody asked for: config.json then describes another model."""
+        for name in self._checkpoint:
+            if name.startswith(self._roots) and name not in self._taken:
+                raise CheckpointError(f"weight {name[:120]} has no place in the model that config.json describes")

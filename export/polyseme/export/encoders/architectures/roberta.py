@@ -1,0 +1,66 @@
+"""RoBERTa (Liu et al. 2019), and what is built like it: XLM-R (Conneau et al. 2020), CamemBERT.
+
+BERT's layers; positions are counted from behind the padding's id, so that the table's first rows are never used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from polyseme.export.encoders.architectures import bert, post_norm
+from polyseme.export.encoders.architectures.reading import Fields, Weights, read_sizes
+from polyseme.export.encoders.encoder import Encoder, EncoderConfig, Float32Array
+from polyseme.export.encoders.reference import Float64Array, HiddenStates
+from polyseme.export.errors import CheckpointError
+from polyseme.export.reading.checkpoint import Checkpoint
+
+FAMILY = replace(bert.FAMILY, prefix="roberta.")
+
+
+def read_config(checkpoint: Checkpoint) -> EncoderConfig:
+    """Check config.json, and read the sizes; of the positions, those that a text can have."""
+    config = read_sizes(checkpoint.config, Fields(), layer_norm_eps=1e-12, must_be=bert.MUST_BE, pad_token_id=1)
+    return without_unused_positions(config)
+
+
+def without_unused_positions(config: EncoderConfig) -> EncoderConfig:
+    """The first token of a text has position pad_token_id + 1.
+
+    Raises:
+        CheckpointError: no position is left.
+    """
+    usable = config.max_position_embeddings - config.pad_token_id - 1
+    if usable < 1:
+        raise CheckpointError(
+            f"config.json max_position_embeddings: got {config.max_position_embeddings}; "
+            f"positions begin at {config.pad_token_id + 1}, behind pad_token_id"
+        )
+    return replace(config, max_position_embeddings=usable)
+
+
+def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
+    """Map the weights."""
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.read_encoder(weights, config, FAMILY, _positions(weights, checkpoint, config))
+
+
+def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
+    """The forward pass of RobertaModel in float64."""
+    weights = FAMILY.weights(checkpoint)
+    return post_norm.reference(weights, config, FAMILY, _positions(weights, checkpoint, config))
+
+
+def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
+    """What is added at each place, with the row of the one segment."""
+    table = used_positions(weights, config)
+    positions: Float64Array = np.add(table, bert.token_types(weights, checkpoint, config)[0], dtype=np.float64)
+    return positions
+
+
+def used_positions(weights: Weights, config: EncoderConfig) -> Float32Array:
+    """[P, H]: the rows behind those up to the padding's id."""
+    first = config.pad_token_id + 1
+    rows = first + config.max_position_embeddings
+    return weights("embeddings.position_embeddings.weight", rows, config.hidden_size)[first:]

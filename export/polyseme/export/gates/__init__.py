@@ -1,0 +1,1 @@
+"""Refuse every graph that is not fused or not equal to the reference."""

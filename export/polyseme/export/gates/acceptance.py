@@ -1,0 +1,95 @@
+"""The gates: nothing becomes an artifact that is not fused, and equal to the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import onnx
+
+from polyseme.artifact import Artifact, Precision
+from polyseme.export.encoders.reference import HiddenStates
+from polyseme.export.errors import ExportError, GateError
+from polyseme.export.gates.parity import Judge
+from polyseme.export.gates.probes import Probe, make_probes, make_texts, standard_lengths
+from polyseme.export.graphs.graph import fused_attention_count
+from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.verification.heads import Dense
+
+Verify = Literal["standard", "full"]
+
+
+def refuse_unfused(model: onnx.ModelProto, layers: int, name: str) -> None:
+    """Raise GateError unless every layer attends in one fused operator."""
+    fused = fused_attention_count(model)
+    if fused != layers:
+        raise GateError(f"{name} has {fused} fused attention operators; {layers} are needed, one per layer")
+
+
+def refuse_deviant(
+    artifact: Artifact,
+    reference: HiddenStates,
+    samples: Sequence[list[int]],
+    verify: Verify,
+    tell: Callable[[str], None],
+    dense: Sequence[Dense] = (),
+) -> tuple[dict[str, Any], Probe]:
+    """Run every probe through every precision; gives the report for the manifest, and the last probe, of short texts.
+
+    Args:
+        artifact: as it lies on disk, before it has a name.
+        reference: the same model in float64.
+        samples: token ids of texts.
+        verify: `standard` runs a few lengths, and through all graphs but the first two the mixed batch alone: they are
+            made of the same weights, and what rounding does shows in any text. `full` runs every length through each.
+        tell: told of each probe.
+        dense: the layers after the pooling, in float64.
+
+    Raises:
+        GateError: a graph is further from the reference than its precision explains.
+    """
+    spec = artifact.manifest.model
+    lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec.max_tokens)
+    texts = make_texts(samples, lengths)
+    judging = judges(artifact)
+    probes = make_probes(reference, texts, spec.pooling, spec.pad_token_id, dense)
+    for number, probe in enumerate(probes, start=1):
+        tell(f"{_describe(probe)} ({number} of {len(texts)})")
+        for judge in judging:
+            if judge is judging[0] or verify == "full" or probe.is_telling:
+                judge.see(probe)
+    report = {
+        "reference": "float64 numpy",
+        "verify": verify,
+        "lengths": [1, spec.max_tokens] if verify == "full" else list(lengths),
+        "mixed_batch": len(texts[-1]),
+        "fused_attention": spec.num_hidden_layers,
+        **{judge.name: judge.deviation.as_json() for judge in judging},
+    }
+    return report, probe
+
+
+def judges(artifact: Artifact) -> list[Judge]:
+    """One per precision and form of its graphs, fp32 first.
+
+    Raises:
+        ExportError: onnxruntime cannot load a graph.
+    """
+    entries = artifact.manifest.precisions
+    there = [precision for precision in Precision if precision in entries]
+    try:
+        return [
+            *(Judge(artifact, precision) for precision in there),
+            *(Judge(artifact, precision, "packed") for precision in there if entries[precision].packed is not None),
+            *(Judge(artifact, precision, "standard") for precision in there if entries[precision].standard),
+        ]
+    except RuntimeUnavailableError as error:
+        raise ExportError(str(error)) from error
+
+
+def _describe(probe: Probe) -> str:
+    texts, longest = probe.batch.shape
+    shortest = int(probe.batch.lengths.min())
+    if texts > 1:
+        return f"{texts} texts of {shortest} to {longest} tokens"
+    return "1 token" if longest == 1 else f"{longest} tokens"

@@ -1,0 +1,207 @@
+"""How far what onnxruntime computes is from the float64 reference, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from polyseme.artifact import Artifact, Layout, Precision, Variant
+from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
+from polyseme.export.encoders.reference import Float64Array
+from polyseme.export.errors import GateError
+from polyseme.export.gates.probes import Probe
+from polyseme.export.graphs.twin import twin_of
+from polyseme.runtime.batches.packed import PackedBatch, pack
+from polyseme.runtime.batches.padded import Batch
+from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
+from polyseme.runtime.verification.vectors import cosines
+
+_DISTANCES = ("token_l2", "token_abs", "last_four_abs", "pooled_abs")
+_COSINES = ("token_cosine", "pooled_cosine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far a graph may be from the reference.
+
+    Attributes:
+        token_l2: largest relative L2 distance of a token's vector, at any layer.
+        token_abs: largest difference of any element of a token's vector, at any layer; where the elements of a layer
+            are larger than those of BERT, as many times more: in units of their root mean square, if above 1.
+        last_four_abs: the same for the sum of the last four layers.
+        pooled_abs: largest difference of any element of a normalized text vector.
+        token_cosine: smallest cosine of a token's vector, at any layer.
+        pooled_cosine: smallest cosine of a text's vector.
+    """
+
+    token_l2: float
+    token_abs: float
+    last_four_abs: float
+    pooled_abs: float
+    token_cosine: float
+    pooled_cosine: float
+
+
+# fp32: what PyTorch's own float32 reaches (1,000 texts, all layers). fp16 here runs on the CPU provider through Casts:
+# this checks structure and the rounding of weights; fp16 arithmetic is checked on a GPU.
+TOLERANCES = {
+    Precision.FP32: Tolerance(
+        token_l2=1e-5, token_abs=3e-5, last_four_abs=5e-5, pooled_abs=1e-6, token_cosine=0.99999, pooled_cosine=0.99999
+    ),
+    Precision.FP16: Tolerance(
+        token_l2=2e-2,
+        token_abs=np.inf,
+        last_four_abs=np.inf,
+        pooled_abs=np.inf,
+        token_cosine=0.9999,
+        pooled_cosine=0.999995,
+    ),
+}
+
+
+@dataclass(slots=True)
+class Deviation:
+    """The worst that was seen of a precision; see Tolerance for the fields."""
+
+    token_l2: float = 0.0
+    token_abs: float = 0.0
+    last_four_abs: float = 0.0
+    pooled_abs: float = 0.0
+    token_cosine: float = 1.0
+    pooled_cosine: float = 1.0
+    layer_l2: dict[int, float] = field(default_factory=dict)
+
+    def see_layer(self, layer: int, got: Float64Array, want: Float64Array) -> None:
+        """Token vectors [T, H] of one layer."""
+        l2 = float((np.linalg.norm(got - want, axis=1) / np.linalg.norm(want, axis=1)).max())
+        self.layer_l2[layer] = _larger(self.layer_l2.get(layer, 0.0), l2)
+        self.token_l2 = _larger(self.token_l2, l2)
+        self.token_abs = _larger(self.token_abs, _scaled_abs(got, want))
+        self.token_cosine = _smaller(self.token_cosine, float(cosines(got, want).min()))
+
+    def see_last_four(self, got: Float64Array, want: Float64Array) -> None:
+        """Sums [T, H] of the last four layers."""
+        self.last_four_abs = _larger(self.last_four_abs, _scaled_abs(got, want))
+
+    def see_pooled(self, got: Float64Array, want: Float64Array) -> None:
+        """Normalized text vectors [N, H]."""
+        self.pooled_abs = _larger(self.pooled_abs, float(np.abs(got - want).max()))
+        self.pooled_cosine = _smaller(self.pooled_cosine, float(cosines(got, want).min()))
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest: what was seen; of a graph that gives texts alone, nothing of tokens."""
+        report: dict[str, Any] = {
+            **{name: _short(getattr(self, name)) for name in _DISTANCES},
+            **{name: round(getattr(self, name), 8) for name in _COSINES},
+            "layer_l2": {str(layer): _short(value) for layer, value in sorted(self.layer_l2.items())},
+        }
+        return report if self.layer_l2 else {name: report[name] for name in ("pooled_abs", "pooled_cosine")}
+
+    def refuse_beyond(self, tolerance: Tolerance, graphs: str) -> None:
+        """Raise GateError at the first limit that is exceeded."""
+        for name in (*_DISTANCES, *_COSINES):
+            got, limit = getattr(self, name), getattr(tolerance, name)
+            within = got >= limit if name in _COSINES else got <= limit
+            if not within:  # also where got is NaN
+                raise GateError(f"{graphs} is not equal to the reference: {name} is {got:.6g}; limit {limit:g}")
+
+
+Form: TypeAlias = Literal["padded", "packed", "standard"]
+
+
+class Judge:
+    """Runs the graphs of one precision and form on the CPU and compares; packed ones as their twins."""
+
+    def __init__(self, artifact: Artifact, precision: Precision, form: Form = "padded") -> None:
+        self.precision = precision
+        self.name = precision.value if form == "padded" else f"{precision.value} {form}"
+        self.deviation = Deviation()
+        self._tolerance = TOLERANCES[precision]
+        self._collate = _collate_packed if form == "packed" else _collate_padded
+        self._sessions = _SESSIONS[form](artifact, Device(execution_provider=CPU, precision=precision))
+        self._num_hidden_layers = artifact.manifest.model.num_hidden_layers
+
+    def see(self, probe: Probe) -> None:
+        """Run one probe and keep the worst.
+
+        Raises:
+            GateError: it is beyond what the precision may differ.
+        """
+        with np.errstate(all="ignore"):  # zeros and overflows make NaN, which is beyond every limit
+            self._compare(probe)
+        self.deviation.refuse_beyond(self._tolerance, self.name)
+
+    def _compare(self, probe: Probe) -> None:
+        batch = self._collate(probe)
+        (pooled,) = self._sessions[Variant.EMBED].run(batch, [NORMALIZED])
+        self.deviation.see_pooled(pooled.astype(np.float64), probe.pooled)
+        if Variant.LAYERS not in self._sessions:
+            return
+        selection = every_state(batch, self._num_hidden_layers)
+        (vectors,) = self._sessions[Variant.LAYERS].run(batch, [TOKEN_VECTORS], selection)
+        states = vectors[1:].astype(np.float64)  # the first is the row of the word table
+        for layer, (got, want) in enumerate(zip(states, probe.layers, strict=True)):
+            self.deviation.see_layer(layer, got, want)
+        last = slice(-min(4, self._num_hidden_layers), None)
+        self.deviation.see_last_four(_sum(states[last]), _sum(probe.layers[last]))
+
+
+def _collate_padded(probe: Probe) -> Batch:
+    return probe.batch
+
+
+def _collate_packed(probe: Probe) -> PackedBatch:
+    return pack(probe.texts)
+
+
+def _padded_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
+    weights = load_weights(artifact, device.precision)
+    return {variant: Session(artifact, device, variant, weights=weights, intra_op_threads=0) for variant in Variant}
+
+
+def _twin_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
+    weights = load_packed_weights(artifact, device)
+    graphs = artifact.manifest.precisions[device.precision].of(Layout.PACKED).graphs
+    twins = {variant: twin_of(artifact.path(graphs[variant])) for variant in Variant}
+    return {
+        variant: BoundSession(artifact, device, variant, weights=weights, twin=twins[variant]) for variant in Variant
+    }
+
+
+def _standard_session(artifact: Artifact, device: Device) -> dict[Variant, Any]:
+    return {Variant.EMBED: Session(artifact, device, standard=True, intra_op_threads=0)}
+
+
+_SESSIONS: dict[Form, Callable[[Artifact, Device], dict[Variant, Any]]] = {
+    "padded": _padded_sessions,
+    "packed": _twin_sessions,
+    "standard": _standard_session,
+}
+
+
+def _sum(states: Float64Array | tuple[Float64Array, ...]) -> Float64Array:
+    total: Float64Array = np.sum(states, axis=0)
+    return total
+
+
+def _scaled_abs(got: Float64Array, want: Float64Array) -> float:
+    return float(np.abs(got - want).max() / max(1.0, float(np.sqrt((want**2).mean()))))
+
+
+def _larger(a: float, b: float) -> float:
+    """The maximum, or NaN if either is: Python's max may drop it."""
+    return float(np.maximum(a, b))
+
+
+def _smaller(a: float, b: float) -> float:
+    return float(np.minimum(a, b))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.3g}")

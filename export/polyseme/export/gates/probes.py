@@ -1,0 +1,122 @@
+"""What the gates look at: real text at chosen lengths, and what the float64 reference says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+
+from polyseme.artifact import Pooling
+from polyseme.export.encoders.reference import Float64Array, HiddenStates
+from polyseme.runtime.batches.padded import Batch, collate
+from polyseme.runtime.verification.heads import Dense, apply_dense, pool
+
+Ids = list[int]
+_STANDARD_LENGTHS = (1, 2, 3, 8, 17, 64, 128, 256)  # and the longest
+_MIXED_TEXTS, _MIXED_TOKENS = 8, 48
+_CHUNK_TOKENS = 1024  # bounds memory: all layers of so many tokens are held at once, 80 MB for BERT-base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Texts that are run together, and what the reference says of them.
+
+    Attributes:
+        texts: N of them, as ids.
+        batch: the same, padded.
+        layers: per layer 0..L the vectors [T, H] of all real tokens, text after text.
+        pooled: [N, D], normalized.
+    """
+
+    texts: list[Ids]
+    batch: Batch
+    layers: tuple[Float64Array, ...]
+    pooled: Float64Array
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether it shows what a layout does: texts of several lengths together."""
+        return len(self.texts) > 1
+
+
+def standard_lengths(max_tokens: int) -> tuple[int, ...]:
+    """Short lengths, where an error by one shows, some longer ones, and the longest."""
+    return (*(length for length in _STANDARD_LENGTHS if length < max_tokens), max_tokens)
+
+
+def make_texts(sentences: Sequence[Ids], lengths: Sequence[int]) -> list[list[Ids]]:
+    """One text alone for each length, then a mixed batch: one token, and whole sentences from short to long.
+
+    A long text is several sentences within one pair of special tokens: inside a text a model has never seen these, and
+    what it makes of them says little (a </s> within a text moves all-mpnet-base-v2 ten times as far as any word does).
+    """
+    first, last = _common(sentences), _common([sentence[::-1] for sentence in sentences])
+    running = [token for sentence in sentences for token in sentence[first : len(sentence) - last]]
+    running = running or [token for sentence in sentences for token in sentence]
+    begin, end = list(sentences[0][:first]), list(sentences[0][len(sentences[0]) - last :])
+    alone = [[_joined(begin, running, end, length)] for length in lengths]
+    limit = min(max(lengths), _MIXED_TOKENS)
+    short_first = sorted((list(sentence[:limit]) for sentence in sentences), key=len)
+    step = max(1, (len(short_first) - 1) // (_MIXED_TEXTS - 1))
+    one, *others = short_first[::step][:_MIXED_TEXTS]
+    return [*alone, [one[:1], *others]]
+
+
+def _joined(begin: Ids, running: Ids, end: Ids, length: int) -> Ids:
+    inner = [running[i % len(running)] for i in range(length - len(begin) - len(end))]
+    return [*begin, *inner, *end][:length]
+
+
+def _common(sentences: Sequence[Ids]) -> int:
+    """With how many equal tokens all sentences begin; 0 for a sentence alone."""
+    if len(sentences) < 2:
+        return 0
+    same = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*sentences, strict=False))
+    return min(sum(1 for _ in same), (min(map(len, sentences)) - 1) // 2)
+
+
+def make_probes(
+    reference: HiddenStates,
+    groups: Sequence[list[Ids]],
+    pooling: Pooling,
+    pad_token_id: int,
+    dense: Sequence[Dense] = (),
+) -> Iterator[Probe]:
+    """One probe per group of texts, in order."""
+    for chunk in _chunks(groups):
+        # Texts of several groups go through the reference together: each weight is read and widened once.
+        per_layer = [iter(states) for states in reference([text for group in chunk for text in group])]
+        for group in chunk:
+            layers = [[next(states) for _ in group] for states in per_layer]
+            yield _probe(group, layers, pooling, pad_token_id, dense)
+
+
+def _probe(
+    group: list[Ids], layers: list[list[Float64Array]], pooling: Pooling, pad_token_id: int, dense: Sequence[Dense]
+) -> Probe:
+    pooled = apply_dense(np.stack([pool(last, pooling) for last in layers[-1]]), dense)
+    with np.errstate(invalid="ignore"):  # 0/0 is NaN, which is beyond every limit
+        unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return Probe(
+        texts=group,
+        batch=collate(group, pad_token_id),
+        layers=tuple(np.concatenate(states) for states in layers),
+        pooled=unit,
+    )
+
+
+def _chunks(groups: Sequence[list[Ids]]) -> Iterator[list[list[Ids]]]:
+    """Successive groups of up to _CHUNK_TOKENS in all; a larger one stands alone."""
+    chunk: list[list[Ids]] = []
+    tokens = 0
+    for group in groups:
+        size = sum(map(len, group))
+        if chunk and tokens + size > _CHUNK_TOKENS:
+            yield chunk
+            chunk, tokens = [], 0
+        chunk.append(group)
+        tokens += size
+    if chunk:
+        yield chunk

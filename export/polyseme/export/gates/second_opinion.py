@@ -1,0 +1,67 @@
+"""A second opinion on an artifact: the model of its source as transformers runs it, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from polyseme.artifact import TOKENIZER, Artifact
+from polyseme.export.errors import GateError, UnsupportedError
+from polyseme.export.gates.acceptance import judges
+from polyseme.export.gates.parity import Deviation
+from polyseme.export.gates.probes import make_probes, make_texts, standard_lengths
+from polyseme.export.reading.checkpoint import Checkpoint
+from polyseme.export.reading.sentence_transformers import read_text_model
+from polyseme.export.reading.source import locate
+from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
+from polyseme.export.routes.optimum import COMPARING, load_model, read_config, reference, refuse_missing_packages
+
+_MUST_AGREE = ("hidden_size", "num_hidden_layers", "vocab_size")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What was found.
+
+    Attributes:
+        deviations: the worst of each precision.
+        beyond: a limit that was exceeded, in one line; empty where all is within tolerance.
+    """
+
+    deviations: Mapping[str, Deviation]
+    beyond: str
+
+
+def ask_transformers(artifact: Artifact, source: str, *, full: bool = False) -> Opinion:
+    """Compare an artifact with a checkpoint that transformers runs in float64.
+
+    Args:
+        artifact: as `Artifact.open` gave it.
+        source: what it should be equal to, as export takes it.
+        full: run every length up to the model's limit, not only a few.
+
+    Raises:
+        ExportError: torch or transformers is not there, the source cannot be used, or is a model of other sizes.
+    """
+    refuse_missing_packages("--against", COMPARING)
+    directory = locate(source).directory
+    model = load_model(Checkpoint(directory))
+    spec, config = artifact.manifest.model, read_config(model)
+    for name in _MUST_AGREE:
+        got, wanted = getattr(spec, name), getattr(config, name)
+        if got != wanted:
+            raise UnsupportedError(f"{name} is {got} in the artifact, {wanted} in SOURCE: not the same model")
+    dense = [module.widened() for module in read_text_model(directory, spec.hidden_size).dense]
+    tokenizer = load_tokenizer(artifact.path(TOKENIZER), vocab_size=spec.vocab_size)
+    lengths = range(1, spec.max_tokens + 1) if full else standard_lengths(spec.max_tokens)
+    texts = make_texts(sample_ids(tokenizer), lengths)
+    judging = judges(artifact)
+    beyond: dict[str, str] = {}
+    for probe in make_probes(reference(model, behind=True), texts, spec.pooling, spec.pad_token_id, dense):
+        for judge in judging:
+            try:
+                judge.see(probe)
+            except GateError as error:  # go on: the worst of all is wanted, which the last error names
+                beyond[judge.name] = str(error)
+    deviations = {judge.name: judge.deviation for judge in judging}
+    return Opinion(deviations=deviations, beyond=next(iter(beyond.values()), ""))

@@ -1,0 +1,1 @@
+"""Write graphs and weights in onnxruntime's operators."""

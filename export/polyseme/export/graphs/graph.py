@@ -1,0 +1,132 @@
+"""Encoder to ONNX: onnxruntime's fused operators, emitted directly. Structure only; weights lie in a file beside it.
+
+Pattern-matching fusion of a traced model is fragile and fails silently; here every layer is one fused attention, two
+SkipLayerNormalization and one BiasGelu because nothing else is ever written. Pooling and L2 are computed in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from polyseme.artifact import DenseSpec, Layout, Pooling, Precision, Variant, WeightEntry
+from polyseme.artifact.graphs import (
+    LAYER_WEIGHTS,
+    NORMALIZED,
+    POOLED,
+    POSITIONS,
+    SPAN_TOKENS,
+    SPAN_VECTORS,
+    SPAN_WEIGHTS,
+    TOKEN_VECTORS,
+    whole,
+)
+from polyseme.export.encoders.encoder import EncoderConfig
+from polyseme.export.graphs.heads import add_dense
+from polyseme.export.graphs.nodes import CONTRIB, Nodes, value
+from polyseme.export.graphs.packed import PackedNodes
+from polyseme.export.graphs.padded import PaddedNodes
+
+OPSET, IR_VERSION = 17, 8  # what onnxruntime 1.22 and all later ones read
+_ELEMENT = {Precision.FP32: TensorProto.FLOAT, Precision.FP16: TensorProto.FLOAT16}
+FUSED_ATTENTION = ("Attention", "MultiHeadAttention", "PackedMultiHeadAttention")
+
+
+def build_graph(
+    config: EncoderConfig,
+    variant: Variant,
+    precision: Precision,
+    layout: Layout = Layout.PADDED,
+    *,
+    pooling: Pooling,
+    dense: Sequence[DenseSpec] = (),
+    islands: Collection[str] = (),
+    weights: Sequence[WeightEntry],
+    weights_file: str,
+) -> onnx.ModelProto:
+    """The graph of one variant, precision and layout.
+
+    Args:
+        config: sizes.
+        variant: EMBED pools texts; LAYERS gives tokens and spans of any layers.
+        precision: of the weights and of all that is computed up to the pooling.
+        layout: how texts lie.
+        pooling: how EMBED pools.
+        dense: the layers through which it then puts what it pooled.
+        islands: as `Nodes` has them.
+        weights: where each initializer lies in `weights_file`.
+        weights_file: a plain name, in the graph's own folder.
+    """
+    biased = any(entry.name == "relative_bias" for entry in weights)
+    nodes = encoder_nodes(config, layout, islands, has_relative_bias=biased)
+    return assemble(nodes, variant, precision, pooling=pooling, dense=dense, weights=weights, weights_file=weights_file)
+
+
+def encoder_nodes(
+    config: EncoderConfig, layout: Layout, islands: Collection[str] = (), *, has_relative_bias: bool = False
+) -> Nodes:
+    """The nodes of an encoder like BERT, for texts that lie so."""
+    if layout is Layout.PACKED:
+        return PackedNodes(config, islands)
+    return PaddedNodes(config, islands, has_relative_bias=has_relative_bias)
+
+
+def assemble(
+    nodes: Nodes,
+    variant: Variant,
+    precision: Precision,
+    *,
+    pooling: Pooling,
+    dense: Sequence[DenseSpec] = (),
+    weights: Sequence[WeightEntry],
+    weights_file: str,
+) -> onnx.ModelProto:
+    """The graph of an encoder, whoever writes its nodes, under the head of a variant. Arguments as in `build_graph`."""
+    config = nodes.config
+    last = nodes.encode()
+    inputs = nodes.inputs()
+    if variant is Variant.EMBED:
+        nodes.pool(last, pooling, "pool.vectors" if dense else POOLED)
+        add_dense(nodes, "pool.vectors", dense, POOLED)
+        nodes.normalize()
+        size = dense[-1].out_features if dense else config.hidden_size
+        shapes: dict[str, tuple[str | int, ...]] = {POOLED: ("B", size), NORMALIZED: ("B", size)}
+    else:
+        nodes.select()
+        inputs += [
+            value(POSITIONS, TensorProto.INT32, "P"),
+            value(LAYER_WEIGHTS, TensorProto.FLOAT, "C", config.num_hidden_layers + 2),
+            value(SPAN_TOKENS, TensorProto.INT32, "G", "M"),
+            value(SPAN_WEIGHTS, TensorProto.FLOAT, "G", "K", "M"),
+        ]
+        shapes = {TOKEN_VECTORS: ("C", "P", config.hidden_size), SPAN_VECTORS: ("C", "G", "K", config.hidden_size)}
+    outputs = [value(name, TensorProto.FLOAT, *shape) for name, shape in shapes.items()]
+    outputs += [value(name, TensorProto.FLOAT16, *shapes[whole(name)]) for name in nodes.halve(list(shapes))]
+    graph = helper.make_graph(
+        nodes.nodes,
+        f"polyseme.{variant.value}",
+        inputs=inputs,
+        outputs=outputs,
+        initializer=[*(_external(entry, precision, weights_file) for entry in weights), *nodes.constants],
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="polyseme")
+
+
+def fused_attention_count(model: onnx.ModelProto) -> int:
+    """How many layers attend in one fused operator."""
+    return sum(node.op_type in FUSED_ATTENTION and node.domain == CONTRIB for node in model.graph.node)
+
+
+def _external(entry: WeightEntry, precision: Precision, weights_file: str) -> onnx.TensorProto:
+    """An initializer whose bytes lie in the weight file."""
+    tensor = TensorProto(
+        name=entry.name, data_type=_ELEMENT[precision], dims=entry.shape, data_location=TensorProto.EXTERNAL
+    )
+    length = int(np.prod(entry.shape, dtype=np.int64)) * precision.dtype.itemsize
+    for key, place in (("location", weights_file), ("offset", entry.offset), ("length", length)):
+        tensor.external_data.add(key=key, value=str(place))
+    return tensor

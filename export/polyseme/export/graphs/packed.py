@@ -1,0 +1,127 @@
+"""Texts one after another, with nothing between them: the graph for GPUs with FlashAttention.
+
+Every operator has a CUDA kernel, none looks at the host, and none's memory depends on anything but T, B and S, so that
+a run can be captured in a CUDA graph. Query, key and value have a product each: what the attention is given is then
+what it computes with, where one joined product would have to be taken apart by a kernel of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from polyseme.artifact import Pooling
+from polyseme.artifact.graphs import (
+    CUMULATIVE_LENGTHS,
+    INPUT_IDS,
+    NORMALIZED,
+    POOLED,
+    POSITION_IDS,
+    TEXT_IDS,
+    TEXTS,
+    TOKEN_OFFSET,
+    half,
+)
+from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, value
+
+PACKED_POOLINGS = frozenset(Pooling) - {Pooling.MAX}
+"""A maximum within each text would need [B, T, H] elements of memory: opset 17 has no segmented one."""
+
+_LEAST_SQUARE = np.float32(1e-24)  # of a vector's length; nothing divides by zero
+
+
+class PackedNodes(Nodes):
+    """Hidden states are [T, H]."""
+
+    def inputs(self) -> list[onnx.ValueInfoProto]:
+        """Ids, and where each text lies."""
+        shapes: dict[str, tuple[str | int, ...]] = {
+            INPUT_IDS: (1, "T"),
+            POSITION_IDS: (1, "T"),
+            TEXT_IDS: (1, "T"),
+            TEXTS: ("B", 1),
+            CUMULATIVE_LENGTHS: ("B + 1",),
+            TOKEN_OFFSET: ("B", "S"),
+        }
+        return [value(name, TensorProto.INT32, *shape) for name, shape in shapes.items()]
+
+    def embed(self) -> str:
+        """The operator wants rows: one of T columns, whose positions are given."""
+        tables = (f"embeddings.{part}" for part in ("word", "position"))
+        row = self.add(
+            "EmbedLayerNormalization",
+            [INPUT_IDS, "", *tables, "", *norm("embeddings"), "", POSITION_IDS],
+            "embeddings.row",
+            domain=CONTRIB,
+            epsilon=self.config.layer_norm_eps,
+            mask_index_type=0,
+        )
+        return self.add("Reshape", [row, self._lines()], hidden_state(0))
+
+    def attend(self, x: str, at: str) -> tuple[str, str]:
+        """Three products, and attention within each text."""
+        query, key, values = (self.add("MatMul", [x, f"{at}{part}.weight"], at + part) for part in _PARTS)
+        context = self.add(
+            "PackedMultiHeadAttention",
+            [self.add("Add", [query, at + "query.bias"], at + "query.biased"), key, values, "", *_PLACES],
+            at + "context",
+            domain=CONTRIB,
+            num_heads=self.config.num_attention_heads,
+        )
+        return context, at + "attention.moved_bias"
+
+    def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
+        """A token of each text, or the mean of its tokens."""
+        hidden = self.add("Cast", [last_hidden_state], "pool.hidden", to=TensorProto.FLOAT)
+        begins = self.add("Gather", [CUMULATIVE_LENGTHS, TEXTS], "pool.begins")
+        if pooling is Pooling.CLS:
+            self._token(hidden, begins, output)
+        elif pooling is Pooling.LAST_TOKEN:
+            self._token(hidden, self.add("Sub", [self._ends(), self._one()], "pool.last"), output)
+        else:
+            self._mean(hidden, begins, output, root=pooling is Pooling.MEAN_SQRT_LEN)
+
+    def _token(self, hidden: str, place: str, output: str) -> None:
+        token = self.add("Gather", [hidden, place], "pool.token")
+        self.add("Reshape", [token, self._lines()], output)
+
+    def _mean(self, hidden: str, begins: str, output: str, *, root: bool) -> None:
+        """One product with a mask [B, T]. As TF32 it is exact: elements of fp16, and ones."""
+        lengths = self.add("Sub", [self._ends(), begins], "pool.lengths")
+        mine = self.add("Equal", [TEXT_IDS, TEXTS], "pool.mine")
+        total = self.add("MatMul", [self._float(mine, "pool.mask"), hidden], "pool.total")
+        count = self._float(lengths, "pool.count")
+        self.add("Div", [total, self.add("Sqrt", [count], "pool.root") if root else count], output)
+
+    def _ends(self) -> str:
+        """Where the next text begins, [B, 1]."""
+        following = self.add("Add", [TEXTS, self._one()], "pool.following")
+        return self.add("Gather", [CUMULATIVE_LENGTHS, following], "pool.ends")
+
+    def _one(self) -> str:
+        return self.shared("pool.1", np.int32(1))
+
+    def normalize(self) -> None:
+        """LpNormalization has no CUDA kernel."""
+        squares = self.add("Mul", [POOLED, POOLED], "pool.squares")
+        axis = self.constant("pool.axis", np.array([1]))
+        total = self.add("ReduceSum", [squares, axis], "pool.square", keepdims=1)
+        safe = self.add("Add", [total, self.constant("pool.least", _LEAST_SQUARE)], "pool.safe")
+        self.add("Div", [POOLED, self.add("Sqrt", [safe], "pool.length")], NORMALIZED)
+
+    def halve(self, outputs: Sequence[str]) -> list[str]:
+        """A cast each; what is not asked for stays where it is."""
+        return [self.add("Cast", [output], half(output), to=TensorProto.FLOAT16) for output in outputs]
+
+    def _float(self, x: str, output: str) -> str:
+        return self.add("Cast", [x], output, to=TensorProto.FLOAT)
+
+    def _lines(self) -> str:
+        return self.shared("packed.lines", np.array([-1, self.config.hidden_size]))
+
+
+_PARTS = ("query", "key", "value")
+_PLACES = (TOKEN_OFFSET, CUMULATIVE_LENGTHS)

@@ -1,0 +1,118 @@
+"""Texts in rows of their own, padded on the right: the graph that any onnxruntime runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from polyseme.artifact import Pooling
+from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED, POOLED
+from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, value
+
+
+@dataclass(slots=True)
+class PaddedNodes(Nodes):
+    """Hidden states are [B, S, H].
+
+    Attributes:
+        has_relative_bias: scores have a bias by distance, from the initializer `relative_bias`.
+    """
+
+    has_relative_bias: bool = False
+
+    def inputs(self) -> list[onnx.ValueInfoProto]:
+        """Ids and lengths."""
+        return [value(INPUT_IDS, TensorProto.INT32, "B", "S"), value(LENGTHS, TensorProto.INT32, "B")]
+
+    def embed(self) -> str:
+        """Positions are the columns."""
+        x = self.add(
+            "EmbedLayerNormalization",
+            [INPUT_IDS, "", *(f"embeddings.{part}" for part in ("word", "position")), "", *norm("embeddings")],
+            hidden_state(0),
+            domain=CONTRIB,
+            epsilon=self.config.layer_norm_eps,
+        )
+        # The operator declares a second output, the mask index, which is not wanted: lengths are an input.
+        self.nodes[-1].output.append("embeddings.mask_index")
+        if self.has_relative_bias:
+            self._spread_bias()
+        return x
+
+    def _spread_bias(self) -> None:
+        """The bias by distance [N, 2P - 1] to what attention takes, [1, N, S, S]; once, for all layers."""
+        nearest = self.constant("bias.nearest", np.int64(self.config.max_position_embeddings - 1))
+        at = self.add("Add", [self.distances(), nearest], "bias.at")
+        spread = self.add("Gather", ["relative_bias", at], "bias.spread", axis=1)
+        self.add("Unsqueeze", [spread, self.constant("bias.batch", np.array([0]))], "bias.scores")
+
+    def columns(self) -> str:
+        """0, 1, ... S - 1, int64."""
+        if all(node.name != "columns" for node in self.nodes):
+            size = self.add(
+                "Squeeze", [self.add("Shape", [INPUT_IDS], "columns.shape", start=1, end=2)], "columns.size"
+            )
+            ends = [self.constant("columns.0", np.int64(0)), size, self.constant("columns.1", np.int64(1))]
+            self.add("Range", ends, "columns")
+        return "columns"
+
+    def distances(self) -> str:
+        """How many places each key stands behind each query, [S, S]."""
+        queries = self.add("Unsqueeze", [self.columns(), self._axis()], "distances.queries")
+        return self.add("Sub", [self.columns(), queries], "distances")
+
+    def attend(self, x: str, at: str) -> tuple[str, str]:
+        """One Attention, which makes query, key and value too; keys end at each text's length."""
+        context = self.add(
+            "Attention",
+            [x, at + "qkv.weight", at + "qkv.bias", LENGTHS, *(["", "bias.scores"] if self.has_relative_bias else [])],
+            at + "context",
+            domain=CONTRIB,
+            num_heads=self.config.num_attention_heads,
+        )
+        return context, at + "attention.bias"
+
+    def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
+        """A column, or the mean or maximum over the columns before the length."""
+        hidden = self.add("Cast", [last_hidden_state], "pool.hidden", to=TensorProto.FLOAT)
+        if pooling is Pooling.CLS:
+            self.add("Gather", [hidden, self.constant("pool.first", np.int64(0))], output, axis=1)
+        elif pooling is Pooling.LAST_TOKEN:
+            last = self.add("Sub", [self._lengths(), self.constant("pool.one", np.int64(1))], "pool.last")
+            self.add("GatherND", [hidden, last], output, batch_dims=1)
+        elif pooling is Pooling.MAX:
+            real = self.add("Unsqueeze", [self._real(), self.constant("pool.axis_2", np.array([2]))], "pool.seen")
+            seen = self.add(
+                "Where", [real, hidden, self.constant("pool.least", np.float32(-np.inf))], "pool.candidates"
+            )
+            self.add("ReduceMax", [seen], output, axes=[1], keepdims=0)
+        else:
+            self._mean(hidden, output, root=pooling is Pooling.MEAN_SQRT_LEN)
+
+    def normalize(self) -> None:
+        """One operator."""
+        self.add("LpNormalization", [POOLED], NORMALIZED, axis=-1, p=2)
+
+    def _mean(self, hidden: str, output: str, *, root: bool) -> None:
+        """The sum over real tokens, as one product with a mask [B, 1, S], over their number or its root."""
+        weights = self.add("Cast", [self._real()], "pool.weights", to=TensorProto.FLOAT)
+        axis = self._axis()
+        mask = self.add("Unsqueeze", [weights, axis], "pool.mask")
+        total = self.add("Squeeze", [self.add("MatMul", [mask, hidden], "pool.total"), axis], "pool.sum")
+        count = self.add("Cast", ["pool.lengths"], "pool.count", to=TensorProto.FLOAT)
+        self.add("Div", [total, self.add("Sqrt", [count], "pool.root") if root else count], output)
+
+    def _lengths(self) -> str:
+        """[B, 1], int64."""
+        length = self.add("Cast", [LENGTHS], "pool.length", to=TensorProto.INT64)
+        return self.add("Unsqueeze", [length, self._axis()], "pool.lengths")
+
+    def _real(self) -> str:
+        """Which columns [B, S] are not padding."""
+        return self.add("Less", [self.columns(), self._lengths()], "pool.real")
+
+    def _axis(self) -> str:
+        return self.shared("axis_1", np.array([1]))

@@ -1,0 +1,65 @@
+"""A packed graph as a CPU can run it: the same nodes, but for the attention, which no CPU has packed.
+
+Each PackedMultiHeadAttention becomes a MultiHeadAttention over all tokens as one text, with a bias that lets no token
+see another text's. So everything else of a packed graph is proved where there is no GPU.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from polyseme.artifact.graphs import TEXT_IDS
+from polyseme.export.graphs.nodes import CONTRIB, UNSEEN
+
+
+def cpu_twin(packed: onnx.ModelProto) -> onnx.ModelProto:
+    """The twin of a packed graph, with the same inputs, outputs and initializers."""
+    twin = onnx.ModelProto()
+    twin.CopyFrom(packed)
+    element = next(one.data_type for one in twin.graph.initializer if one.name == "embeddings.word")
+    dtype = helper.tensor_dtype_to_np_dtype(element)
+    twin.graph.initializer.extend(
+        numpy_helper.from_array(values, name)
+        for name, values in {
+            "twin.column": np.array([-1, 1]),
+            "twin.row": np.array([0]),
+            "twin.rows": np.array([0, 1]),
+            "twin.seen": np.zeros((), dtype),
+            "twin.unseen": np.full((), UNSEEN, dtype),
+        }.items()
+    )
+    nodes = [
+        helper.make_node("Reshape", [TEXT_IDS, "twin.column"], ["twin.asks"]),
+        helper.make_node("Equal", ["twin.asks", TEXT_IDS], ["twin.same"]),
+        helper.make_node("Where", ["twin.same", "twin.seen", "twin.unseen"], ["twin.square"]),
+        helper.make_node("Unsqueeze", ["twin.square", "twin.rows"], ["twin.bias"]),
+    ]
+    for node in packed.graph.node:
+        nodes += _unpacked(node) if node.op_type == "PackedMultiHeadAttention" else [node]
+    del twin.graph.node[:]
+    twin.graph.node.extend(nodes)
+    return twin
+
+
+def twin_of(path: Path) -> bytes:
+    """The twin of a packed graph in a file, as a session takes it."""
+    return cpu_twin(onnx.load(path, load_external_data=False)).SerializeToString()
+
+
+def _unpacked(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """[T, H] three times, to [1, T, H], and back."""
+    rows = [f"{name}.row" for name in node.input[:3]]
+    attended = f"{node.output[0]}.row"
+    attention = helper.make_node(
+        "MultiHeadAttention", [*rows, "", "", "twin.bias"], [attended], name=node.name, domain=CONTRIB
+    )
+    attention.attribute.extend(node.attribute)
+    return [
+        *(helper.make_node("Unsqueeze", [name, "twin.row"], [f"{name}.row"]) for name in node.input[:3]),
+        attention,
+        helper.make_node("Squeeze", [attended, "twin.row"], [node.output[0]]),
+    ]

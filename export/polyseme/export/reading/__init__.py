@@ -1,0 +1,1 @@
+"""Read what the authors of a model wrote, as untrusted input."""

@@ -1,0 +1,121 @@
+"""A Dense module of a sentence-transformers folder, as untrusted input. Pickles are never loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from polyseme.artifact import Activation, DenseSpec
+from polyseme.artifact.heads import dense_bias, dense_weight
+from polyseme.export.errors import CheckpointError, UnsupportedError
+from polyseme.export.reading.checkpoint import Checkpoint, read_json
+from polyseme.runtime.verification.heads import Dense
+
+_WEIGHT, _BIAS = "linear.weight", "linear.bias"
+_PICKLE = "pytorch_model.bin"
+_MOST_FEATURES = 1 << 20
+_ACTIVATIONS = {activation.value: activation for activation in Activation}
+_KNOWN = {"in_features", "out_features", "bias", "activation_function", "module_input_name", "module_output_name"}
+_VECTOR = "sentence_embedding"  # what it takes and gives, unless it says otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseModule:
+    """A Dense module.
+
+    Attributes:
+        spec: as the manifest has it.
+        weight: [in, out].
+        bias: [out]; None where it has none.
+        sha256: of its files.
+    """
+
+    spec: DenseSpec
+    weight: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32] | None
+    sha256: str
+
+    def widened(self) -> Dense:
+        """The same in float64, for the reference."""
+        bias = None if self.bias is None else self.bias.astype(np.float64)
+        return Dense(weight=self.weight.astype(np.float64), bias=bias, activation=self.spec.activation)
+
+
+def read_dense(directory: Path, in_features: int) -> DenseModule:
+    """Read a module's folder.
+
+    Args:
+        directory: with config.json and model.safetensors.
+        in_features: length of the vectors that it is given.
+
+    Raises:
+        UnsupportedError: it says something that would not be computed.
+        CheckpointError: a file cannot be read, is a pickle, or does not fit.
+    """
+    spec = _spec(read_json(directory / "config.json"), directory.name, in_features)
+    if (directory / _PICKLE).is_file() and not (directory / "model.safetensors").is_file():
+        raise CheckpointError(
+            f"{directory.name}/{_PICKLE} is a pickle, which can run any code and is never loaded; convert it where you "
+            "trust it: SentenceTransformer(DIR).save(OUT)"
+        )
+    try:
+        return _read(Checkpoint(directory), spec)
+    except CheckpointError as error:
+        raise CheckpointError(f"{directory.name}: {error}") from error
+
+
+def dense_initializers(modules: Sequence[DenseModule]) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    """Their weights, by the names that graphs and manifest give them, in order of use."""
+    for number, module in enumerate(modules):
+        yield dense_weight(number), module.weight
+        if module.bias is not None:
+            yield dense_bias(number), module.bias
+
+
+def _read(checkpoint: Checkpoint, spec: DenseSpec) -> DenseModule:
+    surplus = sorted(set(checkpoint) - {_WEIGHT, *([_BIAS] if spec.bias else [])})
+    if surplus:
+        raise CheckpointError(f"weight {ascii(surplus[0])[:80]} is not one that config.json asks for")
+    weight = checkpoint.tensor(_WEIGHT, (spec.out_features, spec.in_features)).T
+    bias = checkpoint.tensor(_BIAS, (spec.out_features,)) if spec.bias else None
+    return DenseModule(spec=spec, weight=weight, bias=bias, sha256=checkpoint.sha256())
+
+
+def _spec(config: Mapping[str, Any], name: str, in_features: int) -> DenseSpec:
+    for key in sorted(set(config) - _KNOWN):
+        if config[key]:
+            raise UnsupportedError(f"{name}/config.json has {ascii(key)[1:-1][:40]}, which is not supported")
+    for key in ("module_input_name", "module_output_name"):
+        if (config.get(key) or _VECTOR) != _VECTOR:
+            raise UnsupportedError(f"{name} {key} {ascii(config[key])[:40]} is not supported, only {_VECTOR}")
+    sizes = {key: config.get(key) for key in ("in_features", "out_features")}
+    for key, size in sizes.items():
+        if type(size) is not int or not 1 <= size <= _MOST_FEATURES:
+            raise CheckpointError(f"{name} {key}: got {ascii(size)[:40]}; limits 1..{_MOST_FEATURES}")
+    if sizes["in_features"] != in_features:
+        raise CheckpointError(f"{name} takes vectors of {sizes['in_features']}; it is given {in_features}")
+    bias = config.get("bias", True)
+    if not isinstance(bias, bool):
+        raise CheckpointError(f"{name} bias: expected true or false, got {ascii(bias)[:40]}")
+    return DenseSpec(
+        in_features=in_features,
+        out_features=config["out_features"],
+        bias=bias,
+        activation=_activation(config.get("activation_function"), name),
+    )
+
+
+def _activation(function: object, name: str) -> Activation:
+    """By the name of a class of torch.nn: torch.nn.modules.activation.Tanh."""
+    kind = function.rpartition(".")[2].lower() if isinstance(function, str) else ""
+    if kind not in _ACTIVATIONS or not str(function).startswith("torch.nn."):
+        raise UnsupportedError(
+            f"{name} activation_function {ascii(function)[:60]} is not supported; "
+            f"torch.nn's {', '.join(_ACTIVATIONS)} are"
+        )
+    return _ACTIVATIONS[kind]

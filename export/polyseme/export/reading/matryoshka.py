@@ -1,0 +1,45 @@
+"""To which lengths a model's vectors may be cut: what its files say that it was trained for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from polyseme.export.errors import CheckpointError
+from polyseme.export.reading.checkpoint import read_json
+
+_MOST = 64
+_PLACES = (
+    ("config_sentence_transformers.json", "truncate_dim"),
+    ("config_sentence_transformers.json", "matryoshka_dims"),
+    ("config.json", "matryoshka_dimensions"),
+)
+
+
+def read_matryoshka_dims(directory: Path, dimensions: int) -> tuple[int, ...]:
+    """The lengths, ascending; none where no file names any.
+
+    Args:
+        directory: the model's.
+        dimensions: length of a vector that is not cut.
+
+    Raises:
+        CheckpointError: a file names something else than lengths of 1 to `dimensions`.
+    """
+    dims: set[int] = set()
+    for name, key in _PLACES:
+        config = read_json(directory / name) if (directory / name).is_file() else {}
+        said = config.get(key)
+        if said is not None:
+            dims.update(_lengths(said, f"{name} {key}", dimensions))
+    return tuple(sorted(dims))
+
+
+def _lengths(said: Any, where: str, dimensions: int) -> list[int]:  # noqa: ANN401
+    lengths: list[int] = said if isinstance(said, list) else [said]
+    if len(lengths) > _MOST:
+        raise CheckpointError(f"{where}: {len(lengths)} lengths; limit {_MOST}")
+    for length in lengths:
+        if type(length) is not int or not 1 <= length <= dimensions:
+            raise CheckpointError(f"{where}: got {ascii(length)[:40]}; limits 1..{dimensions}")
+    return lengths

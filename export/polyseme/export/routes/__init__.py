@@ -1,0 +1,1 @@
+"""The two ways from a checkpoint to graphs: native, and through optimum."""

@@ -1,0 +1,106 @@
+"""What a route is asked to write, and the graphs, which every route writes alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from polyseme.artifact import GraphSet, Layout, ModelSpec, Precision, PrecisionEntry, Variant, WeightEntry
+from polyseme.export.gates.acceptance import refuse_unfused
+from polyseme.export.graphs.graph import assemble
+from polyseme.export.graphs.nodes import Nodes
+from polyseme.export.graphs.standard import standard
+from polyseme.export.reading.dense import DenseModule
+
+Tensors = Mapping[Layout, tuple[WeightEntry, ...]]
+"""Where the initializers of each layout's graphs lie in the weight file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One model, to be written into a directory.
+
+    Attributes:
+        spec: what the manifest says of the model.
+        precisions: which, fp32 first.
+        dense: what follows the pooling.
+        samples: token ids of texts, by which is judged where fp16 is too narrow.
+        standard: whether to write a graph in ONNX's own operators too.
+        directory: where.
+    """
+
+    spec: ModelSpec
+    precisions: Sequence[Precision]
+    dense: Sequence[DenseModule]
+    samples: Sequence[list[int]]
+    standard: bool
+    directory: Path
+
+    def weights(self, precision: Precision) -> Path:
+        """The file of all weights of a precision."""
+        return self.directory / f"weights.{precision.value}.bin"
+
+    def write_graphs(
+        self,
+        precision: Precision,
+        tensors: Tensors,
+        make_nodes: Callable[[Layout], Nodes],
+        islands: tuple[str, ...] = (),
+    ) -> PrecisionEntry:
+        """Write the graphs of each layout over the weights of one precision.
+
+        Args:
+            precision: of the weights.
+            tensors: by layout; padded is one.
+            make_nodes: makes those of an encoder, anew for each graph.
+            islands: blocks that are computed in fp32.
+
+        Raises:
+            GateError: a layer's attention is not fused.
+            UnsupportedError: there is no such graph in ONNX's own operators.
+        """
+        sets = {layout: self._write_layout(precision, layout, tensors[layout], make_nodes) for layout in tensors}
+        padded = sets[Layout.PADDED]
+        return PrecisionEntry(
+            graphs=padded.graphs,
+            tensors=padded.tensors,
+            weights=self.weights(precision).name,
+            packed=sets.get(Layout.PACKED),
+            islands=islands,
+            standard=self._write_standard(precision, padded) if self.standard else "",
+        )
+
+    def _write_standard(self, precision: Precision, padded: GraphSet) -> str:
+        fused = onnx.load(self.directory / padded.graphs[Variant.EMBED], load_external_data=False)
+        name = f"{Variant.EMBED.value}.{precision.value}.standard.onnx"
+        self._write(name, standard(fused))
+        return name
+
+    def _write_layout(
+        self,
+        precision: Precision,
+        layout: Layout,
+        tensors: tuple[WeightEntry, ...],
+        make_nodes: Callable[[Layout], Nodes],
+    ) -> GraphSet:
+        suffix = ".packed" if layout is Layout.PACKED else ""
+        graphs = {variant: f"{variant.value}.{precision.value}{suffix}.onnx" for variant in Variant}
+        for variant, name in graphs.items():
+            model = assemble(
+                make_nodes(layout),
+                variant,
+                precision,
+                pooling=self.spec.pooling,
+                dense=self.spec.dense,
+                weights=tensors,
+                weights_file=self.weights(precision).name,
+            )
+            refuse_unfused(model, self.spec.num_hidden_layers, name)
+            self._write(name, model)
+        return GraphSet(graphs=graphs, tensors=tensors)
+
+    def _write(self, name: str, model: onnx.ModelProto) -> None:
+        (self.directory / name).write_bytes(model.SerializeToString(deterministic=True))

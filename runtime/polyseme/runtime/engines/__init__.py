@@ -1,0 +1,1 @@
+"""Run batches of an artifact on a device."""

@@ -1,0 +1,275 @@
+"""What runs batches: sessions of both variants over one layout, on one device or several.
+
+PaddedEngine   any device, TensorRT too; sessions are shared by the threads that call
+PackedEngine   CUDA in fp16; each lane is a thread with sessions of its own, as captured runs belong to a thread
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from polyseme.artifact import Artifact, Variant
+from polyseme.artifact.graphs import whole
+from polyseme.runtime.batches.packed import Bucket, PackedBatch, pack
+from polyseme.runtime.batches.padded import Batch, collate
+from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
+from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
+from polyseme.runtime.engines.onnxruntime.tensorrt import MOST_TEXTS, tensorrt_session
+from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError
+
+T = TypeVar("T")
+AnyBatch: TypeAlias = Batch | PackedBatch
+
+BUCKET_TOKENS = (16, 32, 64, 128, 256, 512, 1024)
+"""Shapes that packed engines prepare for, in tokens: where the host is slower than the device."""
+
+_LANES_PER_GPU = 2  # while one runs, the other collates and copies
+
+
+class Engine(Protocol):
+    """Collates and runs."""
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """Where it runs; one precision and provider."""
+
+    @property
+    def lanes(self) -> int:
+        """How many batches it can run side by side; 0 where that is up to the caller."""
+
+    @property
+    def most_texts(self) -> int:
+        """How many texts a batch may have; 0: any number."""
+
+    def collate(self, sequences: Sequence[Sequence[int]]) -> AnyBatch:
+        """Put texts of token ids together."""
+
+    def run(
+        self,
+        variant: Variant,
+        batch: Any,  # noqa: ANN401  what collate gave
+        outputs: Sequence[str],
+        selection: Selection | None = None,
+    ) -> list[npt.NDArray[Any]]:
+        """Run one of the engine's batches; one array per output. Releases the GIL while the device works.
+
+        Outputs may be asked for in float16 (`graphs.half`), in which what is too large for it is infinite.
+
+        Raises:
+            DeviceLostError: the device will run nothing any more.
+        """
+
+    def close(self) -> None:
+        """Run nothing any more, and give back the memory of the device."""
+
+
+class PaddedEngine:
+    """Texts in rows of their own."""
+
+    def __init__(
+        self, artifact: Artifact, device: Device, *, intra_op_threads: int = 1, engine_cache: Path | None = None
+    ) -> None:
+        """Load both graphs over one copy of the weights. TensorRT has one of its own, and runs texts alone.
+
+        Args:
+            artifact: what is to be run.
+            device: where.
+            intra_op_threads: of one run, on a CPU.
+            engine_cache: a folder in which TensorRT keeps what it builds.
+
+        Raises:
+            RuntimeUnavailableError: onnxruntime refuses a graph or the device.
+        """
+        self.devices = (device,)
+        self.lanes = 0 if device.execution_provider == CPU else 1  # every thread that calls would have a stream
+        self.most_texts = 0
+        self._pad_token_id = artifact.manifest.model.pad_token_id
+        self.sessions: dict[Variant, Session] = {}
+        if device.execution_provider == TENSORRT:
+            self.most_texts = MOST_TEXTS
+            self.sessions[Variant.EMBED] = tensorrt_session(artifact, device, engine_cache)
+            device = replace(device, execution_provider=CUDA)
+        weights = load_weights(artifact, device.precision)
+        for variant in Variant:
+            if variant not in self.sessions:
+                self.sessions[variant] = Session(
+                    artifact, device, variant, weights=weights, intra_op_threads=intra_op_threads
+                )
+
+    def collate(self, sequences: Sequence[Sequence[int]]) -> Batch:
+        """Pad to the longest."""
+        return collate(sequences, self._pad_token_id)
+
+    def run(
+        self, variant: Variant, batch: Batch, outputs: Sequence[str], selection: Selection | None = None
+    ) -> list[npt.NDArray[Any]]:
+        """Run on the calling thread."""
+        names = list(dict.fromkeys(map(whole, outputs)))
+        arrays = dict(zip(names, _unless_lost(self.sessions[variant].run, batch, names, selection), strict=True))
+        return [arrays[name] if name in arrays else _halved(arrays[whole(name)]) for name in outputs]
+
+    def close(self) -> None:
+        """Leave the sessions to whoever still runs one."""
+        self.sessions = {}
+
+
+class PackedEngine:
+    """Texts one after another. A batch is run by whichever lane is free; one waits where none is."""
+
+    most_texts = 0
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        devices: Sequence[Device],
+        *,
+        lanes_per_device: int = _LANES_PER_GPU,
+        buckets: Sequence[int] = BUCKET_TOKENS,
+        twins: Mapping[Variant, bytes] | None = None,
+    ) -> None:
+        """Load both graphs for every lane, over one copy of the weights per device, and prepare the buckets.
+
+        Args:
+            artifact: one that has packed graphs.
+            devices: of one precision and provider.
+            lanes_per_device: how many batches a device is given at once.
+            buckets: tokens of the shapes that are prepared for.
+            twins: graphs to run in place of the artifact's, on a CPU.
+
+        Raises:
+            RuntimeUnavailableError: onnxruntime refuses a graph or the device.
+        """
+        self.devices = tuple(devices)
+        self._lanes: list[_Lane] = []
+        self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
+        shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
+        # One after the other: while a run is captured, nothing else may touch the device.
+        for device in devices:
+            lanes = [_Lane(f"lane-{device.number}-{i}") for i in range(lanes_per_device)]
+            weights = lanes[0].call(load_packed_weights, artifact, device)
+            self._lanes += lanes
+            for lane in lanes:
+                lane.call(lane.load, artifact, device, weights, shapes, twins or {})
+                self._free.put(lane)
+
+    @property
+    def lanes(self) -> int:
+        """Those of all devices."""
+        return len(self._lanes)
+
+    def collate(self, sequences: Sequence[Sequence[int]]) -> PackedBatch:
+        """Put texts one after another."""
+        return pack(sequences)
+
+    def run(
+        self, variant: Variant, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None
+    ) -> list[npt.NDArray[Any]]:
+        """Run on a lane's thread."""
+        lane = self._free.get()
+        try:
+            return lane.call(_unless_lost, lane.sessions[variant].run, batch, outputs, selection)
+        finally:
+            self._free.put(lane)
+
+    def close(self) -> None:
+        """End the lanes' threads, each after its run."""
+        for lane in self._lanes:
+            lane.end()
+
+
+class _Lane:
+    """A thread, and the sessions that belong to it."""
+
+    def __init__(self, name: str) -> None:
+        self.sessions: dict[Variant, BoundSession] = {}
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None]
+        self._calls = queue.SimpleQueue()
+        # A daemon: a device that hangs must not keep the process from ending.
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  whatever the function takes
+        """Call a function on the lane's thread, and wait for what it gives or raises."""
+        future: Future[T] = Future()
+        self._calls.put((future, function, arguments))
+        return future.result()
+
+    def end(self) -> None:
+        """End the thread, and what belongs to it."""
+        self._calls.put(None)
+
+    def load(
+        self,
+        artifact: Artifact,
+        device: Device,
+        weights: Mapping[str, Any],
+        buckets: Sequence[Bucket],
+        twins: Mapping[Variant, bytes],
+    ) -> None:
+        """Make the sessions; on the lane's thread."""
+        for variant in Variant:
+            shapes = buckets if variant is Variant.EMBED else ()
+            self.sessions[variant] = BoundSession(
+                artifact, device, variant, weights=weights, buckets=shapes, twin=twins.get(variant)
+            )
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            future, function, arguments = call
+            try:
+                result = function(*arguments)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            del call, future, function, arguments  # nothing is kept while the lane waits
+        self.sessions = {}
+
+
+def _halved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16)
+
+
+def _unless_lost(
+    run: Callable[..., list[npt.NDArray[Any]]], batch: AnyBatch, outputs: Sequence[str], selection: Selection | None
+) -> list[npt.NDArray[Any]]:
+    """Run, and tell failures after which nothing can be run from those of one batch."""
+    try:
+        return run(batch, outputs, selection)
+    except Exception as error:
+        text = str(error)
+        if any(mark in text for mark in _STICKY):
+            raise DeviceLostError("the GPU is in an error that only a new process ends") from error
+        raise
+
+
+# Errors that CUDA keeps: every later call of the process fails with them too. Source: CUDA Runtime API, cudaError,
+# "the process must be terminated and relaunched". As onnxruntime prints them, by number.
+_STICKY = tuple(f"CUDA failure {number}:" for number in (214, 220, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721))
+
+
+def make_engine(
+    artifact: Artifact, devices: Sequence[Device], *, intra_op_threads: int = 1, engine_cache: Path | None = None
+) -> Engine:
+    """The engine for an artifact on some devices: packed where both can, else padded on one.
+
+    Raises:
+        RuntimeUnavailableError: onnxruntime refuses a graph or the device, or there are several and it would be padded.
+    """
+    first = devices[0]
+    if first.execution_provider == CUDA and first.flash and artifact.manifest.precisions[first.precision].packed:
+        return PackedEngine(artifact, devices)
+    if len(devices) > 1:
+        raise RuntimeUnavailableError(f"{artifact.manifest.name} runs padded, which takes 1 GPU; got {len(devices)}")
+    return PaddedEngine(artifact, first, intra_op_threads=intra_op_threads, engine_cache=engine_cache)

@@ -1,0 +1,1 @@
+"""The engines of onnxruntime: the only owner of the library."""

@@ -1,0 +1,263 @@
+"""Sessions over packed graphs: inputs in one buffer of the device, copied at once, and small shapes prepared for.
+
+A session of this kind belongs to one thread: its buffers are used again by every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from polyseme.artifact import Artifact, Layout, Variant
+from polyseme.artifact.graphs import NORMALIZED, TOKEN_OFFSET
+from polyseme.runtime.batches.packed import Bucket, PackedBatch, smallest
+from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
+from polyseme.runtime.engines.onnxruntime.session import Providers, first_line, open_session, session_options
+from polyseme.runtime.errors import RuntimeUnavailableError
+
+_ALIGNMENT: Final = 64  # elements: 256 bytes, as CUDA's own allocator has it
+_LEAST_BUFFER: Final = 1 << 10  # elements
+_ELEMENTS: Final = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_EAGER: Final = -1  # the graph id of runs that are neither captured nor replayed
+
+Feeds = Mapping[str, npt.NDArray[Any]]
+
+
+class BoundSession:
+    """One packed graph, ready to run on one thread."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        device: Device,
+        variant: Variant = Variant.EMBED,
+        *,
+        weights: Mapping[str, ort.OrtValue],
+        buckets: Sequence[Bucket] = (),
+        twin: bytes | None = None,
+    ) -> None:
+        """Load a graph, and run it once in the shape of every bucket. On CUDA each of these runs is captured.
+
+        Args:
+            artifact: one that has packed graphs.
+            device: as `choose_device` gave it.
+            variant: which graph.
+            weights: what `load_weights` gave for the packed layout.
+            buckets: shapes that are prepared for, EMBED only; a batch that fits none is run as it is.
+            twin: the graph to run in place of the artifact's; on a CPU, what `polyseme.export.graphs.twin` makes of it.
+
+        Raises:
+            RuntimeUnavailableError: onnxruntime refuses the graph or the device.
+        """
+        self.device = device
+        self._weights = weights  # the session reads them where they lie
+        self._vocab_size = artifact.manifest.model.vocab_size
+        self._filler = artifact.manifest.model.pad_token_id
+        self._session = _load(artifact, device, variant, weights, twin, captures=bool(buckets))
+        self._eager = _Staging(device)
+        self._offsets = _Offsets(device)
+        self._eager_options = _run_options(device, _EAGER)
+        self._prepared: dict[Bucket, _Prepared] = {}
+        for number, bucket in enumerate(sorted(buckets), start=1):
+            self._prepared[bucket] = self._prepare(bucket, number)
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """The shapes that are prepared for, in ascending order."""
+        return tuple(self._prepared)
+
+    def run(
+        self, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None
+    ) -> list[npt.NDArray[Any]]:
+        """Run the graph once. Releases the GIL while the device works.
+
+        Args:
+            batch: as `pack` gave it.
+            outputs: names from `polyseme.artifact.graphs`, of this session's variant.
+            selection: what the `layers` variant is asked for; positions must lie within the batch.
+
+        Returns:
+            One array per output name, in their order; they are the caller's.
+
+        Raises:
+            ValueError: an id lies outside the vocabulary, which CUDA kernels do not check.
+        """
+        ids = batch.input_ids
+        if ids.min() < 0 or ids.max() >= self._vocab_size:
+            raise ValueError(f"ids within {ids.min()}..{ids.max()}; limits 0..{self._vocab_size - 1}")
+        bucket = smallest(self._prepared, batch) if selection is None else None
+        if bucket is not None:
+            return self._prepared[bucket].run(batch.fitted(bucket, self._filler).feeds(), outputs, len(batch.lengths))
+        feeds = batch.feeds() if selection is None else {**batch.feeds(), **selection.feeds()}
+        binding = self._session.io_binding()
+        self._bind(binding, self._eager.put(feeds), feeds, batch)
+        for name in outputs:
+            binding.bind_output(name)  # in the host's memory: nothing but this is copied back
+        self._session.run_with_iobinding(binding, self._eager_options)
+        return [value.numpy() for value in binding.get_outputs()]
+
+    def _bind(self, binding: ort.IOBinding, places: Mapping[str, int], feeds: Feeds, batch: PackedBatch) -> None:
+        kind, number = self.device.kind, self.device.number
+        for name, values in feeds.items():
+            binding.bind_input(name, kind, number, values.dtype, values.shape, places[name])
+        texts, longest = batch.shape
+        offsets = self._offsets.of(texts * longest)
+        binding.bind_input(TOKEN_OFFSET, kind, number, np.int32, (texts, longest), offsets)
+
+    def _prepare(self, bucket: Bucket, number: int) -> _Prepared:
+        one = PackedBatch(
+            input_ids=np.full(1, self._filler, dtype=np.int32), lengths=np.ones(1, dtype=np.int32), longest=1
+        )
+        batch = one.fitted(bucket, self._filler)
+        staging, feeds, binding = _Staging(self.device), batch.feeds(), self._session.io_binding()
+        self._bind(binding, staging.put(feeds), feeds, batch)
+        vectors = {
+            output.name: ort.OrtValue.ortvalue_from_shape_and_type(
+                (bucket.texts, output.shape[1]), _ELEMENTS[output.type], self.device.kind, self.device.number
+            )
+            for output in self._session.get_outputs()
+        }
+        for name, value in vectors.items():
+            binding.bind_ortvalue_output(name, value)
+        prepared = _Prepared(
+            session=self._session,
+            staging=staging,
+            binding=binding,
+            vectors=vectors,
+            options=_run_options(self.device, number),
+        )
+        prepared.run(feeds, [NORMALIZED], 1)
+        return prepared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """One bucket: everything lies where it lay when the run was captured."""
+
+    session: ort.InferenceSession
+    staging: _Staging
+    binding: ort.IOBinding
+    vectors: Mapping[str, ort.OrtValue]
+    options: ort.RunOptions
+
+    def run(self, feeds: Feeds, outputs: Sequence[str], texts: int) -> list[npt.NDArray[Any]]:
+        self.staging.put(feeds)
+        self.session.run_with_iobinding(self.binding, self.options)
+        return [self.vectors[name].numpy()[:texts].copy() for name in outputs]
+
+
+class _Staging:
+    """Inputs of one run side by side in one buffer of the host, and a copy of it on the device."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._buffers: dict[int, tuple[npt.NDArray[np.int32], ort.OrtValue]] = {}
+
+    def put(self, feeds: Feeds) -> dict[str, int]:
+        """Copy arrays of 4-byte elements to the device, in one copy; gives the address of each."""
+        begins, size = {}, 0
+        for name, values in feeds.items():
+            begins[name] = size
+            size += -(-values.size // _ALIGNMENT) * _ALIGNMENT
+        host, device = self._buffer(size)
+        for name, values in feeds.items():
+            host[begins[name] : begins[name] + values.size] = values.ravel().view(np.int32)
+        device.update_inplace(host)
+        address = device.data_ptr()
+        return {name: address + 4 * begin for name, begin in begins.items()}
+
+    def _buffer(self, size: int) -> tuple[npt.NDArray[np.int32], ort.OrtValue]:
+        """The smallest buffer that is large enough; one for each power of two, as the whole of it is copied."""
+        rounded = max(_LEAST_BUFFER, 1 << (size - 1).bit_length())
+        if rounded not in self._buffers:
+            host = np.zeros(rounded, dtype=np.int32)
+            device = ort.OrtValue.ortvalue_from_numpy(host.copy(), self._device.kind, self._device.number)
+            self._buffers[rounded] = host, device
+        return self._buffers[rounded]
+
+
+class _Offsets:
+    """Memory for `token_offset`, whose shape is read and whose content is not."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._grown: list[ort.OrtValue] = []  # what a captured run was given stays
+
+    def of(self, size: int) -> int:
+        """An address with room for so many."""
+        if not self._grown or self._grown[-1].shape()[0] < size:
+            room = np.zeros(max(_LEAST_BUFFER, 1 << (size - 1).bit_length()), dtype=np.int32)
+            self._grown.append(ort.OrtValue.ortvalue_from_numpy(room, self._device.kind, self._device.number))
+        return int(self._grown[-1].data_ptr())
+
+
+def load_packed_weights(artifact: Artifact, device: Device) -> dict[str, ort.OrtValue]:
+    """The initializers of the packed graphs on a device, to be shared by its sessions.
+
+    Raises:
+        RuntimeUnavailableError: the device has no room for them, or onnxruntime cannot reach it.
+    """
+    try:
+        return {
+            name: ort.OrtValue.ortvalue_from_numpy(tensor, device.kind, device.number)
+            for name, tensor in artifact.weights(device.precision, Layout.PACKED).items()
+        }
+    except RuntimeError as error:
+        raise RuntimeUnavailableError(
+            f"onnxruntime {ort.__version__} cannot put weights on {device.kind}:{device.number}: {first_line(error)}"
+        ) from error
+
+
+def _load(
+    artifact: Artifact,
+    device: Device,
+    variant: Variant,
+    weights: Mapping[str, ort.OrtValue],
+    twin: bytes | None,
+    *,
+    captures: bool,
+) -> ort.InferenceSession:
+    name = artifact.manifest.precisions[device.precision].of(Layout.PACKED).graphs[variant]
+    options = session_options(0)
+    # The graph is as it should run. MatMul and Add would become a Gemm, which on CUDA is two products.
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.enable_mem_pattern = False  # shapes differ from run to run
+    if device.execution_provider == CUDA:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))
+    for initializer, value in weights.items():
+        options.add_initializer(initializer, value)
+    # Exact where a mask is multiplied, as embed alone does; sums of layers and dense layers would lose bits.
+    tf32 = variant is Variant.EMBED and not artifact.manifest.model.dense
+    providers = _providers(device, tf32=tf32, captures=captures)
+    return open_session(name, artifact.path(name) if twin is None else twin, device, options, providers)
+
+
+def _providers(device: Device, *, tf32: bool, captures: bool) -> Providers:
+    if device.execution_provider != CUDA:
+        return [CPU]
+    return [
+        (
+            CUDA,
+            {
+                "device_id": str(device.number),
+                "arena_extend_strategy": "kSameAsRequested",
+                "sdpa_kernel": "1",  # FlashAttention at any length, and never cuDNN, which makes a plan per shape
+                "use_tf32": "1" if tf32 else "0",
+                "enable_cuda_graph": "1" if captures else "0",
+            },
+        )
+    ]
+
+
+def _run_options(device: Device, graph: int) -> ort.RunOptions:
+    options = ort.RunOptions()
+    if device.execution_provider == CUDA:
+        options.add_run_config_entry("gpu_graph_id", str(graph))
+    return options

@@ -1,0 +1,114 @@
+"""Devices: where sessions can run on this machine, and in which precision."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Final
+
+import onnxruntime as ort
+
+from polyseme.artifact import Artifact, Precision
+from polyseme.runtime.engines.onnxruntime.gpus import Gpu, gpus
+from polyseme.runtime.errors import RuntimeUnavailableError
+
+CUDA: Final = "CUDAExecutionProvider"
+TENSORRT: Final = "TensorrtExecutionProvider"
+CPU: Final = "CPUExecutionProvider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Where sessions run, and in which precision.
+
+    Attributes:
+        execution_provider: onnxruntime's name.
+        precision: of weights and arithmetic.
+        number: which of several GPUs.
+        flash: whether FlashAttention runs on it.
+        fell_back: why the device is not the one that was wanted; empty where it is.
+    """
+
+    execution_provider: str
+    precision: Precision
+    number: int = 0
+    flash: bool = False
+    fell_back: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What onnxruntime calls the memory of the device."""
+        return "cpu" if self.execution_provider == CPU else "cuda"
+
+    def because(self, reason: str) -> Device:
+        """The same device, taken because another one could not be had."""
+        return replace(self, fell_back=reason)
+
+
+def choose_devices(wanted: str, artifact: Artifact) -> tuple[Device, ...]:
+    """Pick the execution provider: CUDA where it works, else CPU.
+
+    Args:
+        wanted: `auto` (the first GPU, else CPU, saying so), `cpu`, `cuda` (the first GPU or an error), or GPUs by their
+            numbers: `cuda:0,1`; `tensorrt`, `tensorrt:1`: one GPU, through TensorRT.
+        artifact: what is to be run; CUDA takes its fp16 files where it has them.
+
+    Raises:
+        RuntimeUnavailableError: `cuda` was wanted and is not there, or both onnxruntime builds are installed.
+    """
+    _refuse_two_builds()
+    precisions = artifact.manifest.precisions
+    on_cpu = Device(
+        execution_provider=CPU, precision=Precision.FP32 if Precision.FP32 in precisions else Precision.FP16
+    )
+    if wanted == "cpu":
+        return (on_cpu,)
+    provider = TENSORRT if wanted.startswith("tensorrt") else CUDA
+    reason = _why_not(provider)
+    if not reason:
+        precision = Precision.FP16 if Precision.FP16 in precisions else Precision.FP32
+        return tuple(
+            Device(execution_provider=provider, precision=precision, number=gpu.number, flash=gpu.has_flash_attention)
+            for gpu in _wanted_gpus(wanted)
+        )
+    if wanted != "auto":
+        raise RuntimeUnavailableError(f"device {wanted}: {reason}")
+    gpu_was_meant = CUDA in ort.get_available_providers()
+    return (Device(execution_provider=CPU, precision=on_cpu.precision, fell_back=reason if gpu_was_meant else ""),)
+
+
+def choose_device(wanted: str, artifact: Artifact) -> Device:
+    """The first of `choose_devices`."""
+    return choose_devices(wanted, artifact)[0]
+
+
+def _wanted_gpus(wanted: str) -> list[Gpu]:
+    there = gpus() or [Gpu(0, "unknown", (0, 0))]
+    numbers = [int(number) for number in wanted.partition(":")[2].split(",") if number] or [there[0].number]
+    chosen = [gpu for number in numbers for gpu in there if gpu.number == number]
+    if len(chosen) < len(numbers):
+        raise RuntimeUnavailableError(f"device {wanted}: there are GPUs 0..{len(there) - 1}")
+    return chosen
+
+
+def _why_not(provider: str) -> str:
+    """Why a GPU's provider cannot be had; empty where it can. Loads CUDA's libraries."""
+    name = "TensorRT" if provider == TENSORRT else "CUDA"
+    if provider not in ort.get_available_providers():
+        return f"this onnxruntime has no {name} provider: pip install 'polyseme[gpu]'"
+    if not os.path.exists("/dev/nvidiactl") and not os.path.exists("/dev/dxg"):  # noqa: PTH110
+        return f"onnxruntime has the {name} provider, but this machine shows no NVIDIA device"
+    ort.preload_dlls()
+    return ""
+
+
+def _refuse_two_builds() -> None:
+    """Both builds install into one folder, and pip says nothing: what runs then is whichever came last."""
+    installed = {str(d.metadata["Name"]).lower() for d in metadata.distributions(name="onnxruntime")}
+    installed |= {str(d.metadata["Name"]).lower() for d in metadata.distributions(name="onnxruntime-gpu")}
+    if len(installed) > 1:
+        raise RuntimeUnavailableError(
+            "both onnxruntime and onnxruntime-gpu are installed, over each other: "
+            "pip uninstall both, then install polyseme[server] or polyseme[gpu]"
+        )

@@ -1,0 +1,142 @@
+"""Sessions over an artifact's graphs and shared weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy.typing as npt
+import onnxruntime as ort
+
+from polyseme.artifact import Artifact, Precision, Variant
+from polyseme.runtime.batches.padded import Batch
+from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
+from polyseme.runtime.errors import RuntimeUnavailableError
+
+Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
+"""Execution providers with their options, the first that can run a node before the others."""
+
+
+class Session:
+    """One graph of an artifact, ready to run. Thread-safe: several runners share it and its weights."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        device: Device,
+        variant: Variant = Variant.EMBED,
+        *,
+        weights: Mapping[str, ort.OrtValue] | None = None,
+        intra_op_threads: int = 1,
+        standard: bool = False,
+        providers: Providers | None = None,
+    ) -> None:
+        """Load a graph.
+
+        Args:
+            artifact: checked by `Artifact.open`.
+            device: as `choose_device` gave it.
+            variant: which graph.
+            weights: what `load_weights` gave, where several sessions share them; default: this session's own.
+            intra_op_threads: threads of one run. 1 with one runner per core measured fastest under load.
+            standard: take the `embed` graph in ONNX's own operators.
+            providers: default: those of the device.
+
+        Raises:
+            RuntimeUnavailableError: onnxruntime refuses the graph or the device.
+        """
+        self.device = device
+        self._weights = load_weights(artifact, device.precision) if weights is None else weights
+        entry = artifact.manifest.precisions[device.precision]
+        graph = artifact.path(entry.standard if standard else entry.graphs[variant])
+        options = session_options(intra_op_threads)
+        for name, value in self._weights.items():
+            options.add_initializer(name, value)
+        self._session = open_session(graph.name, graph, device, options, providers or providers_of(device))
+
+    def run(self, batch: Batch, outputs: Sequence[str], selection: Selection | None = None) -> list[npt.NDArray[Any]]:
+        """Run the graph once. Releases the GIL.
+
+        Args:
+            batch: ids must lie within the vocabulary: CUDA kernels do not check.
+            outputs: names from `polyseme.artifact.graphs`, of this session's variant.
+            selection: what the `layers` variant is asked for; positions must lie within the batch.
+
+        Returns:
+            One array per output name, in their order.
+        """
+        feeds = batch.feeds() if selection is None else {**batch.feeds(), **selection.feeds()}
+        result: list[npt.NDArray[Any]] = self._session.run(list(outputs), feeds)
+        return result
+
+
+def load_weights(artifact: Artifact, precision: Precision) -> dict[str, ort.OrtValue]:
+    """The initializers of a precision, to be shared by sessions. They stay memory-mapped: nothing is copied here."""
+    return {name: ort.OrtValue.ortvalue_from_numpy(tensor) for name, tensor in artifact.weights(precision).items()}
+
+
+def run_each(
+    graph: Path, feeds: Iterable[Mapping[str, npt.NDArray[Any]]], outputs: Sequence[str]
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """Run any graph on one batch after the other, on all cores of the CPU."""
+    session = ort.InferenceSession(str(graph), session_options(0), providers=[CPU])
+    for batch in feeds:
+        yield session.run(list(outputs), dict(batch))
+
+
+def runtime_version() -> str:
+    """The version of onnxruntime."""
+    return str(ort.__version__)
+
+
+def session_options(intra_op_threads: int) -> ort.SessionOptions:
+    """What every session is opened with; 0 threads: one per core."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = intra_op_threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the core from the next batch's tokenizer and from the event loop.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
+
+
+def open_session(
+    name: str, graph: Path | bytes, device: Device, options: ort.SessionOptions, providers: Providers
+) -> ort.InferenceSession:
+    """Load a graph, or say in one line why it cannot be.
+
+    Args:
+        name: what messages call the graph.
+        graph: its file, or its content.
+        device: where it is to run.
+        options: as `session_options` gave them, and what was added.
+        providers: the device's own first.
+
+    Raises:
+        RuntimeUnavailableError: onnxruntime refuses the graph or the device.
+    """
+    try:
+        session = ort.InferenceSession(graph if isinstance(graph, bytes) else str(graph), options, providers=providers)
+    except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
+        raise RuntimeUnavailableError(
+            f"onnxruntime {ort.__version__} cannot load {name} on {device.execution_provider}: {first_line(error)}"
+        ) from error
+    if session.get_providers()[0] != device.execution_provider:  # it falls back with no more than a log line
+        raise RuntimeUnavailableError(
+            f"onnxruntime {ort.__version__} cannot start {device.execution_provider}: its libraries cannot be loaded"
+        )
+    return session
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of onnxruntime says, on one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def providers_of(device: Device) -> Providers:
+    """The CPU, or CUDA with the CPU for what it does not have."""
+    if device.execution_provider == CUDA:
+        return [(CUDA, {"device_id": str(device.number), "arena_extend_strategy": "kSameAsRequested"}), CPU]
+    return [CPU]

@@ -1,0 +1,1 @@
+"""Text to tokens and words: the only owners of tokenizers and regex."""

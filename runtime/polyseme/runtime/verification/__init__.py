@@ -1,0 +1,1 @@
+"""Compare what an engine computes with what it should compute."""

@@ -1,0 +1,1 @@
+"""Run batches on the engine of a model, and watch that it still runs."""

@@ -1,0 +1,207 @@
+"""Finds the tokens of words and spans in their text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+from polyseme.runtime.text.offsets import OffsetError, OffsetTable, OffsetUnit, Overlaps
+from polyseme.runtime.text.tokenizer import TokenizedText
+from polyseme.runtime.text.words import WordFinder, words
+from polyseme.server.errors import InvalidInputError
+
+MAX_WORD_BYTES = 1024  # of WordQuery.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanQuery:
+    """A part of a text, by its offsets.
+
+    Attributes:
+        start: where it starts, in the unit of the request.
+        end: where it ends (exclusive), in the unit of the request.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordQuery:
+    """A part of a text, by what it says.
+
+    Attributes:
+        text: a word or phrase.
+        occurrence: which one, from 1; 0 for all of them.
+        partial_word: whether it may lie inside a word.
+        ignore_case: whether case is ignored.
+    """
+
+    text: str
+    occurrence: int = 0
+    partial_word: bool = False
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocatedSpan:
+    """A part of a text and its tokens.
+
+    Attributes:
+        start: where it starts, in code points.
+        end: where it ends (exclusive), in code points.
+        tokens: indices into the model's input, special tokens counted; at least one.
+        query: which query it answers: an index into spans followed by words; without queries, the index of the word.
+        occurrence: which occurrence of the word it is, from 1; 0 for spans and where no word was asked for.
+        truncated: whether truncation cut off a part of it.
+    """
+
+    start: int
+    end: int
+    tokens: Sequence[int]
+    query: int
+    occurrence: int
+    truncated: bool
+
+
+def locate(
+    text: str,
+    tokens: TokenizedText,
+    *,
+    spans: Sequence[SpanQuery],
+    words: Sequence[WordQuery],
+    unit: OffsetUnit,
+    limit: int,
+    at: str,
+) -> list[LocatedSpan]:
+    """Find the tokens of spans and words, or of every word where neither are asked for.
+
+    Of every word, and of a word's occurrences where all are asked for, those are left out of which the model sees no
+    token; `query` and `occurrence` count them nevertheless. A word of which no occurrence is seen is refused.
+
+    Args:
+        text: the text.
+        tokens: what the model sees of it.
+        spans: the spans asked for.
+        words: the words asked for.
+        unit: what the offsets of spans count.
+        limit: most spans, asked for or found.
+        at: what messages call the text.
+
+    Raises:
+        InvalidInputError: a span is not of the text, a word is not in the text, the model sees no token of one, or
+            there are too many.
+    """
+    if len(spans) + len(words) > limit:
+        raise InvalidInputError(f"{at} asks for {len(spans) + len(words)} spans and words; limit {limit}")
+    locator = _Locator(text, tokens, unit)
+    found = locator.queries(spans, words, at) if spans or words else locator.every_word()
+    located = list(islice(found, limit + 1))
+    if len(located) > limit:
+        raise InvalidInputError(f"{at} has more than {limit} spans to embed, which is the limit")
+    return located
+
+
+def locate_one(
+    text: str, tokens: TokenizedText, part: SpanQuery | WordQuery, *, unit: OffsetUnit, at: str
+) -> LocatedSpan:
+    """Find the tokens of one span, or of one word, which must occur exactly once where it does not say which.
+
+    Raises:
+        InvalidInputError: as `locate`, and where the word occurs more than once.
+    """
+    locator = _Locator(text, tokens, unit)
+    if isinstance(part, SpanQuery):
+        return locator.span(part, query=0, at=f"{at}.span")
+    return locator.only_word(part, at=f"{at}.word")
+
+
+class _Locator:
+    """Finds the tokens of parts of one text; what one part has prepared, the next one uses."""
+
+    def __init__(self, text: str, tokens: TokenizedText, unit: OffsetUnit) -> None:
+        self._text = text
+        self._tokens = tokens
+        self._unit = unit
+        self._finder = WordFinder(text)
+        self._kept = Overlaps(tokens.offsets)
+
+    def queries(self, spans: Sequence[SpanQuery], words: Sequence[WordQuery], at: str) -> Iterator[LocatedSpan]:
+        for i, span in enumerate(spans):
+            yield self.span(span, query=i, at=f"{at}.spans[{i}]")
+        for i, word in enumerate(words):
+            yield from self.word(word, query=len(spans) + i, at=f"{at}.words[{i}]")
+
+    def span(self, span: SpanQuery, *, query: int, at: str) -> LocatedSpan:
+        start, end = self._code_points("start", span.start, at), self._code_points("end", span.end, at)
+        if start >= end:
+            raise InvalidInputError(f"{at}: start {span.start} >= end {span.end}; a span is not empty")
+        located = self._locate(start, end, query=query, occurrence=0)
+        if located is None:
+            raise InvalidInputError(f"{at}: {self._why_unseen(start, end)}")
+        return located
+
+    def word(self, word: WordQuery, *, query: int, at: str) -> Iterator[LocatedSpan]:
+        count, seen, unseen = 0, False, None
+        for count, part in enumerate(self._find(word, at), 1):
+            if count >= word.occurrence:
+                if located := self._locate(*part, query=query, occurrence=count):
+                    seen = True
+                    yield located
+                else:
+                    unseen = unseen or part
+                if word.occurrence:
+                    break
+        if not seen:
+            raise InvalidInputError(f"{at}: {self._why_unseen(*unseen) if unseen else _how_often(word, count)}")
+
+    def only_word(self, word: WordQuery, *, at: str) -> LocatedSpan:
+        if not word.occurrence and (times := sum(1 for _ in self._find(word, at))) > 1:
+            raise InvalidInputError(f"{at}: occurs {times} times; occurrence says which")
+        return next(self.word(word, query=0, at=at))
+
+    def every_word(self) -> Iterator[LocatedSpan]:
+        for i, (start, end) in enumerate(words(self._text)):
+            if located := self._locate(start, end, query=i, occurrence=0):
+                yield located
+
+    def _find(self, word: WordQuery, at: str) -> Iterator[tuple[int, int]]:
+        size = len(word.text.encode())
+        if not 1 <= size <= MAX_WORD_BYTES:
+            raise InvalidInputError(f"{at}: text has {size} bytes of UTF-8; at least 1, at most {MAX_WORD_BYTES}")
+        return self._finder.find(word.text, partial_word=word.partial_word, ignore_case=word.ignore_case)
+
+    def _locate(self, start: int, end: int, *, query: int, occurrence: int) -> LocatedSpan | None:
+        if not (tokens := self._kept.over(start, end)):
+            return None
+        truncated = self._is_cut(start, end)
+        return LocatedSpan(start=start, end=end, tokens=tokens, query=query, occurrence=occurrence, truncated=truncated)
+
+    def _is_cut(self, start: int, end: int) -> bool:
+        return bool(self._tokens.cut_offsets) and self._cut.any_over(start, end)
+
+    def _why_unseen(self, start: int, end: int) -> str:
+        if self._is_cut(start, end):
+            kept, of = len(self._tokens.ids), self._tokens.original_tokens
+            return f"lies beyond the truncation (tokens {kept} of {of} are kept)"
+        return "covers no token"
+
+    def _code_points(self, name: str, offset: int, at: str) -> int:
+        try:
+            return self._table.to_code_points(offset)
+        except OffsetError as error:
+            raise InvalidInputError(f"{at}: {name} {error}") from error
+
+    @cached_property
+    def _table(self) -> OffsetTable:
+        return OffsetTable(self._text, self._unit)
+
+    @cached_property
+    def _cut(self) -> Overlaps:
+        return Overlaps(self._tokens.cut_offsets)
+
+
+def _how_often(word: WordQuery, count: int) -> str:
+    return f"occurrence {word.occurrence}: occurs {count} time{'s' * (count > 1)}" if count else "not found"

@@ -1,0 +1,1 @@
+"""Start, serve, reload, drain, stop."""

@@ -1,0 +1,91 @@
+"""Whether calls are let in."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+
+from polyseme.server.errors import NotReadyError, QueueFullError
+from polyseme.server.security.tls import Tokens
+
+_QUIET_S = 0.1  # longer than a reply and the next request of the same caller take
+
+
+class Gate:
+    """Whether calls are let in: while the server is ready, and not more at once than configured.
+
+    Attributes:
+        closed_because: why no call is let in; empty while the gate is open.
+        closed: set when it has been closed: streams read no further.
+        tokens: with which calls are let in.
+    """
+
+    def __init__(self, max_concurrent_calls: int, tokens: Tokens) -> None:
+        self.tokens = tokens
+        self.closed_because = "starting: the model is being loaded"
+        self.closed = asyncio.Event()
+        self._calls: Counter[int] = Counter()  # under way, by generation
+        self._generation = 0
+        self._limit = max_concurrent_calls
+        self._last_arrival = -math.inf
+
+    def open(self) -> None:
+        """Let calls in."""
+        self.closed_because = ""
+
+    def close(self, reason: str) -> None:
+        """Let no more calls in; those under way go on, streams to the end of what they have read."""
+        self.closed_because = reason
+        self.closed.set()
+
+    @property
+    def calls(self) -> int:
+        """How many are under way."""
+        return self._calls.total()
+
+    async def wait_until_left(self) -> None:
+        """Return when all calls that are under way now have ended."""
+        generation = self._generation
+        self._generation += 1
+        while any(older <= generation for older in self._calls):  # noqa: ASYNC110  seldom, and not in a hurry
+            await asyncio.sleep(_QUIET_S)
+
+    async def wait_until_quiet(self, timeout_s: float) -> None:
+        """Return when no call is under way and none has come for a while, or the time is up."""
+        end = time.monotonic() + timeout_s
+        while (now := time.monotonic()) < end and (self.calls or now < self._last_arrival + _QUIET_S):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    def enter(self) -> int:
+        """Count a call that arrives; gives what it must `leave` with."""
+        self._last_arrival = time.monotonic()
+        self._calls[self._generation] += 1
+        return self._generation
+
+    def leave(self, generation: int) -> None:
+        """Count a call that has ended."""
+        self._calls[generation] -= 1
+        if not self._calls[generation]:
+            del self._calls[generation]
+
+    def check_open(self) -> None:
+        """Raise where the server takes no work.
+
+        Raises:
+            NotReadyError: it is starting or draining.
+        """
+        if self.closed_because:
+            raise NotReadyError(self.closed_because)
+
+    def check(self) -> None:
+        """Raise where a call may not come in.
+
+        Raises:
+            NotReadyError: the server is starting or draining.
+            QueueFullError: too many calls are under way.
+        """
+        self.check_open()
+        if self.calls > self._limit:
+            raise QueueFullError(f"{self.calls - 1} calls are under way; limit {self._limit}", retry_after_s=1.0)

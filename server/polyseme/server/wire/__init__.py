@@ -1,0 +1,1 @@
+"""gRPC and protobuf: nothing outside this folder knows them."""

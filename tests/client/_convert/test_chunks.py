@@ -1,0 +1,122 @@
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.client.fake_context import chunks, joined, token_vectors
+from tests.client.fake_server import tensor_of
+
+from polyseme.client import InvalidReplyError
+from polyseme.client._convert.chunks import Part, TextsParts
+from polyseme.client.results import TextInfo
+from polyseme.v1 import common_pb2
+from polyseme.v1 import embedding_service_pb2 as pb
+
+INFO = TextInfo(tokens=1, original_tokens=1, truncated=False)
+LISTS = st.lists(st.text("abc", max_size=7), min_size=1, max_size=6)
+
+
+def _reply(texts, layers):
+    reply = pb.EmbedTokensResponse()
+    for text in texts:
+        tokens = common_pb2.Tokens(
+            ids=map(ord, text), texts=text, starts=range(len(text)), ends=range(len(text)),
+            word_ids=range(len(text)), special=[False] * len(text),
+        )  # fmt: skip
+        vectors = joined(token_vectors(text, list(range(layers))), common_pb2.COMBINE_NONE)
+        reply.texts.add(tokens=tokens, vectors=tensor_of(vectors), info=common_pb2.TextInfo(tokens=1))
+    return reply
+
+
+def _parts(chunk):
+    return [
+        Part(columns=list(one.tokens.texts), vectors=one.vectors, info=INFO if one.HasField("info") else None)
+        for one in chunk.tokens.texts
+    ]
+
+
+def _assemble(replies, count, layers):
+    parts = TextsParts(count, layers)
+    for chunk in replies:
+        parts.add(_parts(chunk), chunk.first_text, chunk.first_layer, chunk.first_token)
+    return parts.wholes()
+
+
+@given(LISTS, st.integers(1, 4), st.integers(0, 30))
+def test_parts_become_the_texts_that_were_cut(texts, layers, rows):
+    wholes = _assemble(chunks(_reply(texts, layers), "tokens", rows), len(texts), layers)
+    assert ["".join(whole.columns) for whole in wholes] == texts
+    for text, whole in zip(texts, wholes, strict=True):
+        expected = token_vectors(text, list(range(layers)))
+        assert np.array_equal(whole.vectors, expected if layers > 1 else expected[0])
+        assert whole.vectors.flags.owndata
+
+
+@given(LISTS, st.integers(1, 4), st.integers(1, 12), st.data())
+def test_a_lost_a_doubled_or_a_swapped_chunk_is_refused(texts, layers, rows, data):
+    replies = list(chunks(_reply(texts, layers), "tokens", rows))
+    at = data.draw(st.integers(0, len(replies) - 1))
+    match data.draw(st.sampled_from(["lost", "doubled", "swapped"])):
+        case "lost":
+            del replies[at]
+        case "doubled":
+            replies.insert(at, replies[at])
+        case _:
+            other = data.draw(st.integers(0, len(replies) - 1))
+            if other == at:
+                return
+            replies[at], replies[other] = replies[other], replies[at]
+    with contextlib.suppress(InvalidReplyError):
+        wholes = _assemble(replies, len(texts), layers)
+        # Where layer 0 ends is known by what follows: with one layer, a text that has lost its last tokens is whole.
+        assert layers == 1
+        assert all(text.startswith("".join(whole.columns)) for text, whole in zip(texts, wholes, strict=True))
+
+
+def _part(shape, columns, info=INFO):
+    return Part(columns=list("x" * columns), vectors=tensor_of(np.zeros(shape, np.float32)), info=info)
+
+
+SEQUENCES = {
+    "columns of a later layer": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 3), 2, None), 1, 0)],
+    "fewer columns": [(_part((2, 2, 3), 1), 0, 0)],
+    "no info": [(_part((2, 2, 3), 2, None), 0, 0)],
+    "a layer too many": [(_part((3, 2, 3), 2), 0, 0)],
+    "a layer too few": [(_part((1, 2, 3), 2), 0, 0)],
+    "layers of different lengths": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 3, 3), 0, None), 1, 0)],
+    "a layer that is short": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 1, 3), 0, None), 1, 0)],
+    "another width": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 4), 0, None), 1, 0)],
+    "an overlap": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 3), 2, None), 0, 1)],
+    "a gap": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 3), 2, None), 0, 3)],
+    "the same again": [(_part((2, 2, 3), 2), 0, 0), (_part((2, 2, 3), 2), 0, 0)],
+    "an empty part": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 0, 3), 0, None), 0, 2)],
+    "no axis of layers": [(_part((2, 3), 2), 0, 0)],
+    "no layers": [(_part((0, 2, 3), 2), 0, 0)],
+    "a part of several layers": [(_part((1, 2, 3), 2), 0, 0), (_part((2, 1, 3), 1, None), 0, 2)],
+    "packed bits": [(Part(columns=["x"], vectors=tensor_of(np.ones((2, 1, 8)), 5), info=INFO), 0, 0)],
+}
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES.values(), ids=SEQUENCES)
+def test_parts_that_contradict_each_other_are_refused(sequence):
+    parts = TextsParts(1, 2)
+    with pytest.raises(InvalidReplyError):  # noqa: PT012 - either may notice
+        for part, first_layer, first_token in sequence:
+            parts.add([part], 0, first_layer, first_token)
+        parts.wholes()
+
+
+def test_an_axis_for_one_layer_is_dropped():
+    parts = TextsParts(1, 1)
+    parts.add([_part((1, 2, 3), 2)], 0, 0, 0)
+    (whole,) = parts.wholes()
+    assert whole.vectors.shape == (2, 3)
+    assert whole.vectors.flags.owndata
+
+
+def test_texts_of_different_widths_are_refused():
+    parts = TextsParts(2, 1)
+    parts.add([_part((2, 3), 2), _part((2, 4), 2)], 0, 0, 0)
+    with pytest.raises(InvalidReplyError, match="2 widths"):
+        parts.wholes()

@@ -1,0 +1,191 @@
+import json
+
+import pytest
+from tests.export.checkpoints import MODULE, make_sentence_transformer
+
+from polyseme.artifact import Pooling
+from polyseme.export import CheckpointError, ExportError, UnsupportedError
+from polyseme.export.reading.sentence_transformers import read_text_model
+
+MEAN = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
+
+
+def refusal(directory, kind=ExportError):
+    with pytest.raises(kind) as caught:
+        read_text_model(directory, 32)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+def write(path, document):
+    path.write_text(json.dumps(document))
+
+
+def test_a_bare_encoder_is_pooled_by_mean_and_says_so(tmp_path):
+    model = read_text_model(tmp_path, 32)
+    assert (
+        model.pooling,
+        model.pooling_assumed,
+        model.normalizes,
+        model.max_tokens,
+    ) == (Pooling.MEAN, True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "expected"),
+    [
+        (MEAN, Pooling.MEAN),
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, Pooling.CLS),
+        ({"pooling_mode": "mean"}, Pooling.MEAN),
+        ({"pooling_mode_max_tokens": True}, Pooling.MAX),
+        ({"pooling_mode_mean_sqrt_len_tokens": True}, Pooling.MEAN_SQRT_LEN),
+        ({"pooling_mode_lasttoken": True}, Pooling.LAST_TOKEN),
+        ({"pooling_mode": "lasttoken"}, Pooling.LAST_TOKEN),
+        ({"pooling_mode": "cls", "word_embedding_dimension": 32}, Pooling.CLS),
+    ],
+)
+def test_pooling_is_what_the_folder_says(tmp_path, pooling, expected):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **pooling)
+    model = read_text_model(tmp_path, 32)
+    assert (expected, False, False) == (model.pooling, model.pooling_assumed, model.normalizes)
+
+
+def test_a_transformer_alone_is_pooled_by_mean_and_says_so(tmp_path):
+    make_sentence_transformer(tmp_path, "Transformer")
+    write(tmp_path / "sentence_bert_config.json", {"max_seq_length": 77})
+    model = read_text_model(tmp_path, 32)
+    assert (model.pooling, model.pooling_assumed, model.normalizes) == (Pooling.MEAN, True, False)
+    assert model.max_tokens == 77
+
+
+def test_normalize_is_obeyed(tmp_path):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", "Normalize", **MEAN)
+    assert read_text_model(tmp_path, 32).normalizes
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [("Transformer", "Pooling", "Normalize", "Dense"), ("Transformer", "Dense"), ("Pooling", "Transformer"), (),
+     ("Transformer", "Normalize", "Pooling"), ("Transformer", "Pooling", "Pooling"), ("Transformer", "WeightedMean")],
+)  # fmt: skip
+def test_other_modules_are_refused(tmp_path, kinds):
+    make_sentence_transformer(tmp_path, *kinds, **MEAN)
+    assert refusal(tmp_path, UnsupportedError).startswith(f"modules.json has {', '.join(kinds) or 'nothing'};")
+
+
+@pytest.mark.parametrize(
+    "pooling",
+    [{"pooling_mode_max_tokens": True, **MEAN}, {}, {"pooling_mode": "weightedmean"},
+     {"pooling_mode": ["mean"]}, {"pooling_mode": None}, {"pooling_mode_weightedmean_tokens": True}],
+)  # fmt: skip
+def test_other_poolings_are_refused(tmp_path, pooling):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **pooling)
+    assert "1_Pooling pools by " in refusal(tmp_path, UnsupportedError)
+
+
+def test_a_weighted_mean_is_refused_by_its_name(tmp_path):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", pooling_mode_weightedmean_tokens=True)
+    assert "1_Pooling pools by weightedmean; one of cls, mean, max," in refusal(tmp_path, UnsupportedError)
+
+
+def test_pooling_of_another_width_is_refused(tmp_path):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **MEAN, word_embedding_dimension=64)
+    assert refusal(tmp_path, CheckpointError) == "1_Pooling pools vectors of 64; the encoder's have 32"
+
+
+@pytest.mark.parametrize("path", ["../elsewhere", "/etc"])
+def test_a_module_elsewhere_is_refused(tmp_path, path):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **MEAN)
+    modules = [{"type": MODULE + "Transformer", "path": ""}, {"type": MODULE + "Pooling", "path": path}]
+    write(tmp_path / "modules.json", modules)
+    assert "leads out of the folder" in refusal(tmp_path, CheckpointError)
+
+
+@pytest.mark.parametrize("modules", [{}, ["x"], [{"type": 1, "path": ""}], [{"type": "x"}], 3, None])
+def test_modules_of_another_form_are_refused(tmp_path, modules):
+    write(tmp_path / "modules.json", modules)
+    assert "modules.json" in refusal(tmp_path)
+
+
+def test_modules_that_are_no_json_are_refused(tmp_path):
+    (tmp_path / "modules.json").write_text("[")
+    assert "modules.json cannot be read" in refusal(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **MEAN)
+    return tmp_path
+
+
+def test_the_length_is_what_the_folder_says(folder):
+    write(folder / "sentence_bert_config.json", {"max_seq_length": 77, "do_lower_case": False})
+    assert read_text_model(folder, 32).max_tokens == 77
+
+
+@pytest.mark.parametrize("limit", [0, 2, -1, "77", 77.0, True])
+def test_a_length_without_sense_is_refused(folder, limit):
+    write(folder / "sentence_bert_config.json", {"max_seq_length": limit})
+    assert "max_seq_length: expected an integer of 3 or more" in refusal(folder)
+
+
+@pytest.mark.parametrize(("says", "expected"), [(True, True), (False, False), (None, False)])
+def test_lower_casing_is_what_the_folder_says(folder, says, expected):
+    write(folder / "sentence_bert_config.json", {"max_seq_length": 77, "do_lower_case": says})
+    assert read_text_model(folder, 32).lower_cases is expected
+
+
+def test_lower_casing_that_is_no_answer_is_refused(folder):
+    write(folder / "sentence_bert_config.json", {"do_lower_case": "no"})
+    assert "do_lower_case: expected true or false, got 'no'" in refusal(folder, CheckpointError)
+
+
+def test_prompts_are_kept(folder):
+    prompts = {"query": "query: ", "passage": ""}
+    write(folder / "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": "query"})
+    model = read_text_model(folder, 32)
+    assert (prompts, "query") == (model.prompts, model.default_prompt_name)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"prompts": ["x"]}, {"prompts": {"q": 1}}, {"prompts": {"q": "\ud800"}}, {"default_prompt_name": "q"},
+     {"prompts": {"q": ""}, "default_prompt_name": "p"}, {"prompts": {"q": ""}, "default_prompt_name": ["q"]}],
+)  # fmt: skip
+def test_prompts_of_another_form_are_refused(folder, config):
+    write(folder / "config_sentence_transformers.json", config)
+    assert "config_sentence_transformers.json" in refusal(folder, CheckpointError)
+
+
+def test_prompts_left_out_of_the_mean_are_refused(tmp_path):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **MEAN, include_prompt=False)
+    write(tmp_path / "config_sentence_transformers.json", {"prompts": {"query": "query: "}})
+    assert "leaves prompts out of the mean" in refusal(tmp_path, UnsupportedError)
+
+
+def test_no_length_to_cut_to_is_said(folder):
+    assert read_text_model(folder, 32).matryoshka_dims == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "expected"),
+    [
+        ("config_sentence_transformers.json", {"truncate_dim": 16}, (16,)),
+        ("config_sentence_transformers.json", {"truncate_dim": None}, ()),
+        ("config_sentence_transformers.json", {"truncate_dim": 8, "matryoshka_dims": [32, 16, 8, 16]}, (8, 16, 32)),
+        ("config.json", {"matryoshka_dimensions": [32, 4]}, (4, 32)),
+    ],
+)
+@pytest.mark.parametrize("bare", [True, False])
+def test_lengths_to_cut_to_are_ascending(folder, name, said, expected, bare):
+    write(folder / name, said)
+    if bare:
+        (folder / "modules.json").unlink()
+    model = read_text_model(folder, 32)
+    assert (model.matryoshka_dims, model.dimensions) == (expected, 32)
+
+
+@pytest.mark.parametrize("said", [0, 33, -1, True, "16", 16.0, [16, None], {"16": 1}, [[16]], list(range(1, 66))])
+def test_lengths_without_sense_are_refused(folder, said):
+    write(folder / "config_sentence_transformers.json", {"matryoshka_dims": said})
+    assert refusal(folder, CheckpointError).startswith("config_sentence_transformers.json matryoshka_dims: ")

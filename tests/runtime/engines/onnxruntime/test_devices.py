@@ -1,0 +1,127 @@
+"""Where sessions run on this machine, and why not elsewhere; onnxruntime's answers about GPUs are put in its mouth."""
+
+import os
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from polyseme.artifact import Artifact, Precision
+from polyseme.runtime.engines.onnxruntime import devices as module
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device, choose_device
+from polyseme.runtime.errors import RuntimeUnavailableError
+
+ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
+
+
+@pytest.fixture(scope="module")
+def artifact(tiny_artifact):
+    return Artifact.open(tiny_artifact)
+
+
+def only(artifact, precision):
+    """The same artifact as if it had one precision."""
+    manifest = artifact.manifest
+    return Artifact(artifact.directory, replace(manifest, precisions={precision: manifest.precisions[precision]}))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Sets what onnxruntime can do and whether an NVIDIA device shows; collects calls of preload_dlls."""
+    loaded = []
+
+    def describe(*, provider, device):
+        monkeypatch.setattr(module.ort, "get_available_providers", lambda: [CUDA, CPU] if provider else [CPU])
+        monkeypatch.setattr(module.os.path, "exists", lambda path: device and path.startswith("/dev/"))
+        monkeypatch.setattr(module.ort, "preload_dlls", lambda: loaded.append(True))
+        return loaded
+
+    return describe
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_choose_device_takes_cuda_in_fp16(artifact, machine, wanted):
+    loaded = machine(provider=True, device=True)
+    assert Device(execution_provider=CUDA, precision=Precision.FP16) == choose_device(wanted, artifact)
+    assert loaded == [True]
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_choose_device_takes_cuda_in_fp32_where_there_is_no_fp16(artifact, machine, wanted):
+    machine(provider=True, device=True)
+    expected = Device(execution_provider=CUDA, precision=Precision.FP32)
+    assert expected == choose_device(wanted, only(artifact, Precision.FP32))
+
+
+@pytest.mark.parametrize("device", [True, False])
+@pytest.mark.parametrize("provider", [True, False])
+def test_choose_device_cpu_is_cpu_whatever_there_is(artifact, machine, provider, device):
+    loaded = machine(provider=provider, device=device)
+    assert choose_device("cpu", artifact) == ON_CPU
+    assert loaded == [], "the libraries of a GPU are not loaded for nothing"
+
+
+def test_choose_device_runs_fp16_on_the_cpu_where_there_is_nothing_else(artifact, machine):
+    machine(provider=False, device=False)
+    alone = only(artifact, Precision.FP16)
+    expected = Device(execution_provider=CPU, precision=Precision.FP16)
+    assert expected == choose_device("cpu", alone) == choose_device("auto", alone)
+
+
+def test_choose_device_auto_says_why_it_fell_back(artifact, machine):
+    machine(provider=True, device=False)
+    device = choose_device("auto", artifact)
+    assert (device.execution_provider, device.precision) == (CPU, Precision.FP32)
+    assert device.fell_back == "onnxruntime has the CUDA provider, but this machine shows no NVIDIA device"
+
+
+@pytest.mark.parametrize("device", [True, False])
+def test_choose_device_auto_is_silent_where_no_gpu_was_meant(artifact, machine, device):
+    machine(provider=False, device=device)
+    assert choose_device("auto", artifact) == ON_CPU
+
+
+def test_choose_device_cuda_is_never_replaced(artifact, machine):
+    machine(provider=False, device=True)
+    with pytest.raises(RuntimeUnavailableError, match=r"device cuda: .* pip install 'polyseme\[gpu\]'"):
+        choose_device("cuda", artifact)
+    machine(provider=True, device=False)
+    with pytest.raises(RuntimeUnavailableError, match=r"device cuda: .* shows no NVIDIA device"):
+        choose_device("cuda", artifact)
+
+
+@pytest.mark.parametrize("wanted", ["tensorrt", "tensorrt:0"])
+def test_choose_device_takes_tensorrt_where_it_is_wanted_alone(artifact, machine, monkeypatch, wanted):
+    machine(provider=True, device=True)
+    with pytest.raises(RuntimeUnavailableError, match=rf"device {wanted}: this onnxruntime has no TensorRT provider"):
+        choose_device(wanted, artifact)
+    monkeypatch.setattr(module.ort, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
+    device = choose_device(wanted, artifact)
+    assert (device.execution_provider, device.precision, device.kind) == (TENSORRT, Precision.FP16, "cuda")
+    assert choose_device("auto", artifact).execution_provider == CUDA
+
+
+@pytest.mark.parametrize("wanted", ["cpu", "auto", "cuda"])
+def test_choose_device_refuses_two_builds_over_each_other(artifact, monkeypatch, wanted):
+    monkeypatch.setattr(module.metadata, "distributions", lambda *, name: [SimpleNamespace(metadata={"Name": name})])
+    with pytest.raises(RuntimeUnavailableError, match="both onnxruntime and onnxruntime-gpu are installed"):
+        choose_device(wanted, artifact)
+
+
+def test_choose_device_takes_one_build_found_twice(artifact, monkeypatch):
+    """A build may show up twice, under any spelling, when two folders of sys.path lead to it."""
+
+    def distributions(*, name):
+        names = ["ONNXRuntime-GPU", "onnxruntime-gpu"] if name == "onnxruntime-gpu" else []
+        return [SimpleNamespace(metadata={"Name": one}) for one in names]
+
+    monkeypatch.setattr(module.metadata, "distributions", distributions)
+    assert choose_device("cpu", artifact) == ON_CPU
+
+
+def test_a_device_keeps_why_it_was_taken():
+    assert ON_CPU.because("no memory") == replace(ON_CPU, fell_back="no memory")
+
+
+def test_onnxruntime_is_told_to_send_nothing_to_its_maker():
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
