@@ -154,7 +154,7 @@ def _floats(vector):
 @contextmanager
 def refusing(server, *errors):
     """The server refuses the next calls, one error each, then serves."""
-    gate, left = server.app._gate, list(errors)
+    gate, left = server.app._admission, list(errors)
     check = gate.check
 
     def refuse():

@@ -4,11 +4,12 @@ import re
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from tests.callers.page import PAGE, SECTIONS, busy, documented, embed, examples, retry_delays, shape
 from tests.server.running import running
 
-from polyseme.server.lifecycle.admission import Gate
-from polyseme.server.security.tls import Tokens
+from polyseme.server.lifecycle.admission import Admission
+from polyseme.server.security.tokens import Tokens
 from polyseme.v1 import common_pb2, embedding_service_pb2
 from polyseme.v1.embedding_service_pb2 import EmbedRequest, EmbedSpansRequest, EmbedTokensRequest, StreamEmbedRequest
 
@@ -45,12 +46,36 @@ CALLS = {
     "request size": ("Embed", EmbedRequest(texts=["a" * (17 << 20)])),
 }
 
+FIELDS = {
+    "empty": "texts",
+    "long": "texts[1]",
+    "dimensions": "dimensions",
+    "word": "inputs[0].words[0]",
+    "inside": "inputs[0].spans[0]",
+    "beyond": "inputs[0].spans[0]",
+}
+
 
 @pytest.mark.parametrize("case", CALLS)
 def test_refusals(server, case):
     method, request = CALLS[case]
     error = documented(lambda: getattr(server.embedding, method)(request, timeout=30))
-    assert not error.trailing_metadata()
+    assert field_of(error) == FIELDS.get(case)
+
+
+def field_of(error):
+    """The field that google.rpc.BadRequest names; None without such details, and then without any."""
+    details = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
+    if details is None:
+        assert not error.trailing_metadata()
+        return None
+    status, bad = status_pb2.Status.FromString(details), error_details_pb2.BadRequest()
+    assert (status.code, status.message) == (error.code().value[0], error.details())
+    (detail,) = status.details
+    assert detail.Unpack(bad)
+    (violation,) = bad.field_violations
+    assert violation.description == error.details()
+    return violation.field
 
 
 @pytest.mark.parametrize(("method", "data"), [("Embed", b"\x0a\x03\xed\xa0\x80"), ("Nope", b"")])
@@ -98,8 +123,8 @@ def test_a_fault(server, monkeypatch):
 
 def test_starting_draining_and_gone(minilm_artifact):
     with running(minilm_artifact) as server:
-        gate = server.app._gate
-        for reason in (Gate(1, Tokens("")).closed_because, "draining: the server is about to stop"):
+        gate = server.app._admission
+        for reason in (Admission(1, Tokens("")).closed_because, "draining: the server is about to stop"):
             gate.closed_because = reason
             documented(lambda: embed(server))
         target = server.target

@@ -34,11 +34,11 @@ class Running:
 
     @property
     def embed_session(self):
-        return self.model.engine.sessions[Variant.EMBED]
+        return self.model.engine.engine.sessions[Variant.EMBED]
 
     @property
     def layers_session(self):
-        return self.model.engine.sessions[Variant.LAYERS]
+        return self.model.engine.engine.sessions[Variant.LAYERS]
 
     def on_loop(self, coroutine):
         """Run a coroutine on the server's event loop."""

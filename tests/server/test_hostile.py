@@ -85,7 +85,7 @@ def test_ten_thousand_mutated_frames_never_break_the_server(server):
             seen[code] = seen.get(code, 0) + 1
     assert sum(seen.values()) == 10_000
     assert len(seen) >= 3, seen
-    assert server.model.scheduler.queued_tokens == 0
+    assert server.model.engine.queued_tokens == 0
     assert embed(server, ["a"]).any()
 
 

@@ -33,7 +33,7 @@ def tokenize(minilm_artifact):
 def locate(text, tokens, *queries, unit=POINT, limit=1_000_000):
     asked = [query for query in queries if isinstance(query, SpanQuery)]
     wanted = [query for query in queries if isinstance(query, WordQuery)]
-    return spans.locate(text, tokens, spans=asked, words=wanted, unit=unit, limit=limit, at="inputs[3]")
+    return spans.locate(text, tokens, spans=asked, words=wanted, unit=unit, limit=limit, at=("inputs", 3))
 
 
 def span(start, end):
@@ -194,7 +194,7 @@ def test_more_spans_than_the_limit_are_refused(tokenize):
     ],
 )
 def test_locate_one(tokenize, query, expected):
-    located = spans.locate_one(BANKS, tokenize(BANKS), query, unit=POINT, at="a[0]")
+    located = spans.locate_one(BANKS, tokenize(BANKS), query, unit=POINT, at=("a", 0))
     assert (*located.tokens, located.occurrence) == expected
 
 
@@ -210,13 +210,13 @@ def test_locate_one(tokenize, query, expected):
     ],
 )
 def test_locate_one_refuses(tokenize, query, message):
-    assert refusal(lambda: spans.locate_one(BANKS, tokenize(BANKS), query, unit=POINT, at="a[0]")) == message
+    assert refusal(lambda: spans.locate_one(BANKS, tokenize(BANKS), query, unit=POINT, at=("a", 0))) == message
 
 
 def test_locate_one_counts_occurrences_beyond_the_truncation(tokenize):
     """What is once in the text stays once, however much of it the model sees."""
     tokens = tokenize("bank x bank", 3, truncate=Truncate.END)
-    message = refusal(lambda: spans.locate_one("bank x bank", tokens, word("bank"), unit=POINT, at="a[0]"))
+    message = refusal(lambda: spans.locate_one("bank x bank", tokens, word("bank"), unit=POINT, at=("a", 0)))
     assert message == "a[0].word: occurs 2 times; occurrence says which"
 
 

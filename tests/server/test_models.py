@@ -164,9 +164,9 @@ def test_info_tells_all_models_and_their_memory(several, capsys):
 
 def test_models_share_the_runners_of_one_model(several):
     names = [thread.name for thread in threading.enumerate() if thread.name.startswith("runner-")]
-    schedulers = [model.scheduler for model in several.app.registry.models]
+    schedulers = [model.engine.scheduler for model in several.app.registry.models]
     assert len({id(scheduler._pool) for scheduler in schedulers}) == 1
-    assert len(names) >= schedulers[0]._pool.threads == several.model.runners
+    assert len(names) >= schedulers[0]._pool.threads == several.model.engine.info.runners
 
 
 def test_default_model_is_a_setting_of_the_environment():
@@ -217,11 +217,11 @@ def watch(server):
     """The names of the models whose batches run, in order."""
     batches = []
     for model in server.app.registry.models:
-        inner = model.scheduler._run
+        inner = model.engine.scheduler._run
 
         def run(entries, inner=inner, name=model.manifest.name):
             batches.append(name)
             return inner(entries)
 
-        model.scheduler._run = run
+        model.engine.scheduler._run = run
     return batches

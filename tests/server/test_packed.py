@@ -9,7 +9,7 @@ from polyseme.artifact import Precision
 from polyseme.client import Client
 from polyseme.runtime.engines.engine import PackedEngine
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
-from polyseme.server.models import served as module
+from polyseme.server.engine import local as module
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
 TEXTS = ["one two three", "", "a longer text, which has many more letters than the others", "x" * 60, "?!"] * 7
@@ -29,8 +29,8 @@ def servers(tiny_checkpoint, tiny_artifact, tmp_path_factory):
         patch.setattr(module, "make_engine", make_engine)
         with running(tiny_artifact) as packed:
             patch.undo()
-            assert packed.model.engine is made[0]
-            assert packed.model.runners == 2
+            assert packed.model.engine.engine is made[0]
+            assert packed.model.engine.info.runners == 2
             with running(tiny_artifact) as padded, Client(packed.target) as one, Client(padded.target) as other:
                 yield one, other
 

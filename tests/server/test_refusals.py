@@ -23,7 +23,7 @@ def no_tokenizer(server, monkeypatch):
     def reached(*_):
         raise AssertionError("tokenizer was called")
 
-    monkeypatch.setattr(server.model.tokenizer, "encode", reached)
+    monkeypatch.setattr(server.model.encoder.tokenizer, "encode", reached)
 
 
 @pytest.mark.usefixtures("no_tokenizer")
@@ -211,7 +211,7 @@ def test_a_full_queue_says_when_to_come_again(tiny_artifact, monkeypatch):
         running_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)
         assert held.wait(30)
         waiting_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)
-        while not server.model.scheduler.queued_texts:
+        while not server.model.engine.queued_texts:
             pass
         error = refused(lambda: embed(server), Code.RESOURCE_EXHAUSTED, "queue has 3 tokens; limit 1")
         go.set()

@@ -114,12 +114,12 @@ def test_a_stream_keeps_its_model_until_it_ends(versions, tmp_path):
             time.sleep(0.01)
         reply = server.embedding.Embed(request.embed, timeout=30)
         assert (reply.model.version, reply.embeddings.shape[1]) == (second, 64)
-        assert old.engine.sessions, "the stream needs it"
+        assert old.engine.engine.sessions, "the stream needs it"
         go.set()
         assert [(one.embed.model.version, one.embed.embeddings.shape[1]) for one in replies] == [(first, 32)]
         reloading.join(30)
         assert not reloading.is_alive()
-        assert not old.engine.sessions, "and nobody after it"
+        assert not old.engine.engine.sessions, "and nobody after it"
         metrics = server.app._metrics.registry
         assert metrics.get_sample_value("polyseme_tokens_total", {"model": "tiny", "version": second}) > 0
         assert metrics.get_sample_value("polyseme_tokens_total", {"model": "tiny", "version": first}) is None
@@ -154,7 +154,7 @@ def test_models_come_and_go(versions, tmp_path):
     first, second = map(version_of, versions)
     with running(places[0], default_model="tiny") as server:
         kept = server.model
-        server.app._find_artifacts = lambda: [Artifact.open(place) for place in places if place.exists()]
+        server.app._models._find_artifacts = lambda: [Artifact.open(place) for place in places if place.exists()]
         put(versions[1], places[1])
         reload(server)
         assert served(server) == [(first, 32, True), (second, 64, False)]
@@ -164,7 +164,7 @@ def test_models_come_and_go(versions, tmp_path):
         assert served(server) == [(second, 64, True)]
         asked = embedding_service_pb2.EmbedRequest(texts=[TEXT], model=common_pb2.ModelRef(version=first))
         refused(lambda: server.embedding.Embed(asked, timeout=30), grpc.StatusCode.NOT_FOUND, first)
-        server.app._find_artifacts = lambda: [Artifact.open(places[1])] * 2
+        server.app._models._find_artifacts = lambda: [Artifact.open(places[1])] * 2
         with pytest.raises(ConfigError, match="is given twice"):
             reload(server)
 

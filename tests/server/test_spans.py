@@ -6,8 +6,6 @@ from grpc import StatusCode
 from tests.server.replies import array, spans_request
 from tests.server.running import CANARY, refused
 
-from polyseme.server.engine import runner
-from polyseme.server.engine.runner import Wanted
 from polyseme.v1 import embedding_service_pb2 as pb
 
 ROBBER = "After stealing money from the bank vault, the bank robber was seen fishing on the Mississippi river bank."
@@ -191,19 +189,6 @@ def test_one_text_that_is_not_finite_fails_alone(server, monkeypatch):
     assert [StatusCode.INTERNAL if n == 20 else StatusCode.OK for n in lengths] == codes
 
 
-def test_what_many_spans_would_take_is_known_before_it_is_taken():
-    """A text of many spans beside one of many tokens: all groups are as large as the largest in each."""
-    many_spans = Wanted(np.arange(3, dtype=np.int32), np.ones((1024, 3), np.float32))
-    many_tokens = Wanted(np.arange(512, dtype=np.int32), np.ones((1, 512), np.float32))
-    tokens = Wanted(np.arange(512, dtype=np.int32))
-    wanted = [many_spans, tokens, many_tokens]
-    spans = runner._spans(wanted)
-    assert spans.weights.shape == (2, 1024, 512)
-    assert runner._grouped(wanted, 384) == spans.weights.size
-    assert runner._grouped(wanted, 2000) == spans.tokens.size * 2000
-    assert runner._grouped([tokens], 384) == 0
-
-
 def test_spans_that_are_too_many_at_once_are_pooled_in_parts(server, monkeypatch):
     texts = [f"{'a ' * n}bank by the river" for n in range(1, 9)]
     request = pb.EmbedSpansRequest(inputs=[pb.SpanInput(text=text) for text in texts])
@@ -211,7 +196,7 @@ def test_spans_that_are_too_many_at_once_are_pooled_in_parts(server, monkeypatch
     whole = [array(text.vectors) for text in embed_spans(server, request).texts]
     with monkeypatch.context() as patch:
         patch.setattr(server.layers_session, "run", lambda *a: runs.append(len(a[0].lengths)) or run(*a))
-        patch.setattr("polyseme.server.engine.runner._MOST_GROUPED", 1)
+        patch.setattr("polyseme.runtime.tasks.layers._MOST_GROUPED", 1)
         parts = [array(text.vectors) for text in embed_spans(server, request).texts]
     assert runs == [1] * len(texts)
     for one, other in zip(whole, parts, strict=True):

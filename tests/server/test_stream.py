@@ -149,9 +149,9 @@ def test_a_stream_that_is_cancelled_leaves_nothing_behind(tiny_artifact):
             next(call)
             call.cancel()
         end = time.monotonic() + 10
-        while (server.app._gate.calls or server.model.scheduler.queued_texts) and time.monotonic() < end:
+        while (server.app._admission.calls or server.model.engine.queued_texts) and time.monotonic() < end:
             time.sleep(0.01)
-        assert (server.app._gate.calls, server.model.scheduler.queued_texts) == (0, 0)
+        assert (server.app._admission.calls, server.model.engine.queued_texts) == (0, 0)
 
 
 def test_a_full_queue_slows_a_stream_down_and_refuses_it_nothing(tiny_artifact):
@@ -176,14 +176,14 @@ def test_bulk_leaves_half_of_the_queue_to_interactive_work(tiny_artifact, monkey
         assert held.wait(30)
         bulk = pb.EmbedRequest(texts=["a b c d"] * 17, priority="PRIORITY_BULK")  # 102 tokens
         calls.append(server.embedding.Embed.future(bulk, timeout=30))
-        while not server.model.scheduler.queued_texts:
+        while not server.model.engine.queued_texts:
             time.sleep(0.001)
         with pytest.raises(grpc.RpcError) as error:
             server.embedding.Embed(bulk, timeout=30)
         assert error.value.code() is Code.RESOURCE_EXHAUSTED
         assert "limit 100 (bulk)" in error.value.details()
         calls.append(server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=30))
-        while server.model.scheduler.queued_texts < 18:
+        while server.model.engine.queued_texts < 18:
             time.sleep(0.001)
         go.set()
         assert [call.code() for call in calls] == [Code.OK] * 3

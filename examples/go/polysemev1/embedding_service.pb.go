@@ -1375,7 +1375,9 @@ type StreamError struct {
 	// What, got, limit.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// After how many milliseconds a retry is welcome; 0: do not retry.
-	RetryAfterMs  uint64 `protobuf:"varint,3,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	RetryAfterMs uint64 `protobuf:"varint,3,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	// Which field of the request is wrong, spelled as in `texts[3]` or `inputs[2].words[0]`; empty: none in particular.
+	Field         string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1429,6 +1431,13 @@ func (x *StreamError) GetRetryAfterMs() uint64 {
 		return x.RetryAfterMs
 	}
 	return 0
+}
+
+func (x *StreamError) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
 }
 
 // One reply of a stream, or one chunk of a reply. Concatenating the chunks of a sequence gives the unary reply. A chunk
@@ -1905,11 +1914,12 @@ const file_polyseme_v1_embedding_service_proto_rawDesc = "" +
 	"\x05embed\x18\x01 \x01(\v2\x19.polyseme.v1.EmbedRequestH\x00R\x05embed\x129\n" +
 	"\x06tokens\x18\x02 \x01(\v2\x1f.polyseme.v1.EmbedTokensRequestH\x00R\x06tokens\x126\n" +
 	"\x05spans\x18\x03 \x01(\v2\x1e.polyseme.v1.EmbedSpansRequestH\x00R\x05spansB\t\n" +
-	"\arequest\"a\n" +
+	"\arequest\"w\n" +
 	"\vStreamError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12$\n" +
-	"\x0eretry_after_ms\x18\x03 \x01(\x04R\fretryAfterMs\"\xb7\x03\n" +
+	"\x0eretry_after_ms\x18\x03 \x01(\x04R\fretryAfterMs\x12\x14\n" +
+	"\x05field\x18\x04 \x01(\tR\x05field\"\xb7\x03\n" +
 	"\x13StreamEmbedResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1f\n" +
 	"\vchunk_index\x18\x02 \x01(\rR\n" +

@@ -682,20 +682,24 @@ class StreamError(google.protobuf.message.Message):
     CODE_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
     RETRY_AFTER_MS_FIELD_NUMBER: builtins.int
+    FIELD_FIELD_NUMBER: builtins.int
     code: builtins.int
     """The gRPC status code that a unary call would have ended with."""
     message: builtins.str
     """What, got, limit."""
     retry_after_ms: builtins.int
     """After how many milliseconds a retry is welcome; 0: do not retry."""
+    field: builtins.str
+    """Which field of the request is wrong, spelled as in `texts[3]` or `inputs[2].words[0]`; empty: none in particular."""
     def __init__(
         self,
         *,
         code: builtins.int = ...,
         message: builtins.str = ...,
         retry_after_ms: builtins.int = ...,
+        field: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["code", b"code", "message", b"message", "retry_after_ms", b"retry_after_ms"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["code", b"code", "field", b"field", "message", b"message", "retry_after_ms", b"retry_after_ms"]) -> None: ...
 
 Global___StreamError: typing_extensions.TypeAlias = StreamError
 

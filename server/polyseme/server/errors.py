@@ -7,7 +7,6 @@ ServerError                      status               meant for
 ├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to come again
 ├── NotReadyError                UNAVAILABLE          the caller: starting or draining, try another server
 ├── DeadlineExpiredError         DEADLINE_EXCEEDED    the caller, who has most likely gone
-├── NotImplementedYetError       UNIMPLEMENTED        the caller
 └── EngineError                  INTERNAL             the operator: an id in the log, nothing more to the caller
     └── NotFiniteError           INTERNAL             the same; counted
 
@@ -18,7 +17,10 @@ No message holds a part of a text: messages reach logs, traces and other people'
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
+
+FieldPath: TypeAlias = tuple[str | int, ...]
+"""A place in a request: names of fields, and indices into lists."""
 
 
 class ConfigError(Exception):
@@ -36,9 +38,24 @@ class ServerError(Exception):
 
 
 class InvalidInputError(ServerError):
-    """The request says something that cannot be served, however often it is sent."""
+    """The request says something that cannot be served, however often it is sent.
+
+    Attributes:
+        path: the field that is wrong; empty where no single one is.
+        problem: what is wrong with it, as it follows the field's name: `: got 0; limits 1..384`.
+    """
 
     status = "INVALID_ARGUMENT"
+
+    def __init__(self, problem: str, path: FieldPath = ()) -> None:
+        super().__init__(spelled(path) + problem)
+        self.path = path
+        self.problem = problem
+
+
+def spelled(path: FieldPath) -> str:
+    """Spell a path as callers write it: `inputs[2].words[0]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 class UnauthenticatedError(ServerError):
@@ -77,12 +94,6 @@ class DeadlineExpiredError(ServerError):
     """The caller's deadline passed before the work was begun."""
 
     status = "DEADLINE_EXCEEDED"
-
-
-class NotImplementedYetError(ServerError):
-    """The contract has it, this version does not."""
-
-    status = "UNIMPLEMENTED"
 
 
 class EngineError(ServerError):

@@ -12,7 +12,7 @@ import pytest
 
 from polyseme.runtime.errors import DeviceLostError
 from polyseme.server.engine import watchdog as module
-from polyseme.server.engine.watchdog import Vitals
+from polyseme.server.engine.watchdog import Watchdog
 
 FAULTY = """
     import sys, time
@@ -124,10 +124,10 @@ def test_no_limit_is_no_limit(monkeypatch):
     monkeypatch.setattr(module, "_TICK_S", 0.01)
 
     async def main():
-        vitals = Vitals(0)
-        with vitals.running(), pytest.raises(TimeoutError):
-            await asyncio.wait_for(vitals.wait_until_lost(), 0.2)
-        assert not vitals.reason
+        watchdog = Watchdog(0)
+        with watchdog.running(), pytest.raises(TimeoutError):
+            await asyncio.wait_for(watchdog.wait_until_lost(), 0.2)
+        assert not watchdog.reason
 
     asyncio.run(main())
 
@@ -136,16 +136,16 @@ def test_runs_that_end_in_time_are_forgotten(monkeypatch):
     monkeypatch.setattr(module, "_TICK_S", 0.02)
 
     async def main():
-        vitals = Vitals(0.1)
-        watch = asyncio.create_task(vitals.wait_until_lost())
+        watchdog = Watchdog(0.1)
+        watch = asyncio.create_task(watchdog.wait_until_lost())
         for _ in range(10):
-            with vitals.running():
+            with watchdog.running():
                 await asyncio.sleep(0.03)
         assert not watch.done()
-        with pytest.raises(DeviceLostError), vitals.running():
+        with pytest.raises(DeviceLostError), watchdog.running():
             raise DeviceLostError("gone")
         await asyncio.wait_for(watch, 1)
-        assert vitals.reason == "gone"
+        assert watchdog.reason == "gone"
 
     asyncio.run(main())
 
@@ -160,12 +160,12 @@ def test_a_run_that_ends_while_they_are_counted_is_not_taken_for_one_that_hangs(
             return seen
 
     async def main():
-        vitals = Vitals(3)
-        vitals._began = Ending()
-        vitals._began[object()] = 0
+        watchdog = Watchdog(3)
+        watchdog._began = Ending()
+        watchdog._began[object()] = 0
         for _ in range(10):
-            vitals._tick()
-        assert not vitals._began
-        assert not vitals.reason
+            watchdog._tick()
+        assert not watchdog._began
+        assert not watchdog.reason
 
     asyncio.run(main())

@@ -3,15 +3,16 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyseme.server.scheduling import Backlog, BatchPolicy, Entry, Lane
+from polyseme.runtime.tasks import PooledVector
+from polyseme.server.scheduling import Backlog, BatchPolicy, Entry, Priority
 
 
 def policy(**changes):
     return BatchPolicy(**{"max_batch_tokens": 1000, "max_batch_texts": 4, "max_queue_tokens": 100, **changes})
 
 
-def entry(tokens, arrived=0.0, lane=Lane.INTERACTIVE, deadline=math.inf):
-    return Entry(ids=[1] * tokens, wanted="normalized", lane=lane, arrived=arrived, deadline=deadline)
+def entry(tokens, arrived=0.0, priority=Priority.INTERACTIVE, deadline=math.inf):
+    return Entry(ids=[1] * tokens, task=PooledVector(), priority=priority, arrived=arrived, deadline=deadline)
 
 
 def backlog(*entries, **changes):
@@ -63,21 +64,21 @@ def test_take_reports_expired_and_never_runs_them():
 
 
 def test_take_serves_interactive_before_bulk():
-    bulk, interactive = entry(20, 1.0, Lane.BULK), entry(200, 2.0)
+    bulk, interactive = entry(20, 1.0, Priority.BULK), entry(200, 2.0)
     waiting = backlog(bulk, interactive)
     assert [interactive] == waiting.take(3.0).batch
     assert [bulk] == waiting.take(3.0).batch
 
 
 def test_take_does_not_starve_bulk():
-    bulk = entry(20, 0.0, Lane.BULK)
+    bulk = entry(20, 0.0, Priority.BULK)
     waiting = backlog(bulk, *(entry(200, i) for i in range(50)), max_batch_texts=1, bulk_share=8)
     batches = [waiting.take(99.0).batch for _ in range(8)]
     assert [bulk] == batches[7]
 
 
 def test_take_fills_an_interactive_batch_with_bulk_of_the_same_length():
-    bulk, interactive = entry(20, 1.0, Lane.BULK), entry(20, 2.0)
+    bulk, interactive = entry(20, 1.0, Priority.BULK), entry(20, 2.0)
     assert [interactive, bulk] == backlog(bulk, interactive).take(3.0).batch
 
 
@@ -93,9 +94,9 @@ def test_discard_takes_out_once():
 
 def test_full_admits_while_below_the_limit():
     waiting = backlog(entry(99), max_queue_tokens=100)
-    assert not waiting.is_full(Lane.INTERACTIVE)
+    assert not waiting.is_full(Priority.INTERACTIVE)
     waiting.add(entry(1))
-    assert waiting.is_full(Lane.INTERACTIVE)
+    assert waiting.is_full(Priority.INTERACTIVE)
 
 
 def test_ready_at_is_at_once_without_max_wait():
@@ -119,7 +120,7 @@ entries = st.builds(
     entry,
     lengths,
     arrived=st.floats(0, 100),
-    lane=st.sampled_from(Lane),
+    priority=st.sampled_from(Priority),
     deadline=st.one_of(st.just(math.inf), st.floats(0, 200)),
 )
 
@@ -151,7 +152,7 @@ def test_backlog_loses_and_repeats_nothing(waiting, max_batch_tokens, max_batch_
 
 
 @given(waiting=st.lists(entries, min_size=1, max_size=40))
-def test_take_leads_with_the_oldest_of_the_lane(waiting):
+def test_take_leads_with_the_oldest_of_the_priority(waiting):
     queue = backlog(*sorted(waiting, key=lambda e: e.arrived))  # as they come
     lead = queue.take(-1.0).batch[0]
-    assert lead.arrived == min(e.arrived for e in waiting if e.lane is lead.lane)
+    assert lead.arrived == min(e.arrived for e in waiting if e.priority is lead.priority)

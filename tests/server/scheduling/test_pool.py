@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from polyseme.runtime.tasks import PooledVector
 from polyseme.server.errors import EngineError
 from polyseme.server.scheduling import BatchPolicy, Entry, Pool, Scheduler
 
@@ -45,7 +46,7 @@ class World:
         return run
 
     def submit(self, name, count):
-        entries = [Entry(ids=[n + 1] * 10, wanted=None) for n in range(count)]
+        entries = [Entry(ids=[n + 1] * 10, task=PooledVector()) for n in range(count)]
         return asyncio.create_task(self.schedulers[name].submit(entries))
 
     async def hold(self, name):

@@ -4,6 +4,7 @@ import threading
 import numpy as np
 import pytest
 
+from polyseme.runtime.tasks import PooledVector
 from polyseme.server.errors import DeadlineExpiredError, EngineError, QueueFullError
 from polyseme.server.scheduling import BatchPolicy, Entry, Scheduler
 
@@ -35,7 +36,7 @@ class Engine:
 
 
 def texts(*numbers, deadline=float("inf")):
-    return [Entry(ids=[n] * 10, wanted="normalized", deadline=deadline) for n in numbers]
+    return [Entry(ids=[n] * 10, task=PooledVector(), deadline=deadline) for n in numbers]
 
 
 def scheduled(body, *, runners=1, clock=None, **changes):

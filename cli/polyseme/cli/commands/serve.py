@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     from polyseme.artifact import ArtifactError
     from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
-    from polyseme.server.app import serve
     from polyseme.server.config import ServerConfig
     from polyseme.server.errors import ConfigError
+    from polyseme.server.serving import serve
 
     try:
         serve(args.directory, ServerConfig.from_sources(vars(args)))

@@ -11,17 +11,17 @@ from polyseme.runtime.errors import DeviceLostError
 _TICK_S = 1.0
 
 
-class Vitals:
+class Watchdog:
     """Watches runs. Made on the event loop; `running` is entered on any thread.
 
     Attributes:
         reason: why nothing can be run any more; empty while all is well.
     """
 
-    def __init__(self, most_run_s: float) -> None:
+    def __init__(self, max_run_s: float) -> None:
         """Take a run that lasts longer than this for a hanging device; 0: never."""
         self.reason = ""
-        self._most_run_s = most_run_s
+        self._max_run_s = max_run_s
         self._ticks = 0
         self._began: dict[object, int] = {}  # of each run under way, at which tick; written by its own thread alone
         self._lost = asyncio.Event()
@@ -52,8 +52,8 @@ class Vitals:
         """Count seconds by our own clock: a process that was stopped for a while has run for none of them."""
         self._ticks += 1
         oldest = min(list(self._began.values()), default=self._ticks)
-        if self._most_run_s and (self._ticks - oldest) * _TICK_S > self._most_run_s:
-            self._lose(f"a batch has been running for more than {self._most_run_s:g} s")
+        if self._max_run_s and (self._ticks - oldest) * _TICK_S > self._max_run_s:
+            self._lose(f"a batch has been running for more than {self._max_run_s:g} s")
 
     def _lose(self, reason: str) -> None:
         self.reason = self.reason or reason

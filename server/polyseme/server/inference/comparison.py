@@ -1,122 +1,176 @@
-"""Similarity: operands that are texts or parts of texts, brought to vectors and compared."""
+"""Compare: operands that are texts or parts of texts, brought to vectors and compared."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.server.errors import InvalidInputError
+from polyseme.runtime.tasks import FloatArray, LayerVectors, PooledVector
+from polyseme.runtime.text.tokenizer import TokenIds, TokenizedText
+from polyseme.server.engine.client import TextTask
+from polyseme.server.errors import FieldPath, InvalidInputError
 from polyseme.server.inference import similarity
+from polyseme.server.inference.execution import Execution
+from polyseme.server.inference.layers import Combine
+from polyseme.server.inference.parts import PartEmbedding, PreparedText, mix_of
+from polyseme.server.inference.pooling import span_sums
+from polyseme.server.inference.queries import Compare, CompareMode
+from polyseme.server.inference.spans import locate_one
 from polyseme.server.inference.validation import check_reply_bytes, check_texts
-from polyseme.server.inference.works import Context, part_work
-from polyseme.server.wire.v1 import convert
-from polyseme.v1 import common_pb2
-from polyseme.v1 import embedding_service_pb2 as pb
 
 Float32Array = npt.NDArray[np.float32]
 
 
-class Comparison:
-    """One request of Similarity.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The answer to Compare.
 
     Attributes:
-        infos: what became of each operand's text: those of a, then those of b; after `operands`.
+        scores: [N, M], [N] (pairwise) or [N, k] (top k) float32.
+        indices: into b, row by row; top k alone.
+        texts: what the model saw of the text of each operand, those of a before those of b.
     """
 
-    def __init__(self, request: pb.SimilarityRequest, context: Context) -> None:
-        """Check the request.
+    scores: Float32Array
+    indices: list[int]
+    texts: list[TokenIds]
+
+
+class Comparison:
+    """One query for how alike operands are."""
+
+    def __init__(self, query: Compare, execution: Execution) -> None:
+        """Check the query.
 
         Raises:
             InvalidInputError: what, got, limit.
         """
-        self.infos: list[common_pb2.TextInfo] = []
-        self._request = request
-        self._context = context
-        self._metric = convert.metric(request.metric)
-        self._operands = [*request.a, *request.b]
-        if not request.a:
-            raise InvalidInputError("a is empty; at least 1 operand is needed")
-        check_texts([operand.text for operand in self._operands], context.config, "a and b together", self._at)
-        self._check_mode(len(request.a), len(request.b) or len(request.a))
+        self._query = query
+        self._execution = execution
+        self._operands = [*query.a, *query.b]
+        check_texts([operand.text for operand in self._operands], execution.limits, self._path)
+        self._check_mode(len(query.a), len(query.b) or len(query.a))
 
-    async def operands(self) -> tuple[Float32Array, Float32Array]:
-        """The vectors of a [N, D] and of b [M, D].
+    async def run(self) -> Compared:
+        """Bring the operands to vectors, and compare them.
 
         Raises:
             InvalidInputError: a part that its text has not, or vectors of different widths.
-            QueueFullError, DeadlineExpiredError, EngineError: as `Scheduler.submit`.
+            QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
-        whole = [i for i, operand in enumerate(self._operands) if operand.WhichOneof("part") is None]
-        parts = [i for i, operand in enumerate(self._operands) if operand.WhichOneof("part") is not None]
-        self.infos = [common_pb2.TextInfo()] * len(self._operands)
-        texts = await self._texts(whole) if whole else None
-        words = await self._parts(parts) if parts else None
-        if texts is not None and words is not None and texts.shape[1] != words.shape[1]:
+        operands = self._operands
+        seen: dict[int, TokenIds] = {}
+        vectors: dict[int, FloatArray] = {}
+        texts = [i for i, operand in enumerate(operands) if operand.part is None]
+        parts = [i for i, operand in enumerate(operands) if operand.part is not None]
+        if texts:
+            await self._embed_texts(texts, seen, vectors)
+        if parts:
+            await self._embed_parts(parts, seen, vectors)
+        if texts and parts and (vectors[texts[0]].shape != vectors[parts[0]].shape):
             raise InvalidInputError(
-                f"texts have {texts.shape[1]} dimensions and parts of texts {words.shape[1]}; similarity needs as many"
+                f"texts have {len(vectors[texts[0]])} dimensions and parts of texts {len(vectors[parts[0]])}; "
+                "similarity needs as many"
             )
-        widths = [vectors.shape[1] for vectors in (texts, words) if vectors is not None]
-        vectors = np.empty((len(self._operands), widths[0]), dtype=np.float32)
-        for places, rows in ((whole, texts), (parts, words)):
-            if rows is not None:
-                vectors[places] = rows
-        n = len(self._request.a)
-        return vectors[:n], vectors[n:] if self._request.b else vectors
+        rows = np.stack([vectors[i] for i in range(len(operands))])
+        n = len(self._query.a)
+        scores, indices = await asyncio.to_thread(self._compare, rows[:n], rows[n:] if self._query.b else rows)
+        return Compared(scores=scores, indices=indices, texts=[seen[i] for i in range(len(operands))])
 
-    def compare(self, a: Float32Array, b: Float32Array) -> tuple[Float32Array, list[int]]:
-        """Scores, and for TOP_K the indices into b."""
-        request = self._request
-        if request.mode == pb.SIMILARITY_MODE_PAIRWISE:
-            return similarity.pairwise(a, b, self._metric), []
-        scores = similarity.matrix(a, b, self._metric)
-        if request.mode != pb.SIMILARITY_MODE_TOP_K:
+    def _compare(self, a: Float32Array, b: Float32Array) -> tuple[Float32Array, list[int]]:
+        query = self._query
+        if query.mode is CompareMode.PAIRWISE:
+            return similarity.pairwise(a, b, query.metric), []
+        scores = similarity.matrix(a, b, query.metric)
+        if query.mode is CompareMode.MATRIX:
             return scores, []
-        scores, indices = similarity.top_k(scores, request.top_k, self._metric)
+        scores, indices = similarity.top_k(scores, query.top_k, query.metric)
         return scores, indices.ravel().tolist()
 
-    async def _texts(self, places: list[int]) -> Float32Array:
-        """Vectors of operands that are whole texts."""
-        model, terms, watch = self._context.model, self._context.terms, self._context.watch
+    async def _embed_texts(self, places: list[int], seen: dict[int, TokenIds], vectors: dict[int, FloatArray]) -> None:
+        """Embed operands that are whole texts."""
+        execution = self._execution
         texts = [self._operands[place].text for place in places]
-        options = convert.text_options(self._request.text_options)
-        encoded = await watch.tokenizing(model.encode(texts, options, terms, lambda i: self._at(places[i])))
-        for place, text in zip(places, encoded, strict=True):
-            self.infos[place] = convert.text_info(text)
-        vectors, completed = await model.embed(encoded, normalize=model.spec.normalizes, terms=terms)
-        watch.ran(completed)
-        return vectors
+        encoded = await execution.encode(texts, self._query.options, lambda i: self._path(places[i]))
+        seen.update(zip(places, encoded, strict=True))
+        task = PooledVector(normalized=execution.model.spec.normalizes)
+        completed = await execution.run([TextTask(text.ids, task) for text in encoded])
+        vectors.update(zip(places, completed.rows, strict=True))
 
-    async def _parts(self, places: list[int]) -> Float32Array:
-        """Vectors of operands that are parts of texts; a text with several is run once."""
-        of_text: dict[str, list[int]] = {}
+    async def _embed_parts(self, places: list[int], seen: dict[int, TokenIds], vectors: dict[int, FloatArray]) -> None:
+        """Embed operands that are parts of texts; a text with several is run once."""
+        by_text: dict[str, list[int]] = {}
         for place in places:
-            of_text.setdefault(self._operands[place].text, []).append(place)
-        grouped = list(of_text.values())
-        work = part_work(self._request, grouped, self._at, self._context)
-        pieces = await work.prepare(0, work.texts)
-        rows: dict[int, Float32Array] = {}
-        for group in work.groups(pieces):
-            for piece, vectors in zip(group, await work.vectors(group), strict=True):
-                rows.update(zip(grouped[piece.index], vectors, strict=True))
-                for place in grouped[piece.index]:
-                    self.infos[place] = piece.part.info
-        return np.stack([rows[place] for place in places])
+            by_text.setdefault(self._operands[place].text, []).append(place)
+        grouped = list(by_text.values())
+        embedding = self._part_embedding(grouped)
+        prepared = await embedding.prepare(0, embedding.texts)
+        async for text, rows in embedding.vectors(prepared):
+            vectors.update(zip(grouped[text.index], rows, strict=True))
+            seen.update(dict.fromkeys(grouped[text.index], text.reply))
 
-    def _at(self, index: int) -> str:
-        n = len(self._request.a)
-        return f"a[{index}]" if index < n else f"b[{index - n}]"
+    def _part_embedding(self, grouped: Sequence[Sequence[int]]) -> PartEmbedding[TokenIds]:
+        """One vector for each operand of each text, in this order."""
+        query, model = self._query, self._execution.model
+        mix = mix_of(query.layers, Combine.SUM, self._execution)
+        if mix.apart:
+            raise InvalidInputError(
+                f": none keeps {len(mix.weights)} layers apart; similarity compares one vector", ("layers", "combine")
+            )
+
+        def prepare(index: int, text: str, tokens: TokenizedText) -> PreparedText[TokenIds]:
+            model.encoder.refuse_unfit(tokens, self._path(grouped[index][0]))
+            located = []
+            for place in grouped[index]:
+                part = self._operands[place].part
+                if part is not None:
+                    located.append(locate_one(text, tokens, part, unit=query.offset_unit, at=self._path(place)))
+            sums = span_sums([one.tokens for one in located], query.subtokens)
+            seen = TokenIds(ids=tokens.ids, original_tokens=tokens.original_tokens)
+            return PreparedText(index, tokens.ids, LayerVectors(mix, model.spec.hidden_size, *sums), seen)
+
+        texts = [self._operands[places[0]].text for places in grouped]
+        return PartEmbedding(texts, query.options, mix, prepare, _NoReply(), self._execution)
+
+    def _path(self, index: int) -> FieldPath:
+        n = len(self._query.a)
+        return ("a", index) if index < n else ("b", index - n)
 
     def _check_mode(self, n: int, m: int) -> None:
-        request, config = self._request, self._context.config
-        match request.mode:
-            case pb.SIMILARITY_MODE_UNSPECIFIED | pb.SIMILARITY_MODE_MATRIX:
-                check_reply_bytes(n * m * 4, config.max_message_bytes)
-            case pb.SIMILARITY_MODE_PAIRWISE:
+        query, limits = self._query, self._execution.limits
+        match query.mode:
+            case CompareMode.MATRIX:
+                check_reply_bytes(n * m * 4, limits)
+            case CompareMode.PAIRWISE:
                 if n != m:
                     raise InvalidInputError(f"pairwise: a has {n} operands, b has {m}; as many are needed")
-            case pb.SIMILARITY_MODE_TOP_K:
-                if not 1 <= request.top_k <= m:
-                    raise InvalidInputError(f"top_k: got {request.top_k}; limits 1..{m}")
-                check_reply_bytes(n * request.top_k * 8, config.max_message_bytes)
-            case unknown:
-                raise InvalidInputError(f"mode: got {unknown}, which the contract does not have")
+            case CompareMode.TOP_K:
+                if not 1 <= query.top_k <= m:
+                    raise InvalidInputError(f": got {query.top_k}; limits 1..{m}", ("top_k",))
+                check_reply_bytes(n * query.top_k * 8, limits)
+
+
+def check_operand_count(a: int, b: int, max_texts: int) -> None:
+    """Refuse no operands, or too many, before anything is made of them.
+
+    Raises:
+        InvalidInputError: how many, the limit.
+    """
+    if not a:
+        raise InvalidInputError(" is empty; at least 1 operand is needed", ("a",))
+    if a + b > max_texts:
+        raise InvalidInputError(f"a and b together has {a + b} entries; limit {max_texts}")
+
+
+class _NoReply:
+    """Vectors of operands are compared; they are put into no reply of their own."""
+
+    def size(self, reply: TokenIds, vectors: int, width: int) -> int:
+        return 0
+
+    def fill(self, reply: TokenIds, vectors: FloatArray) -> None:
+        return

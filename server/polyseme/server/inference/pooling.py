@@ -1,4 +1,4 @@
-"""From spans of a text to what the `layers` graph is asked for: which tokens, and sums over them. Pure."""
+"""The spans of a text as sums over its tokens. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
-
-from polyseme.server.engine.runner import Wanted
+import numpy.typing as npt
 
 
 class Subtokens(Enum):
@@ -19,25 +18,27 @@ class Subtokens(Enum):
     MEAN = "mean"
 
 
-def pooled(spans: Sequence[Sequence[int]], subtokens: Subtokens) -> Wanted:
-    """What to ask of a text for one vector per span.
+def span_sums(
+    spans: Sequence[Sequence[int]], subtokens: Subtokens
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Give one sum over tokens per span.
 
     Args:
         spans: per span its tokens, one or more, in ascending order.
         subtokens: how they become one vector.
 
     Returns:
-        The tokens that matter, each once, and [K, tokens] weights whose rows sum to 1.
+        The tokens that matter, each once, [T] int32, and [K, T] float32 weights whose rows sum to 1.
     """
-    parts = [_part(tokens, subtokens) for tokens in spans]
-    needed = np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
-    weights = np.zeros((len(parts), len(needed)), dtype=np.float32)
-    for row, part in zip(weights, parts, strict=True):
-        np.add.at(row, np.searchsorted(needed, part), np.float32(1) / np.float32(len(part)))
-    return Wanted(needed.astype(np.int32), weights)
+    used = [_used(tokens, subtokens) for tokens in spans]
+    needed = np.unique(np.concatenate(used)) if used else np.zeros(0, dtype=np.int64)
+    weights = np.zeros((len(used), len(needed)), dtype=np.float32)
+    for row, tokens in zip(weights, used, strict=True):
+        np.add.at(row, np.searchsorted(needed, tokens), np.float32(1) / np.float32(len(tokens)))
+    return needed.astype(np.int32), weights
 
 
-def _part(tokens: Sequence[int], subtokens: Subtokens) -> Sequence[int]:
+def _used(tokens: Sequence[int], subtokens: Subtokens) -> Sequence[int]:
     match subtokens:
         case Subtokens.FIRST:
             return tokens[:1]

@@ -10,7 +10,7 @@ from itertools import islice
 from polyseme.runtime.text.offsets import OffsetError, OffsetTable, OffsetUnit, Overlaps
 from polyseme.runtime.text.tokenizer import TokenizedText
 from polyseme.runtime.text.words import WordFinder, words
-from polyseme.server.errors import InvalidInputError
+from polyseme.server.errors import FieldPath, InvalidInputError
 
 MAX_WORD_BYTES = 1024  # of WordQuery.text
 
@@ -74,7 +74,7 @@ def locate(
     words: Sequence[WordQuery],
     unit: OffsetUnit,
     limit: int,
-    at: str,
+    at: FieldPath,
 ) -> list[LocatedSpan]:
     """Find the tokens of spans and words, or of every word where neither are asked for.
 
@@ -88,24 +88,24 @@ def locate(
         words: the words asked for.
         unit: what the offsets of spans count.
         limit: most spans, asked for or found.
-        at: what messages call the text.
+        at: where the text stands in the request.
 
     Raises:
         InvalidInputError: a span is not of the text, a word is not in the text, the model sees no token of one, or
             there are too many.
     """
     if len(spans) + len(words) > limit:
-        raise InvalidInputError(f"{at} asks for {len(spans) + len(words)} spans and words; limit {limit}")
+        raise InvalidInputError(f" asks for {len(spans) + len(words)} spans and words; limit {limit}", at)
     locator = _Locator(text, tokens, unit)
     found = locator.queries(spans, words, at) if spans or words else locator.every_word()
     located = list(islice(found, limit + 1))
     if len(located) > limit:
-        raise InvalidInputError(f"{at} has more than {limit} spans to embed, which is the limit")
+        raise InvalidInputError(f" has more than {limit} spans to embed, which is the limit", at)
     return located
 
 
 def locate_one(
-    text: str, tokens: TokenizedText, part: SpanQuery | WordQuery, *, unit: OffsetUnit, at: str
+    text: str, tokens: TokenizedText, part: SpanQuery | WordQuery, *, unit: OffsetUnit, at: FieldPath
 ) -> LocatedSpan:
     """Find the tokens of one span, or of one word, which must occur exactly once where it does not say which.
 
@@ -114,8 +114,8 @@ def locate_one(
     """
     locator = _Locator(text, tokens, unit)
     if isinstance(part, SpanQuery):
-        return locator.span(part, query=0, at=f"{at}.span")
-    return locator.only_word(part, at=f"{at}.word")
+        return locator.span(part, query=0, at=(*at, "span"))
+    return locator.only_word(part, at=(*at, "word"))
 
 
 class _Locator:
@@ -128,22 +128,22 @@ class _Locator:
         self._finder = WordFinder(text)
         self._kept = Overlaps(tokens.offsets)
 
-    def queries(self, spans: Sequence[SpanQuery], words: Sequence[WordQuery], at: str) -> Iterator[LocatedSpan]:
+    def queries(self, spans: Sequence[SpanQuery], words: Sequence[WordQuery], at: FieldPath) -> Iterator[LocatedSpan]:
         for i, span in enumerate(spans):
-            yield self.span(span, query=i, at=f"{at}.spans[{i}]")
+            yield self.span(span, query=i, at=(*at, "spans", i))
         for i, word in enumerate(words):
-            yield from self.word(word, query=len(spans) + i, at=f"{at}.words[{i}]")
+            yield from self.word(word, query=len(spans) + i, at=(*at, "words", i))
 
-    def span(self, span: SpanQuery, *, query: int, at: str) -> LocatedSpan:
+    def span(self, span: SpanQuery, *, query: int, at: FieldPath) -> LocatedSpan:
         start, end = self._code_points("start", span.start, at), self._code_points("end", span.end, at)
         if start >= end:
-            raise InvalidInputError(f"{at}: start {span.start} >= end {span.end}; a span is not empty")
+            raise InvalidInputError(f": start {span.start} >= end {span.end}; a span is not empty", at)
         located = self._locate(start, end, query=query, occurrence=0)
         if located is None:
-            raise InvalidInputError(f"{at}: {self._why_unseen(start, end)}")
+            raise InvalidInputError(f": {self._why_unseen(start, end)}", at)
         return located
 
-    def word(self, word: WordQuery, *, query: int, at: str) -> Iterator[LocatedSpan]:
+    def word(self, word: WordQuery, *, query: int, at: FieldPath) -> Iterator[LocatedSpan]:
         count, seen, unseen = 0, False, None
         for count, part in enumerate(self._find(word, at), 1):
             if count >= word.occurrence:
@@ -155,11 +155,11 @@ class _Locator:
                 if word.occurrence:
                     break
         if not seen:
-            raise InvalidInputError(f"{at}: {self._why_unseen(*unseen) if unseen else _how_often(word, count)}")
+            raise InvalidInputError(f": {self._why_unseen(*unseen) if unseen else _how_often(word, count)}", at)
 
-    def only_word(self, word: WordQuery, *, at: str) -> LocatedSpan:
+    def only_word(self, word: WordQuery, *, at: FieldPath) -> LocatedSpan:
         if not word.occurrence and (times := sum(1 for _ in self._find(word, at))) > 1:
-            raise InvalidInputError(f"{at}: occurs {times} times; occurrence says which")
+            raise InvalidInputError(f": occurs {times} times; occurrence says which", at)
         return next(self.word(word, query=0, at=at))
 
     def every_word(self) -> Iterator[LocatedSpan]:
@@ -167,10 +167,10 @@ class _Locator:
             if located := self._locate(start, end, query=i, occurrence=0):
                 yield located
 
-    def _find(self, word: WordQuery, at: str) -> Iterator[tuple[int, int]]:
+    def _find(self, word: WordQuery, at: FieldPath) -> Iterator[tuple[int, int]]:
         size = len(word.text.encode())
         if not 1 <= size <= MAX_WORD_BYTES:
-            raise InvalidInputError(f"{at}: text has {size} bytes of UTF-8; at least 1, at most {MAX_WORD_BYTES}")
+            raise InvalidInputError(f": text has {size} bytes of UTF-8; at least 1, at most {MAX_WORD_BYTES}", at)
         return self._finder.find(word.text, partial_word=word.partial_word, ignore_case=word.ignore_case)
 
     def _locate(self, start: int, end: int, *, query: int, occurrence: int) -> LocatedSpan | None:
@@ -188,11 +188,11 @@ class _Locator:
             return f"lies beyond the truncation (tokens {kept} of {of} are kept)"
         return "covers no token"
 
-    def _code_points(self, name: str, offset: int, at: str) -> int:
+    def _code_points(self, name: str, offset: int, at: FieldPath) -> int:
         try:
             return self._table.to_code_points(offset)
         except OffsetError as error:
-            raise InvalidInputError(f"{at}: {name} {error}") from error
+            raise InvalidInputError(f": {name} {error}", at) from error
 
     @cached_property
     def _table(self) -> OffsetTable:

@@ -1,4 +1,4 @@
-"""Whether calls are let in."""
+"""Whether calls are let in, and how many are under way."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import time
 from collections import Counter
 
 from polyseme.server.errors import NotReadyError, QueueFullError
-from polyseme.server.security.tls import Tokens
+from polyseme.server.security.tokens import Tokens
 
 _QUIET_S = 0.1  # longer than a reply and the next request of the same caller take
 
 
-class Gate:
+class Admission:
     """Whether calls are let in: while the server is ready, and not more at once than configured.
 
     Attributes:
-        closed_because: why no call is let in; empty while the gate is open.
+        closed_because: why no call is let in; empty while calls are let in.
         closed: set when it has been closed: streams read no further.
         tokens: with which calls are let in.
     """
@@ -28,7 +28,7 @@ class Gate:
         self.closed = asyncio.Event()
         self._calls: Counter[int] = Counter()  # under way, by generation
         self._generation = 0
-        self._limit = max_concurrent_calls
+        self._max_calls = max_concurrent_calls
         self._last_arrival = -math.inf
 
     def open(self) -> None:
@@ -87,5 +87,5 @@ class Gate:
             QueueFullError: too many calls are under way.
         """
         self.check_open()
-        if self.calls > self._limit:
-            raise QueueFullError(f"{self.calls - 1} calls are under way; limit {self._limit}", retry_after_s=1.0)
+        if self.calls > self._max_calls:
+            raise QueueFullError(f"{self.calls - 1} calls are under way; limit {self._max_calls}", retry_after_s=1.0)

@@ -1,7 +1,7 @@
 """Micro-batching across calls: what to run next (backlog, policy: pure), for whom (scheduler), and where (pool)."""
 
 from polyseme.server.scheduling.backlog import Backlog
-from polyseme.server.scheduling.entry import Entry, Lane
+from polyseme.server.scheduling.entry import Entry, Priority
 from polyseme.server.scheduling.policy import BatchPolicy
 from polyseme.server.scheduling.pool import Pool
 from polyseme.server.scheduling.scheduler import BatchReport, Completed, Observer, Outcome, Scheduler
@@ -12,9 +12,9 @@ __all__ = [
     "BatchReport",
     "Completed",
     "Entry",
-    "Lane",
     "Observer",
     "Outcome",
     "Pool",
+    "Priority",
     "Scheduler",
 ]

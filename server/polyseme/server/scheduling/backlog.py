@@ -1,7 +1,8 @@
 """What waits, and which of it to run next. Pure: no clock, no threads, no I/O; `now` is passed in.
 
-Texts lie in buckets of one kind and similar length, one set of buckets per lane. A batch is led by the text that has
-waited longest in its lane, so nothing starves; it is filled with texts of similar length, so little goes to padding.
+Texts lie in buckets of one batch key and similar length, one set of buckets per priority. A batch is led by the text
+that has waited longest of its priority, so nothing starves; it is filled with texts of similar length, so that
+little goes to padding.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
-from polyseme.server.scheduling.entry import Entry, Lane
+from polyseme.server.scheduling.entry import Entry, Priority
 from polyseme.server.scheduling.policy import BatchPolicy
 
 Bucket = OrderedDict[Entry, None]  # in order of arrival; any member leaves in O(1)
-Key = tuple[Hashable, int]  # kind, step of length
+Key = tuple[Hashable, int]  # batch key, step of length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Backlog:
     def __init__(self, policy: BatchPolicy) -> None:
         self.policy = policy
         self.tokens = 0
-        self._lanes: dict[Lane, dict[Key, Bucket]] = {lane: {} for lane in Lane}
+        self._waiting: dict[Priority, dict[Key, Bucket]] = {priority: {} for priority in Priority}
         self._texts = 0
         self._led_since_bulk = 0
 
@@ -49,23 +50,23 @@ class Backlog:
         """How many texts wait."""
         return self._texts
 
-    def limit(self, lane: Lane) -> int:
-        """Below how many waiting tokens work of a lane is admitted; bulk leaves the other half to interactive work."""
-        return self.policy.max_queue_tokens // (2 if lane is Lane.BULK else 1)
+    def limit(self, priority: Priority) -> int:
+        """The waiting tokens from which on no more work is admitted; bulk leaves one half to interactive work."""
+        return self.policy.max_queue_tokens // (2 if priority is Priority.BULK else 1)
 
-    def is_full(self, lane: Lane) -> bool:
+    def is_full(self, priority: Priority) -> bool:
         """Whether no more work is admitted. A call is admitted whole, so the last one may exceed the limit."""
-        return self.tokens >= self.limit(lane)
+        return self.tokens >= self.limit(priority)
 
     def add(self, entry: Entry) -> None:
-        """Put a text behind those of its lane and length."""
-        self._lanes[entry.lane].setdefault(_key(entry), OrderedDict())[entry] = None
+        """Put a text behind those of its priority and length."""
+        self._waiting[entry.priority].setdefault(_key(entry), OrderedDict())[entry] = None
         self.tokens += entry.tokens
         self._texts += 1
 
     def discard(self, entry: Entry) -> bool:
         """Take a text out that nobody waits for any more; False where it has left already."""
-        buckets = self._lanes[entry.lane]
+        buckets = self._waiting[entry.priority]
         key = _key(entry)
         if key not in buckets or entry not in buckets[key]:
             return False
@@ -97,19 +98,19 @@ class Backlog:
 
     def drain(self) -> list[Entry]:
         """Remove everything."""
-        entries = [entry for buckets in self._lanes.values() for bucket in buckets.values() for entry in bucket]
+        entries = [entry for buckets in self._waiting.values() for bucket in buckets.values() for entry in bucket]
         for entry in entries:
             self.discard(entry)
         return entries
 
     def _lead(self) -> Entry | None:
-        """The text that leads the next batch: the oldest of the lane whose turn it is."""
-        interactive, bulk = (self._lanes[lane] for lane in (Lane.INTERACTIVE, Lane.BULK))
+        """The text that leads the next batch: the oldest of the priority whose turn it is."""
+        interactive, bulk = self._waiting[Priority.INTERACTIVE], self._waiting[Priority.BULK]
         bulk_is_due = self._led_since_bulk + 1 >= self.policy.bulk_share
-        lane = bulk if bulk and (bulk_is_due or not interactive) else interactive
+        buckets = bulk if bulk and (bulk_is_due or not interactive) else interactive
         if bulk:
-            self._led_since_bulk = 0 if lane is bulk else self._led_since_bulk + 1
-        return min(map(_head, lane.values()), key=lambda entry: entry.arrived, default=None)
+            self._led_since_bulk = 0 if buckets is bulk else self._led_since_bulk + 1
+        return min(map(_head, buckets.values()), key=lambda entry: entry.arrived, default=None)
 
     def _filled(self, lead: Entry, now: float, expired: list[Entry]) -> list[Entry]:
         batch = [lead]
@@ -134,16 +135,16 @@ class Backlog:
         return batch
 
     def _company(self, lead: Entry) -> Iterator[Entry]:
-        """Texts of its kind and similar length, nearest buckets first, the lead's lane before the other."""
-        kind, center = _key(lead)
-        lanes = [lead.lane, *(lane for lane in Lane if lane is not lead.lane)]
+        """Texts of its batch key and similar length, nearest buckets first, the lead's priority before the other."""
+        batch_key, center = _key(lead)
+        priorities = [lead.priority, *(priority for priority in Priority if priority is not lead.priority)]
         for step in _outwards(center, _reach(self.policy.min_fill)):
-            for lane in lanes:
+            for priority in priorities:
                 # A copy, as entries leave while the batch is filled; a batch needs no more than this many.
-                yield from _first(self._lanes[lane].get((kind, step), ()), self.policy.max_batch_texts)
+                yield from _first(self._waiting[priority].get((batch_key, step), ()), self.policy.max_batch_texts)
 
     def _heads(self) -> Iterator[Entry]:
-        return (_head(bucket) for buckets in self._lanes.values() for bucket in buckets.values())
+        return (_head(bucket) for buckets in self._waiting.values() for bucket in buckets.values())
 
 
 def _head(bucket: Bucket) -> Entry:
@@ -158,7 +159,7 @@ _BUCKET_RATIO = math.log(1.15)  # neighbouring buckets differ by 15%: fewer than
 
 
 def _key(entry: Entry) -> Key:
-    return entry.kind, int(math.log(entry.tokens) / _BUCKET_RATIO)
+    return entry.batch_key, int(math.log(entry.tokens) / _BUCKET_RATIO)
 
 
 def _reach(min_fill: float) -> int:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from polyseme.runtime.tasks import Task
 
-class Lane(IntEnum):
-    """Which line a text waits in; the lower is served first."""
+
+class Priority(IntEnum):
+    """Which queue a text waits in; the lower is served first."""
 
     INTERACTIVE = 0
     BULK = 1
@@ -22,25 +24,28 @@ class Entry:
 
     Attributes:
         ids: its token ids.
-        wanted: what the runner is asked for of it; the scheduler does not look at it.
-        kind: texts of equal kind may share a batch.
-        lane: which line it waits in.
+        task: what it is run for; the scheduler reads its batch key alone.
+        priority: which queue it waits in.
         arrived: when it was queued, in seconds of the scheduler's clock.
         deadline: when its caller stops waiting, on the same clock.
-        owner: what its result goes to; the backlog does not look at it.
+        owner: where its result goes; the backlog does not read it.
         position: which text of its owner it is.
+        batch_key: texts of equal keys may share a batch.
         started: when its batch was begun.
     """
 
     ids: Sequence[int]
-    wanted: Any
-    kind: Hashable = None
-    lane: Lane = Lane.INTERACTIVE
+    task: Task
+    priority: Priority = Priority.INTERACTIVE
     arrived: float = 0.0
     deadline: float = math.inf
     owner: Any = None
     position: int = 0
+    batch_key: Hashable = field(init=False)
     started: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.batch_key = self.task.batch_key
 
     @property
     def tokens(self) -> int:

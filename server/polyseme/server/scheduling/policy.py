@@ -17,7 +17,7 @@ class BatchPolicy:
         min_fill: shortest row of a batch over its longest; 1 allows equal lengths only, 0 any mix. Bounds padding.
         max_wait_s: how long a batch that is not full may wait for company while a runner is free. 0 starts it at once.
         max_queue_tokens: work is admitted while fewer tokens than this are waiting.
-        bulk_share: of every so many batches, one is led by the bulk lane although interactive work waits.
+        bulk_share: of every so many batches, one is led by bulk work although interactive work waits.
     """
 
     max_batch_tokens: int

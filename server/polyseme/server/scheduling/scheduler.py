@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from polyseme.server.errors import DeadlineExpiredError, EngineError, NotFiniteError, QueueFullError, ServerError
 from polyseme.server.scheduling.backlog import Backlog, Taken
-from polyseme.server.scheduling.entry import Entry, Lane
+from polyseme.server.scheduling.entry import Entry, Priority
 from polyseme.server.scheduling.policy import BatchPolicy
 from polyseme.server.scheduling.pool import Pool
 
@@ -135,17 +135,18 @@ class Scheduler:
         """Texts that wait."""
         return len(self._backlog)
 
-    def refuse_if_full(self, lane: Lane) -> None:
-        """Raise QueueFullError where no more work of a lane is admitted."""
-        if self._backlog.is_full(lane):
+    def refuse_if_full(self, priority: Priority) -> None:
+        """Raise QueueFullError where no more work of a priority is admitted."""
+        if self._backlog.is_full(priority):
             raise QueueFullError(
-                f"queue has {self._backlog.tokens} tokens; limit {self._backlog.limit(lane)} ({lane.name.lower()})",
+                f"queue has {self._backlog.tokens} tokens; "
+                f"limit {self._backlog.limit(priority)} ({priority.name.lower()})",
                 retry_after_s=self._drain_s(),
             )
 
-    async def wait_for_room(self, lane: Lane) -> None:
-        """Return when work of a lane would be admitted: for callers that are to be slowed down rather than refused."""
-        while self._backlog.is_full(lane):  # noqa: ASYNC110  runner threads make room, and must not pay for telling
+    async def wait_for_room(self, priority: Priority) -> None:
+        """Return when work would be admitted: for callers that are to be slowed down rather than refused."""
+        while self._backlog.is_full(priority):  # noqa: ASYNC110  runner threads make room, and must not pay for telling
             await asyncio.sleep(min(self._drain_s() / 4, 0.05))
 
     def ready_at(self) -> float | None:
@@ -197,7 +198,7 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise EngineError("server stopped")
-            self.refuse_if_full(entries[0].lane)
+            self.refuse_if_full(entries[0].priority)
             self._pool.wake(self._member, len(entries))
             for entry in entries:
                 self._backlog.add(entry)

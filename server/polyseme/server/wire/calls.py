@@ -1,7 +1,8 @@
-"""What is done around every call, once: decode, admit, set the deadline, run, end with a status, count.
+"""What is done around every call, once: admit, set the deadline, decode, run, encode, end with a status, count.
 
-Methods are wrapped from the service descriptors, so that one place owns the statuses of the whole contract. grpcio
-itself would answer undecodable protobuf with UNKNOWN and the name of a Python class.
+Methods are wrapped from the service descriptors, so that one place owns the statuses of the whole contract. Handlers
+take and give bytes: grpcio itself would decode before a call is admitted, and would answer undecodable protobuf with
+UNKNOWN and the name of a Python class.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
@@ -19,19 +20,19 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from polyseme.server.errors import DeadlineExpiredError, InvalidInputError, ServerError
-from polyseme.server.lifecycle.admission import Gate
-from polyseme.server.wire.status import told, trailers
+from polyseme.server.lifecycle.admission import Admission
+from polyseme.server.wire.status import status_of, trailers
 
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a method needs to know of its call.
+    """The time of one call.
 
     Attributes:
-        started: when the decoded request arrived; monotonic seconds.
+        started: when the request arrived; monotonic seconds.
         deadline: when the caller stops waiting; infinite where it set none.
     """
 
@@ -52,116 +53,128 @@ Method = Callable[[Any, Call], Awaitable[Message]]
 StreamMethod = Callable[[AsyncIterator[Any], Call, Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service of a contract; methods that it has not answer UNIMPLEMENTED.
+
+    Attributes:
+        descriptor: as the contract has it.
+        methods: take one message and give one, by name.
+        streams: take and give any number of messages, by name.
+    """
+
+    descriptor: ServiceDescriptor
+    methods: Mapping[str, Method]
+    streams: Mapping[str, StreamMethod] = field(default_factory=dict)
+
+
 class CallObserver(Protocol):
-    """Who wants to know of calls."""
+    """Is told of calls."""
 
     def call_done(self, method: str, code: str, seconds: float) -> None:
         """A call ended with a status."""
 
 
-class _Undecodable:
-    """Stands for a request whose bytes are not the message that the method takes."""
-
-
-def generic_handler(
-    service: ServiceDescriptor,
-    methods: Mapping[str, Method],
-    gate: Gate,
-    observer: CallObserver,
-    streams: Mapping[str, StreamMethod] | None = None,
-) -> grpc.GenericRpcHandler:
-    """Wrap a service's methods for `Server.add_generic_rpc_handlers`. Methods left out answer UNIMPLEMENTED."""
+def generic_handler(service: Service, admission: Admission, observer: CallObserver) -> grpc.GenericRpcHandler:
+    """Wrap a service for `Server.add_generic_rpc_handlers`."""
     handlers = {}
-    for descriptor in service.methods:
-        door = _Door(descriptor, gate, observer)
-        if descriptor.name in methods:
-            handlers[descriptor.name] = door.unary(methods[descriptor.name])
-        elif streams and descriptor.name in streams:
-            handlers[descriptor.name] = door.stream(streams[descriptor.name])
-    return grpc.method_handlers_generic_handler(service.full_name, handlers)
+    for descriptor in service.descriptor.methods:
+        adapter = _Adapter(descriptor, admission, observer)
+        if descriptor.name in service.methods:
+            handlers[descriptor.name] = adapter.unary(service.methods[descriptor.name])
+        elif descriptor.name in service.streams:
+            handlers[descriptor.name] = adapter.stream(service.streams[descriptor.name])
+    return grpc.method_handlers_generic_handler(service.descriptor.full_name, handlers)
 
 
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """What calls of one method pass on their way in and out."""
+class _Adapter:
+    """What calls of one method pass through on their way in and out."""
 
-    method: MethodDescriptor
-    gate: Gate
-    observer: CallObserver
+    def __init__(self, method: MethodDescriptor, admission: Admission, observer: CallObserver) -> None:
+        self._name = method.name
+        self._request_class = message_factory.GetMessageClass(method.input_type)
+        self._admission = admission
+        self._observer = observer
 
     def unary(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         """Wrap a method that takes one message and gives one."""
 
-        async def answer(request: Message | _Undecodable, context: Context) -> Message:
-            async def body(call: Call) -> Message:
-                if isinstance(request, _Undecodable):
-                    raise _undecodable()
-                return await method(request, call)
+        async def answer(request: bytes, context: ServicerContext) -> bytes:
+            async def body(call: Call) -> bytes:
+                return (await method(self._decoded(request), call)).SerializeToString()
 
             return await self._pass(context, body)
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer, request_deserializer=_deserializer(self.method), response_serializer=_serialize
-        )
+        return grpc.unary_unary_rpc_method_handler(answer)
 
     def stream(self, method: StreamMethod) -> grpc.RpcMethodHandler[Any, Any]:
         """Wrap a method that takes and gives any number of messages."""
 
-        async def answer(_: object, context: Context) -> None:
+        async def answer(_: object, context: ServicerContext) -> None:
+            async def write(message: Message) -> None:
+                await context.write(message.SerializeToString())
+
             async def body(call: Call) -> None:
-                reader = _Reader(context, self.gate)
-                await method(reader.messages(), call, context.write)
+                reader = _Reader(context, self._admission, self._decoded)
+                await method(reader.messages(), call, write)
                 if reader.cut_off:  # what was read is answered; the rest has to go to another server
-                    self.gate.check_open()
+                    self._admission.check_open()
 
             await self._pass(context, body)
 
-        return grpc.stream_stream_rpc_method_handler(
-            answer, request_deserializer=_deserializer(self.method), response_serializer=_serialize
-        )
+        return grpc.stream_stream_rpc_method_handler(answer)
 
-    async def _pass(self, context: Context, body: Callable[[Call], Awaitable[T]]) -> T:
+    async def _pass(self, context: ServicerContext, body: Callable[[Call], Awaitable[T]]) -> T:
         """Admit a call, run its body, and turn what it raises into a status."""
-        started, status = time.monotonic(), grpc.StatusCode.CANCELLED.name
-        generation = self.gate.enter()
+        started, code = time.monotonic(), grpc.StatusCode.CANCELLED.name
+        generation = self._admission.enter()
         try:
-            result = await body(_admitted(context, self.gate, started))
+            result = await body(_admitted(context, self._admission, started))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in Rust is no Exception
-            failure = told(error)
-            status = failure.code.name
+            status = status_of(error)
+            code = status.code.name
         else:
-            status = grpc.StatusCode.OK.name
+            code = grpc.StatusCode.OK.name
             return result
         finally:
             # Before the status goes out: who has seen the answer can see the count.
-            self.gate.leave(generation)
-            self.observer.call_done(self.method.name, status, time.monotonic() - started)
-        await context.abort(failure.code, failure.message, trailers(failure))
+            self._admission.leave(generation)
+            self._observer.call_done(self._name, code, time.monotonic() - started)
+        await context.abort(status.code, status.message, trailers(status))
         raise AssertionError  # abort has raised
 
+    def _decoded(self, data: bytes) -> Message:
+        try:
+            return self._request_class.FromString(data)
+        except DecodeError:
+            raise InvalidInputError(
+                "the request is not valid protobuf of this method, or holds text that is not UTF-8"
+            ) from None
 
-def _admitted(context: Context, gate: Gate, started: float) -> Call:
+
+def _admitted(context: ServicerContext, admission: Admission, started: float) -> Call:
     remaining = context.time_remaining()
     if remaining is not None and remaining <= 0:
         raise DeadlineExpiredError("deadline passed before the call arrived")
-    if gate.tokens.needed:
-        gate.tokens.check(context.invocation_metadata())
-    gate.check()
+    if admission.tokens.needed:
+        admission.tokens.check(context.invocation_metadata())
+    admission.check()
     return Call(started=started, deadline=math.inf if remaining is None else started + remaining)
 
 
 class _Reader:
-    """Reads a stream until its caller has sent the last message, or the gate is closed.
+    """Reads a stream until its caller has sent the last message, or no more calls are let in.
 
     Attributes:
-        cut_off: whether the gate was closed before the last message.
+        cut_off: whether it ended before the last message.
     """
 
-    def __init__(self, context: Context, gate: Gate) -> None:
+    def __init__(self, context: ServicerContext, admission: Admission, decode: Callable[[bytes], Message]) -> None:
         self._context = context
-        self._closed = gate.closed
+        self._closed = admission.closed
+        self._decode = decode
         self.cut_off = False
 
     async def messages(self) -> AsyncIterator[Message | ServerError]:
@@ -175,29 +188,15 @@ class _Reader:
                     self.cut_off = True
                     read.add_done_callback(lambda late: late.cancelled() or late.exception())  # ends with the call
                     return
-                message = read.result()
-                if message is grpc.aio.EOF:
+                data = read.result()
+                if data is grpc.aio.EOF:
                     return
-                yield _undecodable() if isinstance(message, _Undecodable) else message
+                yield self._message(data)
         finally:
             closed.cancel()
 
-
-def _undecodable() -> InvalidInputError:
-    return InvalidInputError("the request is not valid protobuf of this method, or holds text that is not UTF-8")
-
-
-def _deserializer(method: MethodDescriptor) -> Callable[[bytes], Message | _Undecodable]:
-    request_class = message_factory.GetMessageClass(method.input_type)
-
-    def deserialize(data: bytes) -> Message | _Undecodable:
+    def _message(self, data: bytes) -> Message | ServerError:
         try:
-            return request_class.FromString(data)
-        except DecodeError:
-            return _Undecodable()
-
-    return deserialize
-
-
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
+            return self._decode(data)
+        except ServerError as error:
+            return error

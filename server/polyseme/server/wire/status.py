@@ -1,4 +1,4 @@
-"""From exceptions to what a caller is told: a gRPC status, one line, and when to come again."""
+"""Exceptions become gRPC statuses: a code, one line, the field that is wrong, and when to come again."""
 
 from __future__ import annotations
 
@@ -6,65 +6,86 @@ import logging
 import math
 import uuid
 from dataclasses import dataclass
+from typing import Final
 
 import grpc
 from google.protobuf import duration_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
 
-from polyseme.server.errors import EngineError, QueueFullError, ServerError
+from polyseme.server.errors import EngineError, FieldPath, InvalidInputError, QueueFullError, ServerError, spelled
 
 log = logging.getLogger(__name__)
 
 Trailers = tuple[tuple[str, str | bytes], ...]
 
+_MOST_DESCRIPTION: Final = 3072  # bytes of UTF-8: with the field's name below 4 KB, which headers hold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a caller is told of a failure.
+class CallStatus:
+    """The status of a call that failed.
 
     Attributes:
+        code: the status code.
+        message: one line; it holds no part of a text.
+        path: the field of the request that is wrong; empty where no single one is.
         retry_after_s: when to come again; 0: do not.
     """
 
     code: grpc.StatusCode
     message: str
+    path: FieldPath = ()
     retry_after_s: float = 0.0
 
 
-def told(error: BaseException) -> Told:
-    """What a caller is told; of errors of several tasks the first. INTERNAL tells an id only; the log has the rest."""
+def status_of(error: BaseException) -> CallStatus:
+    """Give the status of an error, of errors of several tasks that of the first.
+
+    INTERNAL tells an id only; the log has the rest.
+    """
     failure = _translated(_first(error))
     code, message = grpc.StatusCode[failure.status], str(failure)
     if code is grpc.StatusCode.INTERNAL:
         incident = uuid.uuid4().hex[:12]
         log.error("incident %s: %s", incident, message, exc_info=failure)
         message = f"internal error {incident}: the server's log has it under this id"
-    return Told(
+    return CallStatus(
         code=code,
         message=message,
+        path=failure.path if isinstance(failure, InvalidInputError) else (),
         retry_after_s=failure.retry_after_s if isinstance(failure, QueueFullError) else 0.0,
     )
 
 
+def trailers(status: CallStatus) -> Trailers:
+    """Say which field is wrong (google.rpc.BadRequest), and when to come again (RetryInfo; gRPC's own pushback)."""
+    if status.path:
+        description = status.message.encode()[:_MOST_DESCRIPTION].decode(errors="ignore")
+        violation = error_details_pb2.BadRequest.FieldViolation(field=spelled(status.path), description=description)
+        return (_details(status, error_details_pb2.BadRequest(field_violations=[violation])),)
+    if status.retry_after_s:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(status.retry_after_s * 1e9))
+        pushback = str(math.ceil(status.retry_after_s * 1e3))
+        return (
+            _details(status, error_details_pb2.RetryInfo(retry_delay=delay)),
+            ("grpc-retry-pushback-ms", pushback),
+        )
+    return ()
+
+
+def _details(status: CallStatus, detail: Message) -> tuple[str, bytes]:
+    message = status_pb2.Status(code=status.code.value[0], message=status.message)
+    message.details.add().Pack(detail)
+    return "grpc-status-details-bin", message.SerializeToString()
+
+
 def _translated(error: BaseException) -> ServerError:
-    """What a caller is told of an exception; of one that nobody foresaw only its type: its message may hold text."""
+    """Give what a caller is told of an exception; of one that nobody foresaw its type: its message may hold text."""
     if isinstance(error, ServerError):
         return error
     return EngineError(type(error).__name__).with_traceback(error.__traceback__)
-
-
-def trailers(failure: Told) -> Trailers:
-    """When to come again, for people's code (google.rpc.RetryInfo) and for gRPC's own retries."""
-    if not failure.retry_after_s:
-        return ()
-    delay = duration_pb2.Duration()
-    delay.FromNanoseconds(int(failure.retry_after_s * 1e9))
-    status = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message=failure.message)
-    status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    return (
-        ("grpc-status-details-bin", status.SerializeToString()),
-        ("grpc-retry-pushback-ms", str(math.ceil(failure.retry_after_s * 1e3))),
-    )
 
 
 def _first(error: BaseException) -> BaseException:

@@ -1,7 +1,22 @@
-"""The services of the contract: messages in, messages out."""
+"""The contract polyseme.v1: messages in, messages out."""
 
+from __future__ import annotations
+
+from polyseme.server.inference.validation import Limits
+from polyseme.server.models.registry import Registry
+from polyseme.server.wire.calls import Service
 from polyseme.server.wire.v1.embedding import EmbeddingService
 from polyseme.server.wire.v1.models import ModelService
 from polyseme.server.wire.v1.stream import EmbeddingStream
 
-__all__ = ["EmbeddingService", "EmbeddingStream", "ModelService"]
+__all__ = ["services"]
+
+
+def services(registry: Registry, limits: Limits) -> list[Service]:
+    """Give the services of the contract over the models of a registry."""
+    embedding, models = EmbeddingService(registry, limits), ModelService(registry, limits)
+    stream = EmbeddingStream(embedding, limits)
+    return [
+        Service(descriptor=embedding.descriptor, methods=embedding.methods, streams=stream.methods),
+        Service(descriptor=models.descriptor, methods=models.methods),
+    ]

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final
 
+from polyseme.server.wire.v1.replies import TextReply
 from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 
-Part: TypeAlias = pb.TokenEmbeddings | pb.SpanEmbeddings
-_COLUMNS = tuple(field.name for field in common_pb2.Tokens.DESCRIPTOR.fields)
+_COLUMNS: Final = tuple(field.name for field in common_pb2.Tokens.DESCRIPTOR.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """Where a chunk starts, and what it holds."""
 
-    parts: list[Part] = field(default_factory=list)
+    texts: list[TextReply] = field(default_factory=list)
     first_text: int = 0
     first_layer: int = 0
     first_token: int = 0
 
 
 class Packer:
-    """Packs the parts of one reply, given in order, into chunks."""
+    """Packs the texts of one reply, given in order, into chunks."""
 
     def __init__(self, limit: int) -> None:
         """Prepare.
@@ -37,27 +37,27 @@ class Packer:
             limit: bytes of vectors and columns that a chunk may have; one vector may exceed it.
         """
         self._limit = limit
-        self._held: list[Part] = []
+        self._held: list[TextReply] = []
         self._first = 0
         self._bytes = 0
 
-    def add(self, text: int, part: Part) -> Iterator[Chunk]:
-        """Take the part of a text; gives the chunks that are full."""
-        size = part.ByteSize()
+    def add(self, index: int, text: TextReply) -> Iterator[Chunk]:
+        """Take the reply to a text; gives the chunks that are full."""
+        size = text.ByteSize()
         if self._held and self._bytes + size > self._limit:
             yield from self.flush()
         if size > self._limit:
-            yield from _split(text, part, self._limit)
+            yield from _split(index, text, self._limit)
             return
         if not self._held:
-            self._first = text
-        self._held.append(part)
+            self._first = index
+        self._held.append(text)
         self._bytes += size
 
     def flush(self) -> Iterator[Chunk]:
         """Give what is held back."""
         if self._held:
-            yield Chunk(parts=self._held, first_text=self._first)
+            yield Chunk(texts=self._held, first_text=self._first)
         self._held, self._bytes = [], 0
 
 
@@ -73,29 +73,29 @@ def embed_chunks(reply: pb.EmbedResponse, limit: int) -> Iterator[tuple[int, pb.
         yield start, chunk
 
 
-def _split(text: int, part: Part, limit: int) -> Iterator[Chunk]:
-    *apart, rows, width = part.vectors.shape
+def _split(index: int, text: TextReply, limit: int) -> Iterator[Chunk]:
+    *apart, rows, width = text.vectors.shape
     layers = apart[0] if apart else 1
-    layer_bytes = max(1, len(part.vectors.data) // layers)
+    layer_bytes = max(1, len(text.vectors.data) // layers)
     together = max(1, limit // layer_bytes) if apart else 1
     step = rows if layer_bytes <= limit else max(1, limit // max(1, layer_bytes // rows))
     for layer in range(0, layers, together):
         count = min(together, layers - layer)
         for row in range(0, rows, step):
             stop = min(rows, row + step)
-            piece = _piece(part, row, stop) if layer == 0 else type(part)()
+            cut = _columns(text, row, stop) if layer == 0 else type(text)()
             if layer == 0 and row == 0:
-                piece.info.CopyFrom(part.info)
-            _cut_rows(part.vectors, layer * rows + row, (layer + count - 1) * rows + stop, piece.vectors)
-            piece.vectors.shape[:] = [count, stop - row, width] if apart else [stop - row, width]
-            yield Chunk(parts=[piece], first_text=text, first_layer=layer, first_token=row)
+                cut.info.CopyFrom(text.info)
+            _cut_rows(text.vectors, layer * rows + row, (layer + count - 1) * rows + stop, cut.vectors)
+            cut.vectors.shape[:] = [count, stop - row, width] if apart else [stop - row, width]
+            yield Chunk(texts=[cut], first_text=index, first_layer=layer, first_token=row)
 
 
-def _piece(part: Part, start: int, stop: int) -> Part:
+def _columns(text: TextReply, start: int, stop: int) -> TextReply:
     """The columns of some tokens or spans."""
-    if isinstance(part, pb.SpanEmbeddings):
-        return pb.SpanEmbeddings(spans=part.spans[start:stop])
-    columns = {name: getattr(part.tokens, name)[start:stop] for name in _COLUMNS}
+    if isinstance(text, pb.SpanEmbeddings):
+        return pb.SpanEmbeddings(spans=text.spans[start:stop])
+    columns = {name: getattr(text.tokens, name)[start:stop] for name in _COLUMNS}
     return pb.TokenEmbeddings(tokens=common_pb2.Tokens(**columns))
 
 

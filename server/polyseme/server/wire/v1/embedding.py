@@ -1,33 +1,28 @@
-"""polyseme.v1.EmbeddingService: the unary calls. `stream.py` has the other."""
+"""polyseme.v1.EmbeddingService: convert, delegate, convert. `stream.py` has StreamEmbed."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-from polyseme.runtime.text.tokenizer import TokenizedText, portions
-from polyseme.server.config import ServerConfig
-from polyseme.server.inference import similarity
+from polyseme.runtime.text.tokenizer import TokenizedText
 from polyseme.server.inference.comparison import Comparison
-from polyseme.server.inference.pieces import Piece, Work
-from polyseme.server.inference.validation import check_dimensions, check_reply_bytes, check_texts
-from polyseme.server.inference.works import Context, span_work, token_work
+from polyseme.server.inference.execution import Execution, QueueOptions
+from polyseme.server.inference.parts import PartEmbedding, span_embedding, token_embedding
+from polyseme.server.inference.stopwatch import Stopwatch
+from polyseme.server.inference.texts import TextEmbedding
+from polyseme.server.inference.validation import Limits, check_count, check_reply_bytes, check_texts, in_field
 from polyseme.server.models.registry import Models, Registry
-from polyseme.server.models.served import Terms
-from polyseme.server.observe.stopwatch import Stopwatch
 from polyseme.server.wire.calls import Call, Method
-from polyseme.server.wire.tensors import WireType, encoded_bytes
-from polyseme.server.wire.v1 import convert
+from polyseme.server.wire.tensors import encoded_bytes
+from polyseme.server.wire.v1 import replies, requests
+from polyseme.server.wire.v1.replies import SpanWriter, TokenWriter
 from polyseme.v1 import embedding_service_pb2 as pb
 
-Float32Array = npt.NDArray[np.float32]
-Request: TypeAlias = pb.EmbedRequest | pb.EmbedTokensRequest | pb.EmbedSpansRequest | pb.SimilarityRequest
-_CHUNKS = "StreamEmbed sends it in chunks"
-P = TypeVar("P", pb.TokenEmbeddings, pb.SpanEmbeddings)
+Request: TypeAlias = (
+    pb.EmbedRequest | pb.EmbedTokensRequest | pb.EmbedSpansRequest | pb.SimilarityRequest | pb.TokenizeRequest
+)
+_CHUNKS: Final = "StreamEmbed sends it in chunks"
 
 
 class EmbeddingService:
@@ -35,9 +30,9 @@ class EmbeddingService:
 
     descriptor = pb.DESCRIPTOR.services_by_name["EmbeddingService"]
 
-    def __init__(self, registry: Registry, config: ServerConfig) -> None:
+    def __init__(self, registry: Registry, limits: Limits) -> None:
         self._registry = registry
-        self._config = config
+        self._limits = limits
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -52,132 +47,128 @@ class EmbeddingService:
 
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """One vector per text."""
-        return await self.embed_in(self.context(request, call), request, call, limit=self._config.max_message_bytes)
+        return await self.embed_in(self.execution(request, call), request, call)
 
     async def embed_in(
-        self, context: Context, request: pb.EmbedRequest, call: Call, *, limit: int | None = None
+        self, execution: Execution, request: pb.EmbedRequest, call: Call, *, in_chunks: bool = False
     ) -> pb.EmbedResponse:
         """One vector per text.
 
         Args:
-            context: as `context` gave it.
+            execution: of the call.
             request: what is asked.
             call: whose time is counted.
-            limit: bytes that the vectors may have; None: any number, as the reply will be cut into chunks.
+            in_chunks: whether the reply will be cut into messages; else it must fit one.
         """
-        spec, watch = context.model.spec, context.watch
-        texts, dtype = request.texts, convert.wire_type(request.dtype)
-        normalize = request.normalize if request.HasField("normalize") else spec.normalizes
-        dimensions = request.dimensions if request.HasField("dimensions") else spec.dimensions
-        check_dimensions(dimensions, spec.dimensions)
-        check_texts(texts, self._config)
-        if limit is not None:
-            check_reply_bytes(encoded_bytes(len(texts), dimensions, dtype), limit, _CHUNKS)
-        encoded = await watch.tokenizing(
-            context.model.encode(texts, convert.text_options(request.text_options), context.terms)
-        )
-        # Vectors that are cut are scaled again, which wants all bits.
-        halved = dtype is WireType.FLOAT16 and dimensions == spec.dimensions
-        vectors, completed = await context.model.embed(encoded, normalize=normalize, terms=context.terms, halved=halved)
-        watch.ran(completed)
-        if dimensions < spec.dimensions:
-            vectors = similarity.unit(vectors[:, :dimensions]) if normalize else vectors[:, :dimensions]
+        embedding, dtype = TextEmbedding(requests.embed_texts(request), execution), requests.wire_type(request.dtype)
+        if not in_chunks:
+            check_reply_bytes(encoded_bytes(*embedding.shape, dtype), self._limits, _CHUNKS)
+        embedded = await embedding.run()
         return pb.EmbedResponse(
-            embeddings=convert.tensor(vectors, dtype),
-            texts=convert.text_infos(encoded),
-            timings=convert.timings(watch, call.elapsed_s()),
-            model=convert.identity(context.model),
+            embeddings=replies.tensor(embedded.vectors, dtype),
+            texts=replies.text_infos(embedded.texts),
+            timings=replies.timings(execution.stopwatch, call.elapsed_s()),
+            model=replies.identity(execution.model),
         )
 
     async def embed_tokens(self, request: pb.EmbedTokensRequest, call: Call) -> pb.EmbedTokensResponse:
         """Every token of each text."""
-        context = self.context(request, call)
-        parts = await self._parts(token_work(request, context), pb.TokenEmbeddings)
+        execution = self.execution(request, call)
         return pb.EmbedTokensResponse(
-            texts=parts,
-            timings=convert.timings(context.watch, call.elapsed_s()),
-            model=convert.identity(context.model),
+            texts=await self.tokens_of(request, execution).run(_CHUNKS),
+            timings=replies.timings(execution.stopwatch, call.elapsed_s()),
+            model=replies.identity(execution.model),
         )
 
     async def embed_spans(self, request: pb.EmbedSpansRequest, call: Call) -> pb.EmbedSpansResponse:
         """Vectors of words or spans in their context."""
-        context = self.context(request, call)
-        parts = await self._parts(span_work(request, context), pb.SpanEmbeddings)
+        execution = self.execution(request, call)
         return pb.EmbedSpansResponse(
-            texts=parts,
-            timings=convert.timings(context.watch, call.elapsed_s()),
-            model=convert.identity(context.model),
+            texts=await self.spans_of(request, execution).run(_CHUNKS),
+            timings=replies.timings(execution.stopwatch, call.elapsed_s()),
+            model=replies.identity(execution.model),
         )
 
     async def similarity(self, request: pb.SimilarityRequest, call: Call) -> pb.SimilarityResponse:
         """Similarity of texts, or of words in their context."""
-        context = self.context(request, call)
-        comparison = Comparison(request, context)
-        a, b = await comparison.operands()
-        scores, indices = await asyncio.to_thread(comparison.compare, a, b)
+        execution = self.execution(request, call)
+        compared = await Comparison(requests.compare(request, self._limits), execution).run()
         return pb.SimilarityResponse(
-            scores=convert.tensor(scores),
-            indices=indices,
-            texts=comparison.infos,
-            timings=convert.timings(context.watch, call.elapsed_s()),
-            model=convert.identity(context.model),
+            scores=replies.tensor(compared.scores),
+            indices=compared.indices,
+            texts=replies.text_infos(compared.texts),
+            timings=replies.timings(execution.stopwatch, call.elapsed_s()),
+            model=replies.identity(execution.model),
         )
 
     async def tokenize(self, request: pb.TokenizeRequest, call: Call) -> pb.TokenizeResponse:
         """The tokens that the model would see."""
-        model = self.models.find(request.model.name, request.model.version)
-        unit = convert.offset_unit(request.offset_unit)
-        check_texts(request.texts, self._config)
-        left = iter(request.texts)
+        execution = self.execution(request, call)
+        query, unit = requests.tokenize(request), requests.offset_unit(request.offset_unit)
+        check_count(len(query.texts), self._limits)
+        check_texts(query.texts, self._limits, in_field("texts"))
+        left = iter(query.texts)
         size = 0
 
         def build(tokens: TokenizedText) -> pb.TokenizedText:
             nonlocal size
-            text = pb.TokenizedText(tokens=convert.tokens(next(left), tokens, unit), info=convert.text_info(tokens))
+            text = pb.TokenizedText(tokens=replies.tokens(next(left), tokens, unit), info=replies.text_info(tokens))
             size += text.ByteSize()
-            check_reply_bytes(size, self._config.max_message_bytes)
+            check_reply_bytes(size, self._limits)
             return text
 
-        watch = Stopwatch()
-        options = convert.text_options(request.text_options)
-        texts = await watch.tokenizing(model.tokenize(request.texts, options, build))
+        texts = await execution.tokenize(query.texts, query.options, build)
         return pb.TokenizeResponse(
             texts=texts,
-            timings=convert.timings(watch, call.elapsed_s()),
-            model=convert.identity(model),
+            timings=replies.timings(execution.stopwatch, call.elapsed_s()),
+            model=replies.identity(execution.model),
         )
+
+    def tokens_of(self, request: pb.EmbedTokensRequest, execution: Execution) -> PartEmbedding[pb.TokenEmbeddings]:
+        """Check a request for tokens, and give what will run it.
+
+        Raises:
+            InvalidInputError: what, got, limit.
+        """
+        writer = TokenWriter(requests.wire_type(request.dtype), requests.offset_unit(request.offset_unit))
+        return token_embedding(requests.embed_tokens(request), writer, execution)
+
+    def spans_of(self, request: pb.EmbedSpansRequest, execution: Execution) -> PartEmbedding[pb.SpanEmbeddings]:
+        """Check a request for spans, and give what will run it.
+
+        Raises:
+            InvalidInputError: what, got, limit.
+        """
+        writer = SpanWriter(requests.wire_type(request.dtype), requests.offset_unit(request.offset_unit))
+        return span_embedding(requests.embed_spans(request, self._limits), writer, execution)
 
     @property
     def models(self) -> Models:
         """Those that a call which begins now is answered by."""
         return self._registry.models
 
-    def context(self, request: Request, call: Call, *, patient: bool = False, models: Models | None = None) -> Context:
-        """What a request runs in.
+    def execution(
+        self, request: Request, call: Call, *, waits_for_room: bool = False, models: Models | None = None
+    ) -> Execution:
+        """Find the model of a request, and its place in the queue.
 
         Args:
             request: what is asked.
             call: of the request.
-            patient: whether it waits for room.
+            waits_for_room: whether it waits where the queue is full, and is not refused.
             models: default: those that are served now.
 
         Raises:
             UnknownModelError: no such model.
             InvalidInputError: an unknown priority.
         """
-        terms = Terms(lane=convert.lane(request.priority), deadline=call.deadline, patient=patient)
-        model = (models or self.models).find(request.model.name, request.model.version)
-        return Context(model=model, config=self._config, terms=terms, watch=Stopwatch())
-
-    async def _parts(self, work: Work, kind: type[P]) -> list[P]:
-        """All parts of a reply, refused before the first text is run where they would not fit a message."""
-        pieces: list[Piece] = []
-        size = 0
-        for portion in portions(work.texts):
-            prepared = await work.prepare(len(pieces), portion)
-            size += work.reply_bytes(prepared)
-            check_reply_bytes(size, self._config.max_message_bytes, _CHUNKS)
-            pieces += prepared
-        for group in work.groups(pieces):
-            await work.run(group)
-        return [piece.part for piece in pieces if isinstance(piece.part, kind)]
+        queue = QueueOptions(deadline=call.deadline)
+        if not isinstance(request, pb.TokenizeRequest):  # which waits in no queue
+            priority = requests.priority(request.priority)
+            queue = QueueOptions(priority=priority, deadline=call.deadline, waits_for_room=waits_for_room)
+        return Execution(
+            model=(models or self.models).find(request.model.name, request.model.version),
+            limits=self._limits,
+            queue=queue,
+            stopwatch=Stopwatch(),
+        )

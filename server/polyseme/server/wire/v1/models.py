@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from polyseme.server.config import ServerConfig
+from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models, Registry
 from polyseme.server.models.served import ServedModel
 from polyseme.server.wire.calls import Call, Method
-from polyseme.server.wire.v1 import convert
+from polyseme.server.wire.v1 import replies
 from polyseme.v1 import model_service_pb2 as pb
 
 
@@ -17,9 +17,9 @@ class ModelService:
 
     descriptor = pb.DESCRIPTOR.services_by_name["ModelService"]
 
-    def __init__(self, registry: Registry, config: ServerConfig) -> None:
+    def __init__(self, registry: Registry, limits: Limits) -> None:
         self._registry = registry
-        self._config = config
+        self._limits = limits
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -37,4 +37,4 @@ class ModelService:
         return pb.GetModelResponse(model=self._describe(models.find(request.model.name, request.model.version), models))
 
     def _describe(self, model: ServedModel, models: Models) -> pb.Model:
-        return convert.model(model, self._config, is_default=model is models.default)
+        return replies.model(model, self._limits, is_default=model is models.default)

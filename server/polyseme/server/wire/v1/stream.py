@@ -11,24 +11,24 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from polyseme.runtime.text.tokenizer import portions
-from polyseme.server.config import ServerConfig
-from polyseme.server.errors import InvalidInputError, ServerError
-from polyseme.server.inference.pieces import Work
-from polyseme.server.inference.works import Context, span_work, token_work
+from polyseme.server.errors import InvalidInputError, ServerError, spelled
+from polyseme.server.inference.execution import Execution
+from polyseme.server.inference.parts import PartEmbedding
+from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models
 from polyseme.server.wire.calls import Call, StreamMethod
-from polyseme.server.wire.status import told
-from polyseme.server.wire.v1 import convert
+from polyseme.server.wire.status import status_of
+from polyseme.server.wire.v1 import replies
 from polyseme.server.wire.v1.chunks import Chunk, Packer, embed_chunks
 from polyseme.server.wire.v1.embedding import EmbeddingService
+from polyseme.server.wire.v1.replies import TextReply
 from polyseme.v1 import embedding_service_pb2 as pb
 
-_WINDOW = 8  # requests under way; enough for every runner to find work while replies are written
-_READY = 2  # finished chunks that a request holds
-_CHUNK_BYTES = 2 << 20  # well within the 4 MiB that gRPC clients accept unless told otherwise
+_WINDOW: Final = 8  # requests under way; enough for every runner to find work while replies are written
+_READY: Final = 2  # finished chunks that a request holds
+_CHUNK_BYTES: Final = 2 << 20  # well within the 4 MiB that gRPC clients accept unless told otherwise
 
 Request: TypeAlias = pb.StreamEmbedRequest | ServerError
 Write: TypeAlias = Callable[[pb.StreamEmbedResponse], Awaitable[None]]
@@ -37,89 +37,85 @@ Write: TypeAlias = Callable[[pb.StreamEmbedResponse], Awaitable[None]]
 class EmbeddingStream:
     """Answers streams with what the unary calls answer."""
 
-    def __init__(self, unary: EmbeddingService, config: ServerConfig) -> None:
+    def __init__(self, unary: EmbeddingService, limits: Limits) -> None:
         self._unary = unary
-        self._chunk_bytes = min(_CHUNK_BYTES, config.max_message_bytes // 2)
+        self._chunk_bytes = min(_CHUNK_BYTES, limits.max_reply_bytes // 2)
 
     @property
     def methods(self) -> dict[str, StreamMethod]:
         """By the name that the contract gives them."""
         return {"StreamEmbed": self.stream_embed}
 
-    async def stream_embed(self, requests: AsyncIterator[Request], call: Call, write: Write) -> None:
+    async def stream_embed(self, messages: AsyncIterator[Request], call: Call, write: Write) -> None:
         """Answer requests until there are no more."""
-        turns: asyncio.Queue[_Turn | None] = asyncio.Queue(_WINDOW)
+        answers: asyncio.Queue[_Answer | None] = asyncio.Queue(_WINDOW)
         models = self._unary.models  # of the whole stream, whatever is served before it ends
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._begin_all(requests, call, models, turns, tasks))
-            while (turn := await turns.get()) is not None:
-                await turn.write_all(write)
+            tasks.create_task(self._begin_all(messages, call, models, answers, tasks))
+            while (answer := await answers.get()) is not None:
+                await answer.write_all(write)
 
     async def _begin_all(
         self,
-        requests: AsyncIterator[Request],
+        messages: AsyncIterator[Request],
         call: Call,
         models: Models,
-        turns: asyncio.Queue[_Turn | None],
+        answers: asyncio.Queue[_Answer | None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         sequence = 0
-        async for request in requests:
-            turn = _Turn(sequence)
-            await turns.put(turn)
-            tasks.create_task(self._answer(request, call, models, turn))
+        async for request in messages:
+            answer = _Answer(sequence)
+            await answers.put(answer)
+            tasks.create_task(self._answer(request, call, models, answer))
             sequence += 1
-        await turns.put(None)
+        await answers.put(None)
 
-    async def _answer(self, request: Request, call: Call, models: Models, turn: _Turn) -> None:
-        """Run one request; whatever happens, its turn ends."""
+    async def _answer(self, request: Request, call: Call, models: Models, answer: _Answer) -> None:
+        """Run one request; whatever happens, its answer ends."""
         try:
             if isinstance(request, ServerError):
-                await turn.put(_refusal(request))
+                await answer.put(_refusal(request))
             else:
-                await self._run(request, call.begun_now(), models, turn)
+                await self._run(request, call.begun_now(), models, answer)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in Rust is no Exception
-            await turn.put(_refusal(error))
-        await turn.end()
+            await answer.put(_refusal(error))
+        await answer.end()
 
-    async def _run(self, request: pb.StreamEmbedRequest, call: Call, models: Models, turn: _Turn) -> None:
+    async def _run(self, request: pb.StreamEmbedRequest, call: Call, models: Models, answer: _Answer) -> None:
         unary = self._unary
-        context_of = partial(unary.context, call=call, patient=True, models=models)
+        execution_of = partial(unary.execution, call=call, waits_for_room=True, models=models)
         match request.WhichOneof("request"):
             case "embed":
-                context = context_of(request.embed)
-                reply = await unary.embed_in(context, request.embed, call)
+                execution = execution_of(request.embed)
+                reply = await unary.embed_in(execution, request.embed, call, in_chunks=True)
                 for first, chunk in embed_chunks(reply, self._chunk_bytes):
-                    await turn.put(pb.StreamEmbedResponse(first_text=first, embed=chunk))
+                    await answer.put(pb.StreamEmbedResponse(first_text=first, embed=chunk))
             case "tokens":
-                context = context_of(request.tokens)
-                async for response in self._chunks(token_work(request.tokens, context), context, call):
-                    await turn.put(response)
+                execution = execution_of(request.tokens)
+                await self._put_chunks(unary.tokens_of(request.tokens, execution), execution, call, answer)
             case "spans":
-                context = context_of(request.spans)
-                async for response in self._chunks(span_work(request.spans, context), context, call):
-                    await turn.put(response)
+                execution = execution_of(request.spans)
+                await self._put_chunks(unary.spans_of(request.spans, execution), execution, call, answer)
             case _:
                 raise InvalidInputError("request is not set; one of embed, tokens, spans is needed")
 
-    async def _chunks(self, work: Work, context: Context, call: Call) -> AsyncIterator[pb.StreamEmbedResponse]:
-        """Run a request's texts a portion at a time; gives chunks as they fill."""
+    async def _put_chunks(
+        self, embedding: PartEmbedding[Any], execution: Execution, call: Call, answer: _Answer
+    ) -> None:
+        """Run a request's texts a portion at a time; puts chunks as they fill."""
         packer = Packer(self._chunk_bytes)
-        first = 0
-        for portion in portions(work.texts):
-            for group in work.groups(await work.prepare(first, portion)):
-                await work.run(group)
-                for piece in group:
-                    for chunk in packer.add(piece.index, piece.part):
-                        yield _response(chunk, context, call)
-            first += len(portion)
+        reply: TextReply
+        async for index, reply in embedding.in_turn():
+            for chunk in packer.add(index, reply):
+                await answer.put(_response(chunk, execution, call))
         for chunk in packer.flush():
-            yield _response(chunk, context, call)
+            await answer.put(_response(chunk, execution, call))
 
 
-class _Turn:
+class _Answer:
     """The reply to one request: chunks on their way from who computes them to who writes them."""
 
     def __init__(self, sequence: int) -> None:
@@ -144,22 +140,25 @@ class _Turn:
             index, held = index + 1, following
 
 
-def _response(chunk: Chunk, context: Context, call: Call) -> pb.StreamEmbedResponse:
+def _response(chunk: Chunk, execution: Execution, call: Call) -> pb.StreamEmbedResponse:
     response = pb.StreamEmbedResponse(
         first_text=chunk.first_text, first_layer=chunk.first_layer, first_token=chunk.first_token
     )
-    tokens = isinstance(chunk.parts[0], pb.TokenEmbeddings)
+    tokens = isinstance(chunk.texts[0], pb.TokenEmbeddings)
     result: Any = response.tokens if tokens else response.spans
-    result.texts.extend(chunk.parts)
-    result.timings.CopyFrom(convert.timings(context.watch, call.elapsed_s()))
-    result.model.CopyFrom(convert.identity(context.model))
+    result.texts.extend(chunk.texts)
+    result.timings.CopyFrom(replies.timings(execution.stopwatch, call.elapsed_s()))
+    result.model.CopyFrom(replies.identity(execution.model))
     return response
 
 
 def _refusal(error: BaseException) -> pb.StreamEmbedResponse:
-    failure = told(error)
+    status = status_of(error)
     return pb.StreamEmbedResponse(
         error=pb.StreamError(
-            code=failure.code.value[0], message=failure.message, retry_after_ms=math.ceil(failure.retry_after_s * 1e3)
+            code=status.code.value[0],
+            message=status.message,
+            retry_after_ms=math.ceil(status.retry_after_s * 1e3),
+            field=spelled(status.path),
         )
     )

@@ -1,0 +1,196 @@
+"""An engine in this process: a scheduler makes batches, runner threads run them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from polyseme.artifact import Artifact, Variant
+from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
+from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.engine import Engine, PackedEngine, make_engine
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device, choose_devices
+from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.verification.proof import prove
+from polyseme.server.config import ServerConfig
+from polyseme.server.engine.client import EngineInfo, Submission
+from polyseme.server.engine.runner import Runner
+from polyseme.server.engine.watchdog import Watchdog
+from polyseme.server.scheduling import BatchPolicy, Completed, Entry, Observer, Pool, Priority, Scheduler
+
+log = logging.getLogger(__name__)
+
+_PACKED_CELLS = 1 << 20  # texts times longest: 4 bytes of each GPU's scratch memory per head
+
+
+class LocalEngines:
+    """Makes the engines of one server; those on a CPU share its runner threads."""
+
+    def __init__(self, config: ServerConfig, watchdog: Watchdog) -> None:
+        self._config = config
+        self._watchdog = watchdog
+        self._pool: Pool | None = None
+
+    def load(self, artifact: Artifact) -> LocalEngine:
+        """Load an artifact on its device, prove it, and run it once in several sizes. Blocks for up to seconds.
+
+        Raises:
+            RuntimeUnavailableError: the device or a graph cannot be used.
+        """
+        engine = _proven(artifact, self._config)
+        policy = policy_for(engine, self._config)
+        _warm_up(engine, artifact, policy)
+        return LocalEngine(engine, policy, self._config, self)
+
+    def runner_of(self, engine: Engine) -> Runner:
+        """Give what runs batches on an engine."""
+        return Runner(engine, self._watchdog)
+
+    def threads_of(self, engine: LocalEngine) -> Pool | int:
+        """Give the threads that an engine shares, or how many it needs of its own."""
+        if not engine.shares_threads:
+            return engine.info.runners
+        if self._pool is None:
+            self._pool = Pool(engine.info.runners)
+        return self._pool
+
+    async def close(self) -> None:
+        """End the shared threads, after every engine has been closed."""
+        if self._pool is not None:
+            await self._pool.close()
+
+
+class LocalEngine:
+    """An EngineClient over an engine of this process.
+
+    Attributes:
+        engine: runs batches.
+    """
+
+    def __init__(self, engine: Engine, policy: BatchPolicy, config: ServerConfig, engines: LocalEngines) -> None:
+        device = engine.devices[0]
+        self.engine = engine
+        self.info = EngineInfo(
+            precision=device.precision,
+            execution_provider=device.execution_provider,
+            fell_back=device.fell_back,
+            runners=engine.lanes or config.runners or _default_runners(device, config.intra_op_threads),
+            policy=policy,
+        )
+        self._engines = engines
+        self._scheduler: Scheduler | None = None
+
+    @property
+    def shares_threads(self) -> bool:
+        """Whether it runs on the threads of all engines on the CPU; a GPU's lanes have threads of their own."""
+        return not self.engine.lanes and self.engine.devices[0].execution_provider == CPU
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The queue and its runners; after `start`."""
+        if self._scheduler is None:
+            raise RuntimeError("the engine has not been started")
+        return self._scheduler
+
+    @property
+    def queued_tokens(self) -> int:
+        """Tokens that wait."""
+        return self.scheduler.queued_tokens
+
+    @property
+    def queued_texts(self) -> int:
+        """Texts that wait."""
+        return self.scheduler.queued_texts
+
+    def start(self, observer: Observer) -> None:
+        """Start the runners, or join those that are shared; on the event loop."""
+        self._scheduler = Scheduler(
+            self.info.policy,
+            self._engines.runner_of(self.engine),
+            runners=self._engines.threads_of(self),
+            observer=observer,
+        )
+
+    def admit(self, priority: Priority) -> None:
+        """Refuse work that would not be taken now."""
+        self.scheduler.refuse_if_full(priority)
+
+    async def wait_for_room(self, priority: Priority) -> None:
+        """Return when work would be admitted."""
+        await self.scheduler.wait_for_room(priority)
+
+    async def submit(self, submission: Submission) -> Completed:
+        """Run texts; see `EngineClient`."""
+        entries = [
+            Entry(ids=ids, task=task, priority=submission.priority, deadline=submission.deadline)
+            for ids, task in submission.texts
+        ]
+        return await self.scheduler.submit(entries)
+
+    async def close(self) -> None:
+        """Stop or leave the runners, and give back what it holds."""
+        await self.scheduler.close()
+        self.release()
+
+    def release(self) -> None:
+        """Give back what it holds."""
+        self.engine.close()
+
+
+def policy_for(engine: Engine, config: ServerConfig) -> BatchPolicy:
+    """The batch policy: what was configured, else what measured best on the kind of device."""
+    # On a CPU batching saves nothing and padding costs (bench/results/serving.md); a GPU is filled by large batches.
+    on_cpu = engine.devices[0].execution_provider == CPU
+    tokens, texts, queue = (1024, 4, 65_536) if on_cpu else (32_768, 1024, 1 << 20)
+    packed = isinstance(engine, PackedEngine)
+    texts = config.max_batch_texts or texts
+    return BatchPolicy(
+        max_batch_tokens=config.max_batch_tokens or tokens,
+        max_batch_cells=_PACKED_CELLS if packed else 0,
+        max_batch_texts=min(texts, engine.most_texts or texts),
+        min_fill=0.0 if packed else 0.9 if on_cpu else 0.75,
+        max_queue_tokens=config.max_queue_tokens or queue,
+        max_wait_s=config.max_wait_ms / 1000,
+    )
+
+
+def _proven(artifact: Artifact, config: ServerConfig) -> Engine:
+    """An engine on the device that was asked for; `auto` takes the CPU where the GPU cannot be used."""
+    devices = choose_devices(config.device, artifact)
+    try:
+        return _proven_on(artifact, devices, config)
+    except RuntimeUnavailableError as error:
+        if config.device != "auto" or devices[0].execution_provider != CUDA:
+            raise
+        (cpu,) = choose_devices("cpu", artifact)
+        return _proven_on(artifact, [cpu.because(str(error))], config)
+
+
+def _proven_on(artifact: Artifact, devices: Sequence[Device], config: ServerConfig) -> Engine:
+    cache = Path(config.tensorrt_cache) if config.tensorrt_cache else None
+    engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads, engine_cache=cache)
+    try:
+        prove(engine, artifact)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def _warm_up(engine: Engine, artifact: Artifact, policy: BatchPolicy) -> None:
+    """Run short and long texts in small and full batches, so that no caller pays for first allocations."""
+    started, spec = time.perf_counter(), artifact.manifest.model
+    for rows, length in ((1, 8), (1, 64), (min(4, policy.max_batch_texts), 32)):
+        batch = engine.collate([[spec.pad_token_id] * min(length, spec.max_tokens)] * rows)
+        engine.run(Variant.EMBED, batch, [POOLED, NORMALIZED])
+        engine.run(Variant.LAYERS, batch, [SPAN_VECTORS], every_state(batch, spec.num_hidden_layers))
+    log.debug("warm-up took %.3f s", time.perf_counter() - started)
+
+
+def _default_runners(device: Device, intra_op_threads: int) -> int:
+    if device.execution_provider != CPU:
+        return 1
+    return max(1, len(os.sched_getaffinity(0)) // intra_op_threads)

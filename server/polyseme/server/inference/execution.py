@@ -1,0 +1,114 @@
+"""One call on its way through a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from polyseme.runtime.text.tokenizer import EncodeOptions, TokenIds, TokenizedText
+from polyseme.server.engine.client import Submission, TextTask
+from polyseme.server.errors import QueueFullError
+from polyseme.server.inference.queries import TextOptions
+from polyseme.server.inference.stopwatch import Stopwatch
+from polyseme.server.inference.validation import Limits, PathOf
+from polyseme.server.models.served import ServedModel
+from polyseme.server.scheduling import Completed, Priority
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueOptions:
+    """How a call waits.
+
+    Attributes:
+        priority: which queue its texts wait in.
+        deadline: when its caller stops waiting; seconds of the monotonic clock.
+        waits_for_room: whether it waits where the queue is full, and is not refused.
+    """
+
+    priority: Priority = Priority.INTERACTIVE
+    deadline: float = math.inf
+    waits_for_room: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One call: the model that answers it, its limits, its place in the queue, its time.
+
+    Attributes:
+        model: which answers.
+        limits: of the server.
+        queue: how it waits.
+        stopwatch: where its time goes.
+    """
+
+    model: ServedModel
+    limits: Limits
+    queue: QueueOptions
+    stopwatch: Stopwatch
+
+    async def encode(self, texts: Sequence[str], options: TextOptions, path_of: PathOf) -> list[TokenIds]:
+        """Give the token ids of texts, cut to the model's length.
+
+        Args:
+            texts: what to encode.
+            options: how.
+            path_of: where each text stands in the request.
+
+        Raises:
+            InvalidInputError: unknown prompt; a text is too long (truncate=none), or has no token at all.
+            QueueFullError: what comes of it would not be admitted.
+        """
+        await self._admit()
+        encode = self.model.encoder.encode(texts, self._options(options), path_of)
+        return await self.stopwatch.tokenizing(encode)
+
+    async def tokenize(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
+        """Give what `use` makes of the tokens of each text, on a tokenizer thread; see `TextEncoder.tokenize`.
+
+        Raises:
+            InvalidInputError: unknown prompt, or what `use` raises.
+        """
+        tokenize = self.model.encoder.tokenize(texts, self._options(options), use)
+        return await self.stopwatch.tokenizing(tokenize)
+
+    async def prepare(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
+        """As `tokenize`, for texts that are then run.
+
+        Raises:
+            QueueFullError: what comes of it would not be admitted.
+        """
+        await self._admit()
+        return await self.tokenize(texts, options, use)
+
+    async def run(self, texts: Sequence[TextTask]) -> Completed:
+        """Run texts.
+
+        Raises:
+            QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
+        """
+        submission = Submission(texts=texts, priority=self.queue.priority, deadline=self.queue.deadline)
+        while True:
+            try:
+                completed = await self.model.engine.submit(submission)
+            except QueueFullError:
+                if not self.queue.waits_for_room:
+                    raise
+                await self.model.engine.wait_for_room(self.queue.priority)
+            else:
+                self.stopwatch.ran(completed)
+                return completed
+
+    async def _admit(self) -> None:
+        """Let a call in, before work is put into texts that would be refused after it."""
+        if self.queue.waits_for_room:
+            await self.model.engine.wait_for_room(self.queue.priority)
+        self.model.engine.admit(self.queue.priority)
+
+    def _options(self, options: TextOptions) -> EncodeOptions:
+        return self.model.encoder.options(
+            options.truncate, add_special_tokens=options.add_special_tokens, prompt_name=options.prompt_name
+        )

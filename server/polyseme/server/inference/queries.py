@@ -1,0 +1,171 @@
+"""What a caller may ask, in the server's own values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from polyseme.runtime.text.offsets import OffsetUnit
+from polyseme.runtime.text.tokenizer import Truncate
+from polyseme.server.inference.layers import Combine
+from polyseme.server.inference.pooling import Subtokens
+from polyseme.server.inference.similarity import Metric
+from polyseme.server.inference.spans import SpanQuery, WordQuery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextOptions:
+    """How texts become tokens.
+
+    Attributes:
+        truncate: what to cut where a text has too many tokens.
+        add_special_tokens: whether the model's special tokens are put around each text.
+        prompt_name: the prompt put before each text; empty: the model's default.
+    """
+
+    truncate: Truncate = Truncate.NONE
+    add_special_tokens: bool = True
+    prompt_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerQuery:
+    """The layers of which vectors are wanted.
+
+    Attributes:
+        layers: numbers from -(L + 1) to L, 0 being the embedding layer; empty: the last, unless `static`.
+        static: whether the static embedding stands before them.
+        combine: how they are joined; None: as the query does by default.
+    """
+
+    layers: Sequence[int] = ()
+    static: bool = False
+    combine: Combine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedTexts:
+    """One vector per text.
+
+    Attributes:
+        texts: at least one.
+        options: how they become tokens.
+        normalize: whether each vector is scaled to length 1; None: as the model does.
+        dimensions: how many elements of each vector are kept; None: all.
+        half: whether float16 is enough.
+    """
+
+    texts: Sequence[str]
+    options: TextOptions
+    normalize: bool | None = None
+    dimensions: int | None = None
+    half: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedTokens:
+    """One vector per token of each text.
+
+    Attributes:
+        texts: at least one.
+        options: how they become tokens.
+        layers: of which layers; kept apart by default.
+        include_special_tokens: whether [CLS] and its like get vectors too.
+        half: whether float16 is enough.
+    """
+
+    texts: Sequence[str]
+    options: TextOptions
+    layers: LayerQuery
+    include_special_tokens: bool = False
+    half: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextParts:
+    """The parts of one text of which vectors are wanted; neither spans nor words: every word."""
+
+    spans: Sequence[SpanQuery] = ()
+    words: Sequence[WordQuery] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedSpans:
+    """One vector per span or word of each text.
+
+    Attributes:
+        texts: at least one.
+        parts: of each text, in the same order; looked at one by one.
+        options: how texts become tokens.
+        layers: of which layers; summed by default.
+        subtokens: how the tokens of one span become one vector.
+        offset_unit: what the offsets of spans count.
+        normalize: whether each vector is scaled to length 1.
+        half: whether float16 is enough.
+    """
+
+    texts: Sequence[str]
+    parts: Sequence[TextParts]
+    options: TextOptions
+    layers: LayerQuery
+    subtokens: Subtokens = Subtokens.MEAN
+    offset_unit: OffsetUnit = OffsetUnit.CODE_POINT
+    normalize: bool = False
+    half: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operand:
+    """A text to compare, or a part of it.
+
+    Attributes:
+        text: the whole text.
+        part: which part; None: the whole.
+    """
+
+    text: str
+    part: SpanQuery | WordQuery | None = None
+
+
+class CompareMode(Enum):
+    """Which operands are compared with which."""
+
+    MATRIX = "matrix"
+    PAIRWISE = "pairwise"
+    TOP_K = "top_k"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """How alike operands are.
+
+    Attributes:
+        a: at least one.
+        b: what they are compared with; empty: a itself.
+        options: how texts become tokens.
+        metric: which similarity.
+        mode: which are compared with which.
+        top_k: how many of b are wanted for each of a; TOP_K alone.
+        layers: of which layers the vectors of parts are; summed by default.
+        subtokens: how the tokens of one part become one vector.
+        offset_unit: what the offsets of spans count.
+    """
+
+    a: Sequence[Operand]
+    b: Sequence[Operand]
+    options: TextOptions
+    metric: Metric = Metric.COSINE
+    mode: CompareMode = CompareMode.MATRIX
+    top_k: int = 0
+    layers: LayerQuery = field(default_factory=LayerQuery)
+    subtokens: Subtokens = Subtokens.MEAN
+    offset_unit: OffsetUnit = OffsetUnit.CODE_POINT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokenize:
+    """The tokens that the model would see of each text."""
+
+    texts: Sequence[str]
+    options: TextOptions

@@ -1,0 +1,70 @@
+"""EmbedTexts: one vector per text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from polyseme.runtime.tasks import FloatArray, PooledVector
+from polyseme.runtime.text.tokenizer import TokenIds
+from polyseme.server.engine.client import TextTask
+from polyseme.server.inference.execution import Execution
+from polyseme.server.inference.queries import EmbedTexts
+from polyseme.server.inference.similarity import unit
+from polyseme.server.inference.validation import check_count, check_dimensions, check_texts, in_field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedTexts:
+    """The answer to EmbedTexts.
+
+    Attributes:
+        vectors: [N, D] float32, or float16 where that is enough and can hold them.
+        texts: what the model saw of each.
+    """
+
+    vectors: FloatArray
+    texts: list[TokenIds]
+
+
+class TextEmbedding:
+    """One query for vectors of texts.
+
+    Attributes:
+        shape: (N, D) of the answer.
+    """
+
+    def __init__(self, query: EmbedTexts, execution: Execution) -> None:
+        """Check the query.
+
+        Raises:
+            InvalidInputError: what, got, limit.
+        """
+        spec = execution.model.spec
+        dimensions = spec.dimensions if query.dimensions is None else query.dimensions
+        check_dimensions(dimensions, spec.dimensions)
+        check_count(len(query.texts), execution.limits)
+        check_texts(query.texts, execution.limits, in_field("texts"))
+        self.shape = (len(query.texts), dimensions)
+        self._query = query
+        self._execution = execution
+
+    async def run(self) -> EmbeddedTexts:
+        """Tokenize and run the texts.
+
+        Raises:
+            InvalidInputError: unknown prompt; a text is too long, or has no token.
+            QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
+        """
+        query, spec = self._query, self._execution.model.spec
+        normalize = spec.normalizes if query.normalize is None else query.normalize
+        dimensions = self.shape[1]
+        encoded = await self._execution.encode(query.texts, query.options, in_field("texts"))
+        # Vectors that are cut are scaled again, which wants all bits.
+        task = PooledVector(normalized=normalize, half=query.half and dimensions == spec.dimensions)
+        completed = await self._execution.run([TextTask(text.ids, task) for text in encoded])
+        vectors = np.stack(completed.rows)
+        if dimensions < spec.dimensions:
+            vectors = unit(vectors[:, :dimensions]) if normalize else vectors[:, :dimensions]
+        return EmbeddedTexts(vectors=vectors, texts=encoded)

@@ -1,0 +1,46 @@
+"""Say in the log what is served."""
+
+from __future__ import annotations
+
+import logging
+
+from polyseme.runtime.engines.onnxruntime.session import runtime_version
+from polyseme.server.config import ServerConfig
+from polyseme.server.models.registry import Models
+from polyseme.server.models.served import ServedModel
+
+log = logging.getLogger(__name__)
+
+
+def announce_all(models: Models, config: ServerConfig, port: int) -> None:
+    """Say what is served, a line each."""
+    for model in models:
+        announce(model, config, port, is_default=model is models.default)
+
+
+def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default: bool = True) -> None:
+    """Say in one line what is served, and loudly where it is not what was asked for."""
+    engine = model.engine.info
+    if engine.fell_back:
+        log.warning("NO CUDA, RUNNING ON CPU: %s (--device cpu to accept, cuda to refuse)", engine.fell_back)
+    policy = engine.policy
+    log.info(
+        "serving %s@%s%s on %s:%d | %s, %s, onnxruntime %s, %d runner(s) x %d thread(s) | max %d tokens a text, "
+        "%d texts a call, %d bytes a text, batch %d tokens / %d texts, queue %d tokens",
+        model.manifest.name,
+        model.version,
+        " (default)" if is_default else "",
+        config.host,
+        port,
+        engine.precision.value,
+        engine.execution_provider,
+        runtime_version(),
+        engine.runners,
+        config.intra_op_threads,
+        model.spec.max_tokens,
+        config.max_texts,
+        config.max_text_bytes,
+        policy.max_batch_tokens,
+        policy.max_batch_texts,
+        policy.max_queue_tokens,
+    )

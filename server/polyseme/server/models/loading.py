@@ -1,0 +1,50 @@
+"""Load artifacts: an engine and a text encoder for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from polyseme.artifact import TOKENIZER, Artifact
+from polyseme.runtime.text.tokenizer import Tokenizer
+from polyseme.server.engine.client import EngineClient
+from polyseme.server.models.served import ServedModel
+from polyseme.server.models.text_encoder import TextEncoder
+
+LoadEngine: TypeAlias = Callable[[Artifact], EngineClient]
+
+
+def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenizer_threads: int) -> list[ServedModel]:
+    """Load all artifacts, or none. Blocks for up to seconds.
+
+    Args:
+        artifacts: what is to be served.
+        load_engine: makes the engine of one.
+        tokenizer_threads: of each model.
+
+    Raises:
+        RuntimeUnavailableError: a device or a graph cannot be used.
+        TokenizerError: a tokenizer cannot.
+    """
+    models: list[ServedModel] = []
+    try:
+        for artifact in artifacts:
+            models.append(_load(artifact, load_engine, tokenizer_threads))  # noqa: PERF401  to be released on failure
+    except BaseException:
+        for model in models:
+            model.release()
+        raise
+    return models
+
+
+def _load(artifact: Artifact, load_engine: LoadEngine, tokenizer_threads: int) -> ServedModel:
+    manifest = artifact.manifest
+    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=manifest.model.vocab_size)
+    engine = load_engine(artifact)
+    return ServedModel(
+        manifest=manifest,
+        spec=manifest.model,
+        version=manifest.version,  # hashes the manifest: once, not in every reply
+        encoder=TextEncoder(tokenizer, manifest.model, manifest.name, tokenizer_threads),
+        engine=engine,
+    )

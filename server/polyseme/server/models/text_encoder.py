@@ -1,0 +1,130 @@
+"""A model's tokenizer with its prompts and limits, on threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from polyseme.artifact import ModelSpec
+from polyseme.runtime.text.tokenizer import EncodeOptions, TokenIds, TokenizedText, Tokenizer, Truncate, portions
+from polyseme.runtime.text.words import words
+from polyseme.server.errors import FieldPath, InvalidInputError
+
+T = TypeVar("T")
+
+_WARM_UP = "warm up"
+
+
+class TextEncoder:
+    """Turns texts into tokens, off the event loop.
+
+    Attributes:
+        tokenizer: the model's own.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, spec: ModelSpec, model: str, threads: int) -> None:
+        """Take a tokenizer, and use it once, so that no caller pays for what it prepares.
+
+        Args:
+            tokenizer: the model's own.
+            spec: the model's prompts and limits.
+            model: its name, for messages.
+            threads: how many tokenize.
+        """
+        self.tokenizer = tokenizer
+        self._spec = spec
+        self._model = model
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="tokenizer")
+        options = EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END)
+        tokenizer.encode([_WARM_UP], options)
+        next(tokenizer.tokenize([_WARM_UP], options))
+        list(words(_WARM_UP))
+
+    def options(self, truncate: Truncate, *, add_special_tokens: bool, prompt_name: str) -> EncodeOptions:
+        """Give the options of a call, with the prompt that it names.
+
+        Raises:
+            InvalidInputError: the model has no prompt of that name.
+        """
+        return EncodeOptions(
+            limit=self._spec.max_tokens,
+            truncate=truncate,
+            add_special_tokens=add_special_tokens,
+            prompt=self._prompt(prompt_name),
+        )
+
+    async def encode(
+        self, texts: Sequence[str], options: EncodeOptions, path_of: Callable[[int], FieldPath]
+    ) -> list[TokenIds]:
+        """Give the token ids of texts, cut to the model's length.
+
+        Args:
+            texts: what to encode.
+            options: as `options` gave them.
+            path_of: where each text stands in the request.
+
+        Raises:
+            InvalidInputError: a text is too long (truncate=none), or has no token at all.
+        """
+        encoded: list[TokenIds] = []
+        for portion in portions(texts):
+            encoded += await self._off_loop(self.tokenizer.encode, portion, options)
+            for index in range(len(encoded) - len(portion), len(encoded)):
+                if not 0 < len(encoded[index].ids) <= self._spec.max_tokens:
+                    self.refuse_unfit(encoded[index], path_of(index))
+        return encoded
+
+    async def tokenize(
+        self, texts: Sequence[str], options: EncodeOptions, use: Callable[[TokenizedText], T]
+    ) -> list[T]:
+        """Give the tokens of texts with offsets; with truncate=none, all of them.
+
+        Args:
+            texts: what to tokenize.
+            options: as `options` gave them.
+            use: called with each text's tokens, in order, on the tokenizer's thread: a quarter of a million tokens
+                would hold up the event loop. What it raises ends the call.
+        """
+
+        def work(texts: Sequence[str], options: EncodeOptions) -> list[T]:
+            return [use(tokens) for tokens in self.tokenizer.tokenize(texts, options)]
+
+        used: list[T] = []
+        for portion in portions(texts):
+            used += await self._off_loop(work, portion, options)
+        return used
+
+    def refuse_unfit(self, text: TokenIds, path: FieldPath) -> None:
+        """Refuse a text that has too many tokens, or none.
+
+        Raises:
+            InvalidInputError: which text, got, limit.
+        """
+        tokens, limit = len(text.ids), self._spec.max_tokens
+        if tokens > limit:
+            raise InvalidInputError(f" has {tokens} tokens; limit {limit} (truncate=none)", path)
+        if not tokens:
+            raise InvalidInputError(" has 0 tokens; at least 1 is needed (add_special_tokens=false)", path)
+
+    def close(self) -> None:
+        """End its threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _off_loop(
+        self, work: Callable[[Sequence[str], EncodeOptions], T], texts: Sequence[str], options: EncodeOptions
+    ) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, texts, options)
+
+    def _prompt(self, name: str) -> str:
+        name = name or self._spec.default_prompt_name
+        if not name:
+            return ""
+        try:
+            return self._spec.prompts[name]
+        except KeyError:
+            known = ", ".join(sorted(self._spec.prompts)) or "none"
+            raise InvalidInputError(
+                f": {self._model} has no prompt of that name; it has: {known}", ("text_options", "prompt_name")
+            ) from None

@@ -1,0 +1,58 @@
+"""The tokens with which calls are let in."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from polyseme.server.errors import ConfigError, UnauthenticatedError
+from polyseme.server.security.watched import WatchedFiles, read_file
+
+_SCHEME: Final = "Bearer "
+
+
+class Tokens:
+    """The tokens with which calls are let in; without a file every call is."""
+
+    def __init__(self, file: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read them.
+
+        Raises:
+            ConfigError: the file cannot be read, or holds no token, or one that no header can carry.
+        """
+        self._watched = WatchedFiles([Path(file)], lambda: _tokens(Path(file)), clock) if file else None
+
+    @property
+    def needed(self) -> bool:
+        """Whether calls must carry one."""
+        return self._watched is not None
+
+    def check(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
+        """Raise unless a call carries one of them, in `authorization: Bearer TOKEN`.
+
+        Raises:
+            UnauthenticatedError: it carries none, or another; the token is never told.
+        """
+        if self._watched is None:
+            return
+        given = next((value for key, value in metadata or () if key == "authorization"), None)
+        if not isinstance(given, str) or not given.startswith(_SCHEME):
+            raise UnauthenticatedError("metadata authorization: needed, as Bearer TOKEN")
+        token = given.removeprefix(_SCHEME).encode()
+        # All of them, each in constant time: how long it takes tells nothing of what they are.
+        equal = [hmac.compare_digest(token, known) for known in self._watched.value]
+        if not any(equal):
+            raise UnauthenticatedError("metadata authorization: the token is not one of this server's")
+
+
+def _tokens(path: Path) -> list[bytes]:
+    lines = (line.strip() for line in read_file("--token-file", str(path)).splitlines())
+    tokens = [line for line in lines if line and not line.startswith(b"#")]
+    if not tokens:
+        raise ConfigError(f"--token-file: {path} holds no token, one a line")
+    if not all(token.isascii() and token.decode().isprintable() and b" " not in token for token in tokens):
+        raise ConfigError(f"--token-file: {path} holds a token that is not printable ASCII without spaces")
+    return tokens

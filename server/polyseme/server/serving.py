@@ -1,0 +1,80 @@
+"""The process of a server: run until a signal or a lost device ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from polyseme.artifact import Artifact, ArtifactError
+from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
+from polyseme.server.app import App
+from polyseme.server.config import ServerConfig
+from polyseme.server.errors import ConfigError
+from polyseme.server.models.directories import open_artifacts
+
+log = logging.getLogger(__name__)
+
+_NOT_RELOADED: Final = "NOT RELOADED, still serving what was served before"
+
+
+def serve(directories: Sequence[Path], config: ServerConfig) -> None:
+    """Serve artifacts until SIGTERM or SIGINT, then drain. A second signal stops at once; SIGHUP reloads.
+
+    Args:
+        directories: artifacts, or folders of artifacts.
+        config: the settings.
+
+    Raises:
+        ArtifactError: an artifact is not what export wrote.
+        ConfigError: a setting cannot be had.
+        RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
+    """
+    logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(_serve(lambda: open_artifacts(directories), config))
+
+
+async def _serve(find_artifacts: Callable[[], Sequence[Artifact]], config: ServerConfig) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    app, reloads = App(find_artifacts, config), set[asyncio.Task[None]]()
+
+    def reload() -> None:
+        task = loop.create_task(_reload(app))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_signal, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    async with app:
+        app.announce()
+        lost = asyncio.create_task(app.watchdog.wait_until_lost())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([lost, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if lost.done():
+            await app.give_up()
+        for task in (lost, *reloads):
+            task.cancel()
+        await app.drain()
+    log.info("stopped")
+
+
+async def _reload(app: App) -> None:
+    try:
+        await app.reload()
+    except (ArtifactError, ConfigError, RuntimeUnavailableError, TokenizerError) as error:
+        log.error("%s: %s", _NOT_RELOADED, error)  # noqa: TRY400  one line, which says it all
+    except Exception:  # whatever it is, it must not end the server
+        log.exception(_NOT_RELOADED)
+
+
+def _on_signal(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        log.warning("second signal: stopping at once")
+        os._exit(130)
+    stop.set()

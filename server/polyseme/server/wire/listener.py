@@ -1,0 +1,118 @@
+"""The gRPC server: its address, its services, their health."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from polyseme.server.config import ServerConfig
+from polyseme.server.errors import ConfigError
+from polyseme.server.lifecycle.admission import Admission
+from polyseme.server.security.tls import server_credentials
+from polyseme.server.wire.calls import CallObserver, Service, generic_handler
+from polyseme.server.wire.reflection import enable_reflection
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Listener:
+    """Serves services on one port.
+
+    Health of the named services is readiness; health of "" is liveness and does not depend on load or loading.
+
+    Attributes:
+        port: where it listens, after `open`.
+    """
+
+    def __init__(
+        self, config: ServerConfig, services: Sequence[Service], admission: Admission, observer: CallObserver
+    ) -> None:
+        """Take what is to be served.
+
+        Args:
+            config: the settings.
+            services: of the contract.
+            admission: lets calls in.
+            observer: is told of every call.
+        """
+        self._config = config
+        self._services = services
+        self._admission = admission
+        self._observer = observer
+        self._health = health.aio.HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self._stopping = asyncio.Lock()
+        self.port = 0
+
+    async def open(self) -> None:
+        """Bind and listen: alive, not ready.
+
+        Raises:
+            ConfigError: the address cannot be had, or TLS cannot be done.
+        """
+        credentials = server_credentials(self._config)
+        # Before gRPC is begun at all: a process that only has to say why it cannot listen then ends without it.
+        _refuse_taken(self._config.host, self._config.port)
+        server = self._server = grpc.aio.server(options=_channel_options(self._config))
+        server.add_generic_rpc_handlers(
+            tuple(generic_handler(service, self._admission, self._observer) for service in self._services)
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        if self._config.reflection:
+            names = [service.descriptor.full_name for service in self._services]
+            enable_reflection((*names, health.SERVICE_NAME), server)
+        self.port = _bind(server, self._config, credentials)
+        await self._health.set("", _SERVING)
+        await self.set_ready(False)
+        await server.start()
+
+    async def set_ready(self, ready: bool) -> None:
+        """Tell load balancers whether to send calls here."""
+        for service in self._services:
+            await self._health.set(service.descriptor.full_name, _SERVING if ready else _NOT_SERVING)
+
+    async def stop(self) -> None:
+        """Stop at once; calls under way are cancelled."""
+        # Two stops of a grpc.aio server at once can crash the process when its loop closes: one after the other.
+        async with self._stopping:
+            if self._server is not None:
+                await self._server.stop(0)
+
+
+def _bind(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> int:
+    address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise ConfigError(f"cannot listen on {address}") from error
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Try the address before gRPC does, which would log lines of its own and not say why."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", config.max_message_bytes),
+        ("grpc.so_reuseport", 0),  # two servers on one port would share calls without anybody knowing
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]

@@ -1,0 +1,159 @@
+"""The server's answers become reply messages of the contract: one function per message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from polyseme.runtime.tasks import FloatArray
+from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
+from polyseme.runtime.text.tokenizer import TokenIds, TokenizedText
+from polyseme.server.inference.spans import LocatedSpan
+from polyseme.server.inference.stopwatch import Stopwatch
+from polyseme.server.inference.validation import Limits
+from polyseme.server.models.served import ServedModel
+from polyseme.server.wire.tensors import WireType, encode, encoded_bytes
+from polyseme.server.wire.v1 import enums
+from polyseme.v1 import common_pb2, model_service_pb2, tensor_pb2
+from polyseme.v1 import embedding_service_pb2 as pb
+
+TextReply: TypeAlias = pb.TokenEmbeddings | pb.SpanEmbeddings
+
+_TEXT_BYTES: Final = 64  # of a message's own fields around what it holds of one text
+
+
+class _Writer:
+    """What the writers of tokens and of spans have in common."""
+
+    def __init__(self, dtype: WireType, unit: OffsetUnit) -> None:
+        self._dtype = dtype
+        self._unit = unit
+
+    def size(self, reply: TextReply, vectors: int, width: int) -> int:
+        """Give the bytes of the message with so many vectors of so many elements."""
+        return reply.ByteSize() + _TEXT_BYTES + encoded_bytes(vectors, width, self._dtype)
+
+    def fill(self, reply: TextReply, vectors: FloatArray) -> None:
+        """Put the vectors in."""
+        fill_tensor(reply.vectors, vectors, self._dtype)
+
+
+class TokenWriter(_Writer):
+    """Makes TokenEmbeddings; see `inference.parts.TokenWriter`."""
+
+    def begin(self, text: str, tokenized: TokenizedText, keep: Sequence[int]) -> pb.TokenEmbeddings:
+        """The tokens to keep, and what became of the text."""
+        return pb.TokenEmbeddings(tokens=tokens(text, tokenized, self._unit, keep), info=text_info(tokenized))
+
+
+class SpanWriter(_Writer):
+    """Makes SpanEmbeddings; see `inference.parts.SpanWriter`."""
+
+    def begin(self, text: str, tokenized: TokenizedText, spans: Sequence[LocatedSpan]) -> pb.SpanEmbeddings:
+        """The spans, and what became of the text."""
+        return pb.SpanEmbeddings(spans=embedded_spans(text, spans, self._unit), info=text_info(tokenized))
+
+
+def embedded_spans(text: str, located: Sequence[LocatedSpan], unit: OffsetUnit) -> list[pb.EmbeddedSpan]:
+    """What was found in a text, with offsets in the unit asked for."""
+    offset = OffsetTable(text, unit).from_code_points
+    return [
+        pb.EmbeddedSpan(
+            span=common_pb2.Span(start=offset(one.start), end=offset(one.end)),
+            text=text[one.start : one.end],
+            tokens=one.tokens,
+            query=one.query,
+            occurrence=one.occurrence,
+            truncated=one.truncated,
+        )
+        for one in located
+    ]
+
+
+def tensor(vectors: FloatArray, dtype: WireType = WireType.FLOAT32) -> tensor_pb2.Tensor:
+    """Vectors [..., D] as a Tensor."""
+    message = tensor_pb2.Tensor()
+    fill_tensor(message, vectors, dtype)
+    return message
+
+
+def fill_tensor(message: tensor_pb2.Tensor, vectors: FloatArray, dtype: WireType) -> None:
+    """Put vectors [..., D] into a Tensor that is part of a message."""
+    message.dtype = enums.DATA_TYPE[dtype]
+    message.shape[:] = vectors.shape
+    message.data, message.scales = encode(vectors, dtype)
+
+
+def text_infos(encoded: Sequence[TokenIds]) -> list[common_pb2.TextInfo]:
+    """What became of each text."""
+    return [text_info(text) for text in encoded]
+
+
+def text_info(text: TokenIds) -> common_pb2.TextInfo:
+    """What became of one text."""
+    return common_pb2.TextInfo(tokens=len(text.ids), original_tokens=text.original_tokens, truncated=text.truncated)
+
+
+def timings(watch: Stopwatch, total_s: float) -> common_pb2.Timings:
+    """Where the time of a call went."""
+    return common_pb2.Timings(
+        tokenize_us=round(watch.tokenize_s * 1e6),
+        queue_us=round(watch.queue_s * 1e6),
+        run_us=round(watch.run_s * 1e6),
+        total_us=round(total_s * 1e6),
+    )
+
+
+def tokens(
+    text: str, tokenized: TokenizedText, unit: OffsetUnit, keep: Sequence[int] | None = None
+) -> common_pb2.Tokens:
+    """The tokens of a text, with offsets in the unit asked for; all of them, or those to keep."""
+    offset = OffsetTable(text, unit).from_code_points
+    kept = range(len(tokenized.ids)) if keep is None else keep
+    return common_pb2.Tokens(
+        ids=[tokenized.ids[i] for i in kept],
+        texts=[tokenized.tokens[i] for i in kept],
+        starts=[offset(tokenized.offsets[i][0]) for i in kept],
+        ends=[offset(tokenized.offsets[i][1]) for i in kept],
+        word_ids=[tokenized.word_ids[i] for i in kept],
+        special=[tokenized.special[i] for i in kept],
+    )
+
+
+def identity(model: ServedModel) -> common_pb2.ModelIdentity:
+    """Which model answers."""
+    return common_pb2.ModelIdentity(
+        name=model.manifest.name,
+        version=model.version,
+        precision=enums.PRECISION[model.engine.info.precision],
+        execution_provider=model.engine.info.execution_provider,
+    )
+
+
+def model(served: ServedModel, limits: Limits, *, is_default: bool) -> model_service_pb2.Model:
+    """What a model is, and what it accepts."""
+    spec, manifest = served.spec, served.manifest
+    return model_service_pb2.Model(
+        identity=identity(served),
+        is_default=is_default,
+        architecture=spec.architecture,
+        hidden_size=spec.hidden_size,
+        num_hidden_layers=spec.num_hidden_layers,
+        num_attention_heads=spec.num_attention_heads,
+        vocab_size=spec.vocab_size,
+        dimensions=spec.dimensions,
+        max_tokens=spec.max_tokens,
+        pooling=enums.POOLING[spec.pooling],
+        normalizes=spec.normalizes,
+        prompts=spec.prompts,
+        default_prompt_name=spec.default_prompt_name,
+        limits=model_service_pb2.Limits(
+            max_texts=limits.max_texts,
+            max_text_bytes=limits.max_text_bytes,
+            max_message_bytes=limits.max_reply_bytes,
+            max_spans=limits.max_spans,
+        ),
+        source=manifest.source.spec,
+        artifact_sha256=manifest.sha256,
+        weight_bytes=manifest.files[manifest.precisions[served.engine.info.precision].weights].size,
+    )

@@ -1,0 +1,54 @@
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from polyseme.server.errors import EngineError, InvalidInputError, NotReadyError, QueueFullError
+from polyseme.server.wire.status import status_of, trailers
+
+TEXT = "canaryxyzzy"
+
+
+def details(status, kind):
+    message = status_pb2.Status.FromString(dict(trailers(status))["grpc-status-details-bin"])
+    assert (message.code, message.message) == (status.code.value[0], status.message)
+    (detail,) = message.details
+    unpacked = kind()
+    assert detail.Unpack(unpacked)
+    return unpacked
+
+
+def test_bad_input_names_its_field():
+    status = status_of(InvalidInputError(": not found", ("inputs", 2, "words", 0)))
+    assert (status.code, status.message) == (grpc.StatusCode.INVALID_ARGUMENT, "inputs[2].words[0]: not found")
+    (violation,) = details(status, error_details_pb2.BadRequest).field_violations
+    assert (violation.field, violation.description) == ("inputs[2].words[0]", "inputs[2].words[0]: not found")
+
+
+def test_bad_input_without_a_field_has_no_details():
+    assert trailers(status_of(InvalidInputError("the reply would have 9 bytes or more"))) == ()
+
+
+def test_details_fit_a_header():
+    status = status_of(InvalidInputError(": " + "\N{GREEK SMALL LETTER ALPHA}" * 4000, ("prompt_name",)))
+    (violation,) = details(status, error_details_pb2.BadRequest).field_violations
+    assert 3000 < len(violation.description.encode()) <= 3072
+
+
+def test_a_full_queue_says_when_to_come_again():
+    status = status_of(QueueFullError("queue has 3 tokens; limit 1", retry_after_s=1.5))
+    assert details(status, error_details_pb2.RetryInfo).retry_delay.ToMilliseconds() == 1500
+    assert dict(trailers(status))["grpc-retry-pushback-ms"] == "1500"
+
+
+def test_the_first_of_several_errors_is_told():
+    status = status_of(ExceptionGroup("", [ExceptionGroup("", [NotReadyError("draining")]), ValueError()]))
+    assert (status.code, status.message) == (grpc.StatusCode.UNAVAILABLE, "draining")
+
+
+def test_internal_errors_tell_an_id_and_no_text(caplog):
+    for error in (ValueError(TEXT), EngineError("the model could not be run")):
+        status = status_of(error)
+        assert status.code is grpc.StatusCode.INTERNAL
+        incident = status.message.split()[2].rstrip(":")
+        assert incident in caplog.text
+    assert "incident" in caplog.text
+    assert TEXT not in status.message
