@@ -78,8 +78,15 @@ def test_which_words_are_closest_to_this_one_here(client):
 def test_errors_name_the_text_in_the_callers_list(client):
     texts = ["fine"] * 70 + ["too long " * 300] + ["fine"] * 70
     for call in (client.embed, client.embed_tokens, client.embed_words, lambda t: list(client.embed_stream(t))):
-        with pytest.raises(InvalidArgumentError, match=r"texts\[70\] has 602 tokens; limit 256"):
+        with pytest.raises(InvalidArgumentError, match=r"texts\[70\] has 602 tokens; limit 256") as refused:
             call(texts)
+        assert refused.value.field == "texts[70]"
+
+
+def test_errors_name_the_word_in_the_callers_list(client):
+    with pytest.raises(InvalidArgumentError, match=r"texts\[70\]\.words\[1\]: not found$") as refused:
+        client.embed_words([WATER] * 70 + [MONEY], words=["the", "river"])
+    assert refused.value.field == "texts[70].words[1]"
 
 
 def test_asyncio_is_the_same(server):

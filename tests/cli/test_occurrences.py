@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 from tests.cli.samples import occurrence
+from tests.client.fake_server import fake_server
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.occurrences import check_layer, cosines_of, pairs_of
+from polyseme.cli.occurrences import check_layer, cosines_of, find_senses, pairs_of
 from polyseme.cli.output import one_line
+from polyseme.client import Client, InvalidArgumentError, Word
 
 LONG = "The boat that we had seen ran aground on the muddy bank of the river near the old mill."
 
@@ -49,3 +51,20 @@ def test_what_is_no_layer_of_any_model(layer):
     with pytest.raises(CliError) as refused:
         check_layer(layer)
     assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("names_fields", [True, False], ids=["named apart", "older server"])
+def test_a_sentence_without_the_word_is_named(names_fields):
+    sentences = ["the bank"] * 40 + ["nothing"]
+    with fake_server() as fake, Client(fake.target) as client:
+        fake.faults.names_fields = names_fields
+        with pytest.raises(CliError, match=r"^sentence 41 has no such word$"):
+            find_senses(client, Word("bank"), sentences, "last")
+
+
+def test_another_refusal_of_the_word_stays_the_servers():
+    """Only a word that is not there is explained; the field alone does not say so."""
+    with fake_server() as fake, Client(fake.target) as client:
+        fake.faults.on_message = lambda *_: fake.faults.stream_error("inputs[0].words[0]", ": covers no token")
+        with pytest.raises(InvalidArgumentError, match=r"texts\[0\]\.words\[0\]: covers no token$"):
+            find_senses(client, Word("bank"), ["the bank", "a bank"], "last")

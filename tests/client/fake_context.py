@@ -60,14 +60,15 @@ class NoSuchWordError(ValueError):
     pass
 
 
-def span_entry(one: pb.SpanInput, request: pb.EmbedSpansRequest) -> pb.SpanEmbeddings:
+def span_entry(index: int, request: pb.EmbedSpansRequest) -> pb.SpanEmbeddings:
     from tests.client.fake_server import infos, tensor_of
 
+    one = request.inputs[index]
     found = [(span.start, span.end, query, 0) for query, span in enumerate(one.spans)]
     for query, word in enumerate(one.words, len(one.spans)):
         at = [match.start() for match in re.finditer(re.escape(word.text), one.text)]
         if not at:
-            raise NoSuchWordError(f"words[{query - len(one.spans)}] does not occur")
+            raise NoSuchWordError(f"inputs[{index}].words[{query - len(one.spans)}]")
         found += [
             (start, start + len(word.text), query, number)
             for number, start in enumerate(at, 1)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tests.client.fake_context import NoSuchWordError, chunks, span_entry, token_entry
+from tests.client.trailers import bad_request, status_details
 
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 from polyseme.v1.embedding_service_pb2_grpc import EmbeddingServiceServicer, add_EmbeddingServiceServicer_to_server
@@ -53,6 +54,7 @@ class Faults:
 
     failures: list[tuple[grpc.StatusCode, str]] = field(default_factory=list)  # of the next Embed calls, in order
     trailers: tuple[tuple[str, Any], ...] = ()
+    names_fields: bool = True  # as google.rpc.BadRequest; servers of before said so in the message alone
     mutate: Callable[[Any], Any] = lambda reply: reply
     before_embed: Callable[[embedding_service_pb2.EmbedRequest, grpc.ServicerContext], None] | None = None
     chunk_rows: int = 0  # vectors in a chunk of a stream's reply; 0: all
@@ -64,6 +66,7 @@ class Faults:
     limits: dict[str, int] = field(
         default_factory=lambda: {"max_texts": 512, "max_text_bytes": 1 << 18, "max_message_bytes": 1 << 24}
     )
+    limits_said: dict[str, int] = field(default_factory=dict)  # by GetModel; empty: those that hold
     calls: Counter[str] = field(default_factory=Counter)
     requests: list[Any] = field(default_factory=list)
     messages: list[Any] = field(default_factory=list)  # of streams
@@ -80,13 +83,22 @@ class Faults:
             context.set_trailing_metadata(self.trailers)
             context.abort(*failure)
 
-    def check_texts(self, texts: list[str], context: grpc.ServicerContext) -> None:
+    def refuse(self, field: str, problem: str, context: grpc.ServicerContext) -> NoReturn:
+        if self.names_fields:
+            context.set_trailing_metadata(status_details(bad_request(field)))
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{field}{problem}")
+
+    def stream_error(self, field: str, problem: str) -> embedding_service_pb2.StreamError:
+        named = field if self.names_fields else ""
+        return embedding_service_pb2.StreamError(code=3, message=f"{field}{problem}", field=named)
+
+    def check_texts(self, texts: list[str], context: grpc.ServicerContext, field: str = "texts") -> None:
         limit = self.limits["max_texts"]
         if not 1 <= len(texts) <= limit:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"got {len(texts)} texts; limit {limit} (max_texts)")
         for index, text in enumerate(texts):
             if len(text.encode()) > self.limits["max_text_bytes"]:
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"texts[{index}] is too long")
+                self.refuse(f"{field}[{index}]", " is too long", context)
 
 
 def identity(version: str = "0123456789ab") -> common_pb2.ModelIdentity:
@@ -125,7 +137,8 @@ class Embedding(EmbeddingServiceServicer):
     def Similarity(self, request, context):
         self._faults.enter("Similarity", request, context)
         a, b = [entry.text for entry in request.a], [entry.text for entry in request.b or request.a]
-        self._faults.check_texts(a + b, context)
+        self._faults.check_texts(a, context, "a")
+        self._faults.check_texts(b, context, "b")
         left, right = np.stack(list(map(vector_of, a))), np.stack(list(map(vector_of, b)))
         scores = left @ right.T
         if request.metric == embedding_service_pb2.METRIC_EUCLIDEAN:
@@ -149,7 +162,7 @@ class Embedding(EmbeddingServiceServicer):
         try:
             return self._faults.mutate(self._spans(request))
         except NoSuchWordError as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"inputs[0].{error}")
+            self._faults.refuse(str(error), ": not found", context)
 
     def StreamEmbed(self, request_iterator, context):
         """Answer in order, in chunks; ends when the caller has no more."""
@@ -165,7 +178,13 @@ class Embedding(EmbeddingServiceServicer):
                 yield embedding_service_pb2.StreamEmbedResponse(sequence=sequence, last_chunk=True, error=refused)
                 continue
             kind = message.WhichOneof("request")
-            for chunk in chunks(answer[kind](getattr(message, kind)), kind, self._faults.chunk_rows):
+            try:
+                reply = answer[kind](getattr(message, kind))
+            except NoSuchWordError as error:
+                refused = self._faults.stream_error(str(error), ": not found")
+                yield embedding_service_pb2.StreamEmbedResponse(sequence=sequence, last_chunk=True, error=refused)
+                continue
+            for chunk in chunks(reply, kind, self._faults.chunk_rows):
                 chunk.sequence = sequence
                 yield self._faults.mutate_chunk(chunk)
 
@@ -179,7 +198,7 @@ class Embedding(EmbeddingServiceServicer):
         return embedding_service_pb2.EmbedTokensResponse(texts=entries, model=identity())
 
     def _spans(self, request):
-        entries = [span_entry(one, request) for one in request.inputs]
+        entries = [span_entry(index, request) for index in range(len(request.inputs))]
         return embedding_service_pb2.EmbedSpansResponse(texts=entries, model=identity())
 
     def Tokenize(self, request, context):
@@ -212,7 +231,7 @@ class Models(ModelServiceServicer):
             hidden_size=self._faults.hidden_size,
             pooling=model_service_pb2.POOLING_MEAN,
             prompts={"query": "query: "},
-            limits=model_service_pb2.Limits(**self._faults.limits),
+            limits=model_service_pb2.Limits(**(self._faults.limits_said or self._faults.limits)),
         )
 
     def GetModel(self, request, context):

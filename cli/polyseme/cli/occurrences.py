@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from polyseme.client import Client, TextOptions, Word
+    from polyseme.client import Client, InvalidArgumentError, TextOptions, Word
 
 MOST = 1000  # occurrences; their cosines are states x K x K numbers
 _LAST_FOUR = 4
 _LONGEST_WORD = 40  # characters
+_WORD_OF_SENTENCE = re.compile(r"texts\[([0-9]+)\]\.words\[0\]")  # the field of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +173,12 @@ def _chosen(layer: str, num_hidden_layers: int) -> tuple[int, ...]:
     return (1 + number % last,)
 
 
-def _explained(error: Exception) -> Exception:
+def _explained(error: InvalidArgumentError) -> Exception:
     """Say which sentence lacks the word; all else is the server's to say."""
-    place = re.search(r"texts\[(\d+)\].*: not found", str(error))
-    return CliError(f"sentence {int(place[1]) + 1} has no such word") if place else error
+    place = _WORD_OF_SENTENCE.fullmatch(error.field or "")
+    if place is None or not str(error).endswith(": not found"):
+        return error
+    return CliError(f"sentence {int(place[1]) + 1} has no such word")
 
 
 def cosines_of(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

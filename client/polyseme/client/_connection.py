@@ -29,7 +29,7 @@ class Connection:
     ) -> None:
         check_target(target)
         if token is not None and not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
-            raise InvalidArgumentError("token must be printable ASCII")  # never the token itself
+            raise InvalidArgumentError("token must be printable ASCII", field="token")  # never the token itself
         self.target = target
         self.credentials = credentials
         self.options = tuple(options)

@@ -29,12 +29,22 @@ class PolysemeError(Exception):
     Attributes:
         code: The gRPC status code, or None where no call was answered.
         target: The address that was called, or None where the error was found before a call.
+        field: The argument that is wrong, spelled as in `texts[3]` or `texts[2].words[0]`, texts counted as the caller
+            passed them; or None where no single one is known to be.
     """
 
-    def __init__(self, message: str, *, code: grpc.StatusCode | None = None, target: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: grpc.StatusCode | None = None,
+        target: str | None = None,
+        field: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.target = target
+        self.field = field
 
 
 class InvalidArgumentError(PolysemeError, ValueError):

@@ -21,8 +21,10 @@ def refuse(*texts):
     def on_message(sequence, message, context):
         for index, text in enumerate(message.embed.texts):
             if text in texts:
-                detail = f"texts[{index}] has 913 tokens; limit 512 (truncate=none)"
-                return service_pb2.StreamError(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message=detail)
+                field = f"texts[{index}]"
+                detail = f"{field} has 913 tokens; limit 512 (truncate=none)"
+                code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
+                return service_pb2.StreamError(code=code, message=detail, field=field)
         return None
 
     return on_message

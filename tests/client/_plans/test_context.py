@@ -307,7 +307,7 @@ def test_embed_words_refuses_spans_for_another_number_of_texts(client):
 
 
 def test_embed_words_speaks_of_texts_where_the_server_speaks_of_inputs(either):
-    with pytest.raises(InvalidArgumentError, match=r": texts\[0\]\.words\[0\] does not occur$"):
+    with pytest.raises(InvalidArgumentError, match=r": texts\[0\]\.words\[0\]: not found$"):
         either.embed_words(BANK, words="river")
 
 

@@ -1,13 +1,13 @@
 import grpc
 import pytest
-from google.protobuf import any_pb2, duration_pb2
-from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.client.trailers import bad_request, status_details
 
 from polyseme import client as sdk
-from polyseme.client._transport.status import error_from_status, retry_after
+from polyseme.client._transport.status import error_from_status, error_from_stream
+from polyseme.v1.embedding_service_pb2 import StreamError
 
 EXPECTED = {
     grpc.StatusCode.INVALID_ARGUMENT: sdk.InvalidArgumentError,
@@ -28,13 +28,6 @@ EXPECTED = {
 def _failure(code: grpc.StatusCode, details: str = "why", **trailers: object) -> AioRpcError:
     metadata = Metadata(*((key.replace("_", "-"), value) for key, value in trailers.items()))  # type: ignore[arg-type]
     return AioRpcError(code, Metadata(), metadata, details)
-
-
-def _details(delay: duration_pb2.Duration) -> bytes:
-    info, other = any_pb2.Any(), any_pb2.Any()
-    info.Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    other.Pack(error_details_pb2.DebugInfo(detail="x"))
-    return status_pb2.Status(code=8, message="full", details=[other, info]).SerializeToString()
 
 
 @pytest.mark.parametrize(("code", "kind"), EXPECTED.items(), ids=[code.name for code in EXPECTED])
@@ -62,43 +55,33 @@ def test_error_from_status_tells_too_large_from_full(side):
     assert type(error) is sdk.MessageTooLargeError
 
 
-@given(st.integers(0, 10**6), st.integers(0, 999_999_999))
-def test_retry_after_reads_retry_info(seconds, nanos):
-    delay = duration_pb2.Duration(seconds=seconds, nanos=nanos)
-    trailers = [("grpc-status-details-bin", _details(delay)), ("grpc-retry-pushback-ms", "7")]
-    assert retry_after(trailers) == pytest.approx(seconds + nanos / 1e9)
-
-
-@pytest.mark.parametrize(
-    ("trailers", "expected"),
-    [
-        ([], None),
-        ([("grpc-retry-pushback-ms", "250")], 0.25),
-        ([("grpc-retry-pushback-ms", "-1")], None),
-        ([("grpc-retry-pushback-ms", "soon")], None),
-        ([("grpc-status-details-bin", b"\xff\xff"), ("grpc-retry-pushback-ms", "250")], 0.25),
-        ([("grpc-status-details-bin", b"")], None),
-    ],
-)
-def test_retry_after_falls_back_to_pushback(trailers, expected):
-    assert retry_after(trailers) == expected
-
-
-@given(st.binary(max_size=80))
-def test_retry_after_survives_any_trailer(details):
-    assert retry_after([("grpc-status-details-bin", details)]) is None
-
-
-@given(st.data())
-def test_retry_after_survives_mutated_details(data):
-    details = bytearray(_details(duration_pb2.Duration(seconds=3)))
-    details[data.draw(st.integers(0, len(details) - 1))] = data.draw(st.integers(0, 255))
-    delay = retry_after([("grpc-status-details-bin", bytes(details))])
-    assert delay is None or delay >= 0
-
-
 def test_error_from_status_carries_retry_after():
     failure = _failure(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc_retry_pushback_ms="1500")
     error = error_from_status(failure, "host:1")
     assert isinstance(error, sdk.ResourceExhaustedError)
     assert error.retry_after == 1.5
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL])
+def test_error_from_status_names_the_field(code):
+    ((name, details),) = status_details(bad_request("texts[3]"))
+    failure = AioRpcError(code, Metadata(), Metadata((name, details)), "texts[3] has 913 tokens")
+    error = error_from_status(failure, "host:1")
+    assert (str(error), error.field) == ("host:1: texts[3] has 913 tokens", "texts[3]")
+
+
+@given(st.binary(max_size=80))
+def test_error_from_status_is_never_hidden_by_its_trailers(details):
+    metadata = Metadata(("grpc-status-details-bin", details))
+    failure = AioRpcError(grpc.StatusCode.INVALID_ARGUMENT, Metadata(), metadata, "texts[3] has 913 tokens")
+    error = error_from_status(failure, "host:1")
+    assert (type(error), str(error)) == (sdk.InvalidArgumentError, "host:1: texts[3] has 913 tokens")
+    assert error.field is None
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"), [("texts[3]", "texts[3]"), ("", None), ("what a text says", None), ("x" * 300, None)]
+)
+def test_error_from_stream_names_the_field(field, expected):
+    error = error_from_stream(StreamError(code=3, message="why", field=field), "host:1")
+    assert (type(error), str(error), error.field) == (sdk.InvalidArgumentError, "host:1: why", expected)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Generator, Iterator
-from typing import Any, Final
+from typing import Any
 
 from polyseme.cli.bulk.records import Record, Row
 from polyseme.cli.errors import CliError
 from polyseme.client import Client, Model, PolysemeError
-
-_INDEX: Final = re.compile(r"^(?:\S+: )?texts\[\d+\]:? ?")  # of the stream, which begins anew with each run
 
 
 def rows_of(
@@ -52,9 +49,15 @@ def rows_of(
             yield Row(index, record, None, "INVALID_ARGUMENT", record.problem)
         elif isinstance(answer, PolysemeError):
             status = answer.code.name if answer.code else "INVALID_ARGUMENT"  # refused here, before it was sent
-            yield Row(index, record, None, status, _INDEX.sub("", str(answer)))
+            yield Row(index, record, None, status, _problem(answer, index - first))
         else:
             yield Row(index, record, answer)
+
+
+def _problem(error: PolysemeError, index: int) -> str:
+    """Say why a text has no vector, without its index in the stream, which begins anew with each run."""
+    text = str(error).removeprefix(f"{error.target}: ")
+    return text.removeprefix(f"texts[{index}]").removeprefix(":").lstrip()
 
 
 def _check_model(client: Client, model: Model) -> None:

@@ -24,10 +24,11 @@ def unsigned(value: object, name: str, least: int = 0) -> int:
     Raises:
         InvalidArgumentError: name, got, limits.
     """
-    number = as_int(value)
+    number, field = as_int(value), name.replace(": ", ".")  # "words[0]: occurrence" in the message
     if number is None:
-        raise InvalidArgumentError(f"{name} must be an int, got {type(value).__name__}; {least} to {_UINT32} are valid")
+        got = type(value).__name__
+        raise InvalidArgumentError(f"{name} must be an int, got {got}; {least} to {_UINT32} are valid", field=field)
     if not least <= number <= _UINT32:
-        got = number if abs(number) < 1 << 64 else "an int of more than 64 bits"
-        raise InvalidArgumentError(f"{name} is {got}; {least} to {_UINT32} are valid")
+        shown = number if abs(number) < 1 << 64 else "an int of more than 64 bits"
+        raise InvalidArgumentError(f"{name} is {shown}; {least} to {_UINT32} are valid", field=field)
     return number

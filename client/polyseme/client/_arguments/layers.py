@@ -39,7 +39,7 @@ def selection(layers: Layers, combine: Combine) -> Selection:
     static = bool(listed) and listed[0] == _STATIC
     numbers = [_number(index, layer) for index, layer in enumerate(listed) if not (static and index == 0)]
     if not listed or len(numbers) > _MOST_LAYERS:
-        raise InvalidArgumentError(f"layers has {len(listed)} entries; 1 to {_MOST_LAYERS} are valid")
+        raise InvalidArgumentError(f"layers has {len(listed)} entries; 1 to {_MOST_LAYERS} are valid", field="layers")
     message = common_pb2.LayerSelection(
         layers=numbers,
         static_embedding=static,
@@ -57,15 +57,17 @@ def _listed(layers: object) -> list[object]:
         return [layers]
     if isinstance(layers, Iterable) and not isinstance(layers, bytes | bytearray | Set | Mapping):
         return list(layers)
-    raise InvalidArgumentError(f"layers must be an int, 'static' or a sequence of them, got {type(layers).__name__}")
+    got = type(layers).__name__
+    raise InvalidArgumentError(f"layers must be an int, 'static' or a sequence of them, got {got}", field="layers")
 
 
 def _number(index: int, layer: object) -> int:
+    field = f"layers[{index}]"
     if layer == _STATIC:
-        raise InvalidArgumentError(f"layers[{index}] is 'static'; it is valid as the first entry alone, once")
+        raise InvalidArgumentError(f"{field} is 'static'; it is valid as the first entry alone, once", field=field)
     number = as_int(layer)
     if number is None:
-        raise InvalidArgumentError(f"layers[{index}] must be an int or 'static', got {type(layer).__name__}")
+        raise InvalidArgumentError(f"{field} must be an int or 'static', got {type(layer).__name__}", field=field)
     if not -(1 << 31) <= number < 1 << 31:
-        raise InvalidArgumentError(f"layers[{index}] is no layer; no model has that many")
+        raise InvalidArgumentError(f"{field} is no layer; no model has that many", field=field)
     return number

@@ -30,13 +30,13 @@ def mention(operand: object, name: str) -> Mention:
     if isinstance(operand, tuple) and len(operand) == 2:
         text, part = operand
         return Mention(text, word=part) if isinstance(part, str | Word) else Mention(text, span=part)
-    raise InvalidArgumentError(f"{name} must be a Mention or (text, word), got {type(operand).__name__}")
+    raise InvalidArgumentError(f"{name} must be a Mention or (text, word), got {type(operand).__name__}", field=name)
 
 
 def _operand(one: object, name: str) -> service_pb2.Operand:
     text = one.text if isinstance(one, Mention) else one
     if not isinstance(text, str):
-        raise InvalidArgumentError(f"{name} must be a str or a Mention, got {type(text).__name__}")
+        raise InvalidArgumentError(f"{name} must be a str or a Mention, got {type(text).__name__}", field=name)
     utf8_size(text, name)
     operand = service_pb2.Operand(text=text)
     if isinstance(one, Mention):

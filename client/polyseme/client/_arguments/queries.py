@@ -21,13 +21,15 @@ def word_query(word: object, name: str) -> common_pb2.WordQuery:
     if isinstance(word, str):
         word = Word(word)
     if not isinstance(word, Word):
-        raise InvalidArgumentError(f"{name} must be a str or a Word, got {type(word).__name__}")
+        raise InvalidArgumentError(f"{name} must be a str or a Word, got {type(word).__name__}", field=name)
     size = utf8_size(word.text, name)
     if not 1 <= size <= _MOST_WORD_BYTES:
-        raise InvalidArgumentError(f"{name} has {size} bytes of UTF-8; 1 to {_MOST_WORD_BYTES} are valid")
+        raise InvalidArgumentError(f"{name} has {size} bytes of UTF-8; 1 to {_MOST_WORD_BYTES} are valid", field=name)
     for option, value in (("partial_word", word.partial_word), ("ignore_case", word.ignore_case)):
         if not isinstance(value, bool):
-            raise InvalidArgumentError(f"{name}: {option} must be a bool, got {type(value).__name__}")
+            raise InvalidArgumentError(
+                f"{name}: {option} must be a bool, got {type(value).__name__}", field=f"{name}.{option}"
+            )
     return common_pb2.WordQuery(
         text=word.text,
         occurrence=unsigned(word.occurrence, f"{name}: occurrence"),
@@ -44,10 +46,10 @@ def span_message(span: Any, name: str) -> common_pb2.Span:  # noqa: ANN401 - tha
     """
     pair = list(span) if isinstance(span, Iterable) and not isinstance(span, str | bytes) else []
     if len(pair) != 2:
-        raise InvalidArgumentError(f"{name} must be (start, end), got {type(span).__name__}")
+        raise InvalidArgumentError(f"{name} must be (start, end), got {type(span).__name__}", field=name)
     start, end = unsigned(pair[0], f"{name}: start"), unsigned(pair[1], f"{name}: end")
     if not start < end:
-        raise InvalidArgumentError(f"{name} is ({start}, {end}); the end must be greater than the start")
+        raise InvalidArgumentError(f"{name} is ({start}, {end}); the end must be greater than the start", field=name)
     return common_pb2.Span(start=start, end=end)
 
 
@@ -63,7 +65,7 @@ def word_queries(words: object) -> list[common_pb2.WordQuery]:
         return [word_query(words, "words")]
     queries = [word_query(word, f"words[{index}]") for index, word in enumerate(_listed(words, "words"))]
     if not queries:
-        raise InvalidArgumentError("words is empty; leave it out to get every word of the text")
+        raise InvalidArgumentError("words is empty; leave it out to get every word of the text", field="words")
     return queries
 
 
@@ -84,7 +86,7 @@ def span_messages(spans: object, count: int, *, single: bool, needed: bool) -> l
     listed = [spans] if single else _listed(spans, "spans")
     if len(listed) != count:
         raise InvalidArgumentError(
-            f"spans has {len(listed)} entries for {count} texts; one sequence for each is needed"
+            f"spans has {len(listed)} entries for {count} texts; one sequence for each is needed", field="spans"
         )
     return [_of_text(of_text, "spans" if single else f"spans[{i}]", needed=needed) for i, of_text in enumerate(listed)]
 
@@ -92,11 +94,13 @@ def span_messages(spans: object, count: int, *, single: bool, needed: bool) -> l
 def _of_text(spans: object, name: str, *, needed: bool) -> list[common_pb2.Span]:
     messages = [span_message(span, f"{name}[{index}]") for index, span in enumerate(_listed(spans, name))]
     if needed and not messages:
-        raise InvalidArgumentError(f"{name} is empty; a text without spans and words would give every word of it")
+        raise InvalidArgumentError(
+            f"{name} is empty; a text without spans and words would give every word of it", field=name
+        )
     return messages
 
 
 def _listed(values: object, name: str) -> list[Any]:
     if isinstance(values, str | bytes | set | frozenset | dict) or not isinstance(values, Iterable):
-        raise InvalidArgumentError(f"{name} must be a sequence, got {type(values).__name__}")
+        raise InvalidArgumentError(f"{name} must be a sequence, got {type(values).__name__}", field=name)
     return list(values)

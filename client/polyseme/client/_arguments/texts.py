@@ -16,9 +16,11 @@ def check_iterable(texts: object, name: str = "texts") -> None:
         InvalidArgumentError: says what it is.
     """
     if isinstance(texts, Set | Mapping):
-        raise InvalidArgumentError(f"{name} is a {type(texts).__name__}, which has no order; pass a list")
+        got = type(texts).__name__
+        raise InvalidArgumentError(f"{name} is a {got}, which has no order; pass a list", field=name)
     if isinstance(texts, str | bytes | bytearray) or not isinstance(texts, Iterable):
-        raise InvalidArgumentError(f"{name} must be a str or a sequence of str, got {type(texts).__name__}")
+        got = type(texts).__name__
+        raise InvalidArgumentError(f"{name} must be a str or a sequence of str, got {got}", field=name)
 
 
 def as_list(texts: Any, name: str = "texts") -> tuple[list[str], bool]:  # noqa: ANN401 - that is what it checks
@@ -32,7 +34,7 @@ def as_list(texts: Any, name: str = "texts") -> tuple[list[str], bool]:  # noqa:
     check_iterable(texts, name)
     listed = list(texts)
     if not listed:
-        raise InvalidArgumentError(f"{name} is empty; at least one text is needed")
+        raise InvalidArgumentError(f"{name} is empty; at least one text is needed", field=name)
     return listed, False
 
 
@@ -52,7 +54,7 @@ def utf8_size(text: object, name: str) -> int:
         InvalidArgumentError: it is not a str, or has a lone surrogate.
     """
     if not isinstance(text, str):
-        raise InvalidArgumentError(f"{name} must be str, got {type(text).__name__}")
+        raise InvalidArgumentError(f"{name} must be str, got {type(text).__name__}", field=name)
     if text.isascii():
         return len(text)
     try:
@@ -60,4 +62,4 @@ def utf8_size(text: object, name: str) -> int:
     except UnicodeEncodeError as error:
         where = f"{name} has a lone surrogate at position {error.start}"
     # Outside the except clause: the UnicodeEncodeError holds the whole text, and would be this error's context.
-    raise InvalidArgumentError(f"{where}; it cannot be sent as UTF-8")
+    raise InvalidArgumentError(f"{where}; it cannot be sent as UTF-8", field=name)

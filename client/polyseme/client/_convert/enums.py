@@ -20,7 +20,7 @@ def enum_value(enum: _EnumTypeWrapper[_V], prefix: str, option: str, name: objec
     """
     valid = [key.removeprefix(prefix).lower() for key in enum.keys() if not key.endswith("_UNSPECIFIED")]  # noqa: SIM118
     if name not in valid:
-        raise InvalidArgumentError(f"{option} is {name!r}; valid: {', '.join(valid)}")
+        raise InvalidArgumentError(f"{option} is {name!r}; valid: {', '.join(valid)}", field=option)
     return enum.Value(prefix + str(name).upper())
 
 

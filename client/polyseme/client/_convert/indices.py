@@ -1,4 +1,10 @@
-"""A server counts the texts of one call; the caller counts those that he passed. Errors speak to the caller."""
+"""Rewrite errors that count the texts of one call, so that they count those that the caller passed.
+
+A server says which field of its request is wrong (`error.field`), as in `texts[3]` or `inputs[2].words[0]`. One that is
+older says so in the message alone; there a regular expression finds it.
+"""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable
@@ -7,12 +13,27 @@ from typing import Final, TypeVar
 from polyseme.client.errors import PolysemeError
 
 _E = TypeVar("_E", bound=PolysemeError)
-_INDEX: Final = re.compile(r"\b(?:texts|inputs)\[([0-9]{1,9})\]")
+_MAX_FIELD_LENGTH: Final = 256
+_STEP: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\[[0-9]{1,9}\])?"
+_FIELD: Final = re.compile(rf"{_STEP}(?:\.{_STEP})*")
+_TEXT: Final = re.compile(r"(?:texts|inputs)\[([0-9]{1,9})\]")
+_TEXT_IN_MESSAGE: Final = re.compile(rf"\b{_TEXT.pattern}((?:\.{_STEP})*)")
+
+
+def checked_field(field: str) -> str | None:
+    """Give the field that a server names; None: it names none, or the name is not spelled as one."""
+    return field if len(field) <= _MAX_FIELD_LENGTH and _FIELD.fullmatch(field) else None
 
 
 def rename_texts(error: _E, name: Callable[[int], str]) -> _E:
-    """Rewrite, in place, every `texts[i]` and `inputs[i]` of the message to name(i)."""
-    error.args = (_INDEX.sub(lambda match: name(int(match[1])), str(error)), *error.args[1:])
+    """Rewrite, in place, text i of the call to name(i), in the message and in `field`."""
+    if error.field is None:
+        return _rename_by_message(error, name)
+    found = _TEXT.match(error.field)
+    if found is not None:
+        renamed = name(int(found[1]))
+        error.field = renamed + error.field[found.end() :]
+        _set_message(error, re.sub(rf"\b{re.escape(found[0])}", lambda _: renamed, str(error)))
     return error
 
 
@@ -23,8 +44,23 @@ def shift_texts(error: _E, first: int) -> _E:
 
 def name_text(error: _E, index: int) -> _E:
     """Rewrite the error of a call that had this one text of the caller's; name it where the message does not."""
-    if _INDEX.search(str(error)) is None:
+    name = f"texts[{index}]"
+    rename_texts(error, lambda _: name)
+    error.field = error.field or name
+    if name not in str(error):
         start = f"{error.target}: " if error.target and str(error).startswith(f"{error.target}: ") else ""
-        error.args = (f"{start}texts[{index}]: {str(error)[len(start) :]}", *error.args[1:])
-        return error
-    return rename_texts(error, lambda _: f"texts[{index}]")
+        _set_message(error, f"{start}{name}: {str(error)[len(start) :]}")
+    return error
+
+
+def _rename_by_message(error: _E, name: Callable[[int], str]) -> _E:
+    """Rewrite every `texts[i]` and `inputs[i]` of the message; the first one is the field."""
+    found = _TEXT_IN_MESSAGE.search(str(error))
+    if found is not None:
+        error.field = name(int(found[1])) + found[2]
+        _set_message(error, _TEXT_IN_MESSAGE.sub(lambda match: name(int(match[1])) + match[2], str(error)))
+    return error
+
+
+def _set_message(error: PolysemeError, message: str) -> None:
+    error.args = (message, *error.args[1:])

@@ -169,7 +169,7 @@ def _offset_unit(name: str) -> common_pb2.OffsetUnit.ValueType:
 
 def _float_dtype(name: str) -> tensor_pb2.DataType.ValueType:
     if name == "binary":
-        raise InvalidArgumentError("dtype is 'binary'; valid: float32, float16, bfloat16, int8")
+        raise InvalidArgumentError("dtype is 'binary'; valid: float32, float16, bfloat16, int8", field="dtype")
     return enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", name)
 
 
@@ -193,5 +193,5 @@ def checked_timeout(timeout: float | None, default: float) -> float | None:
     """
     seconds = default if timeout is None else timeout
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise InvalidArgumentError(f"timeout is {seconds!r}; a number of seconds above 0 is valid")
+        raise InvalidArgumentError(f"timeout is {seconds!r}; a number of seconds above 0 is valid", field="timeout")
     return None if seconds > _ENDLESS_S else float(seconds)

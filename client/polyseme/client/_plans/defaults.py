@@ -13,7 +13,7 @@ class Defaults:
 
     def __init__(self, *, target: str, model: str | None, timeout: float) -> None:
         if model is not None and not isinstance(model, str):
-            raise InvalidArgumentError(f"model must be a str, got {type(model).__name__}")
+            raise InvalidArgumentError(f"model must be a str, got {type(model).__name__}", field="model")
         checked_timeout(timeout, timeout)
         self.target = target
         self._default_model = model or ""

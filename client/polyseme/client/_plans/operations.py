@@ -124,7 +124,7 @@ class Operations(WordOperations):
 def _checked_k(k: object, most: int) -> int:
     number = as_int(k)
     if number is None or not 1 <= number <= most:
-        raise InvalidArgumentError(f"k is {k!r}; 1 to {most}, the number of texts, are valid")
+        raise InvalidArgumentError(f"k is {k!r}; 1 to {most}, the number of texts, are valid", field="k")
     return number
 
 

@@ -106,7 +106,8 @@ def check_text_bytes(text_bytes: Sequence[int], limits: Limits, name: str = "tex
     limit = limits.max_text_bytes
     if limit and text_bytes and max(text_bytes) > limit:
         index, size = next((index, size) for index, size in enumerate(text_bytes) if size > limit)
-        raise InvalidArgumentError(f"{name}[{index}] has {size} bytes of UTF-8; limit {limit} (max_text_bytes)")
+        field = f"{name}[{index}]"
+        raise InvalidArgumentError(f"{field} has {size} bytes of UTF-8; limit {limit} (max_text_bytes)", field=field)
 
 
 def _send(work: TextCalls, ranges: Sequence[range]) -> Plan[None]:

@@ -112,7 +112,7 @@ class WordOperations(Defaults):
         if not isinstance(texts, AsyncIterable):
             check_iterable(texts)
         if on_error not in ("raise", "return"):
-            raise InvalidArgumentError(f"on_error is {on_error!r}; valid: raise, return")
+            raise InvalidArgumentError(f"on_error is {on_error!r}; valid: raise, return", field="on_error")
         request = embed_stream_request(options, model=self.model_name(options), dtype=dtype)
         total = options.get("total")
         if total is None and isinstance(texts, Sized):

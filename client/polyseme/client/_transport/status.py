@@ -1,11 +1,12 @@
 """One gRPC status becomes one error of the SDK: the only place that reads grpc's exceptions and codes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import grpc
 
-from polyseme.client._convert import wire as _wire
+from polyseme.client._convert.indices import checked_field
+from polyseme.client._transport.details import retry_after, wrong_field
 from polyseme.client.errors import (
     CancelledError,
     DeadlineExceededError,
@@ -38,7 +39,6 @@ _BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
 # gRPC core has one code for "full" and for "message over the limit"; its words tell them apart.
 _TOO_LARGE: Final = "message larger than max"
 _CODES: Final[Mapping[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
-_RETRY_INFO: Final = b"type.googleapis.com/google.rpc.RetryInfo"
 
 
 def error_from_status(failure: grpc.RpcError, target: str, path: str = "") -> PolysemeError:
@@ -52,14 +52,17 @@ def error_from_status(failure: grpc.RpcError, target: str, path: str = "") -> Po
     if code is grpc.StatusCode.UNIMPLEMENTED and path:
         details = f"the server does not have {path}, it is older than the SDK or no Polyseme server: {details}"
     error = _error(code, details, target)
+    trailers = status.trailing_metadata() or ()
+    error.field = wrong_field(trailers)
     if isinstance(error, ResourceExhaustedError):
-        error.retry_after = retry_after(status.trailing_metadata() or ())
+        error.retry_after = retry_after(trailers)
     return error
 
 
 def error_from_stream(failure: service_pb2.StreamError, target: str) -> PolysemeError:
     """Translate why one request of a stream failed."""
     error = _error(_CODES.get(failure.code, grpc.StatusCode.UNKNOWN), failure.message, target)
+    error.field = checked_field(failure.field)
     if isinstance(error, ResourceExhaustedError) and failure.retry_after_ms:
         error.retry_after = failure.retry_after_ms / 1000
     return error
@@ -71,40 +74,3 @@ def _error(code: grpc.StatusCode, details: str, target: str) -> PolysemeError:
         kind = MessageTooLargeError
     named = code in _BY_CODE and details
     return kind(f"{target}: {details if named else f'{code.name} {details}'.strip()}", code=code, target=target)
-
-
-def retry_after(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
-    """Seconds until a retry is welcome, from google.rpc.RetryInfo or else grpc-retry-pushback-ms; None: not said.
-
-    Trailers that cannot be read count as absent: they must not hide the error that they came with.
-    """
-    values = dict(iter(trailers))  # old grpcio: dict() takes aio.Metadata for a mapping, and fails
-    details = values.get("grpc-status-details-bin")
-    if isinstance(details, bytes):
-        try:
-            seconds = _retry_delay(details)
-        except ValueError:
-            seconds = None
-        if seconds is not None:
-            return seconds
-    pushback = values.get("grpc-retry-pushback-ms")
-    if isinstance(pushback, str) and pushback.isdecimal():
-        return int(pushback) / 1000
-    return None
-
-
-def _retry_delay(status: bytes) -> float | None:
-    """Find google.rpc.Status.details[] -> Any -> RetryInfo.retry_delay -> Duration, in seconds."""
-    for number, detail in _wire.fields(status):
-        if number != 3 or not isinstance(detail, bytes):
-            continue
-        packed = dict(_wire.fields(detail))  # Any: 1 type_url, 2 value
-        value = packed.get(2, b"")
-        if packed.get(1) != _RETRY_INFO or not isinstance(value, bytes):
-            continue
-        delay = dict(_wire.fields(value)).get(1, b"")  # RetryInfo: 1 retry_delay
-        duration = dict(_wire.fields(delay)) if isinstance(delay, bytes) else {}
-        seconds, nanos = duration.get(1, 0), duration.get(2, 0)  # Duration: 1 seconds, 2 nanos
-        if isinstance(seconds, int) and isinstance(nanos, int) and seconds < 1 << 32 and nanos < 10**9:
-            return seconds + nanos / 1e9
-    return None

@@ -23,7 +23,7 @@ def check_target(target: object) -> None:
         found = _HOST_AND_PORT.fullmatch(target)
         if found and 1 <= int(found["port"]) <= _MOST:
             return
-    raise InvalidArgumentError(f"target is {_shown(target)}; {_hint(target)}")
+    raise InvalidArgumentError(f"target is {_shown(target)}; {_hint(target)}", field="target")
 
 
 def _shown(target: object) -> str:
