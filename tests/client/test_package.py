@@ -2,6 +2,8 @@
 
 from importlib.resources import files
 
+import pytest
+
 import polyseme.client as sdk
 
 
@@ -16,3 +18,16 @@ def test_types_are_published():
 def test_both_clients_have_the_same_methods():
     names = [{name for name in vars(kind) if not name.startswith("_")} for kind in (sdk.Client, sdk.AsyncClient)]
     assert names[0] == names[1]
+
+
+@pytest.mark.parametrize(
+    "call", ["embed", "embed_stream", "embed_tokens", "embed_words", "similarity", "tokenize", "embed_detailed"]
+)
+def test_an_option_that_a_call_does_not_take_is_a_type_error(call):
+    with sdk.Client("localhost:1") as client, pytest.raises(TypeError, match="keyword argument 'layer'; valid: model"):
+        getattr(client, call)(["a"], layer=3)
+
+
+@pytest.mark.parametrize("kind", [sdk.Client, sdk.AsyncClient])
+def test_a_client_is_one_class(kind):
+    assert kind.__mro__ == (kind, object)

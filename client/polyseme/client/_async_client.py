@@ -1,30 +1,52 @@
 """The client for asyncio."""
 
-# ruff: noqa: ASYNC109 - a timeout here is the deadline that the server is told
+# ruff: noqa: ASYNC109  a timeout here is the deadline that the server is told
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 import grpc
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.client._arguments.texts import Texts
-from polyseme.client._async_stream_client import AsyncStreamClient
-from polyseme.client._async_word_client import AsyncWordClient
 from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
 from polyseme.client._convert.health import HealthStatus
-from polyseme.client._plans.operations import Operations
+from polyseme.client._plans.comparison import (
+    plan_similarity,
+    plan_similarity_pairwise,
+    plan_top_k,
+    plan_word_similarity,
+)
+from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.embed_stream import plan_embed_stream
+from polyseme.client._plans.server import plan_health, plan_model, plan_models
+from polyseme.client._plans.texts import plan_embed, plan_tokenize
+from polyseme.client._plans.word_operations import plan_embed_tokens, plan_embed_words
 from polyseme.client._transport.async_transport import AsyncTransport
 from polyseme.client._transport.channel import channel_options, health_channel_options
+from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model
-from polyseme.client.options import Dtype, EmbedOptions, FloatDtype, OffsetUnit, SimilarityOptions, TextOptions
-from polyseme.client.results import EmbedResult, TokenizedText, TopK
-from polyseme.client.words import Operands
+from polyseme.client.options import (
+    Dtype,
+    EmbedOptions,
+    EmbedStreamOptions,
+    EmbedTokensOptions,
+    EmbedWordsOptions,
+    FloatDtype,
+    OffsetUnit,
+    OnError,
+    SimilarityOptions,
+    TextOptions,
+)
+from polyseme.client.results import EmbedResult, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
+from polyseme.client.words import Operands, WordInText
 
 
-class AsyncClient(AsyncWordClient, AsyncStreamClient):
+class AsyncClient:
     """A connection to a Polyseme server, for one event loop: `Client` with `await`.
 
     Arguments, results and errors are those of `Client`; cancelling a task cancels its calls.
@@ -41,7 +63,7 @@ class AsyncClient(AsyncWordClient, AsyncStreamClient):
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
-        self._operations = Operations(target=target, model=model, timeout=timeout)
+        self._defaults = Defaults(target=target, model=model, timeout=timeout)
         self._transport = AsyncTransport(self._connection, channel_options(options))
 
     def __repr__(self) -> str:
@@ -62,12 +84,14 @@ class AsyncClient(AsyncWordClient, AsyncStreamClient):
     @overload
     async def embed(
         self, texts: Texts, *, dtype: Literal["binary"], **options: Unpack[EmbedOptions]
-    ) -> NDArray[np.uint8]: ...
+    ) -> npt.NDArray[np.uint8]: ...
     @overload
     async def embed(
         self, texts: Texts, *, dtype: FloatDtype = "float32", **options: Unpack[EmbedOptions]
-    ) -> NDArray[np.float32]: ...
-    async def embed(self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]) -> NDArray[Any]:
+    ) -> npt.NDArray[np.float32]: ...
+    async def embed(
+        self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]
+    ) -> npt.NDArray[Any]:
         """Embed texts, as `Client.embed`: [N, D] float32, [D] for one str."""
         return (await self.embed_detailed(texts, dtype=dtype, **options)).embeddings
 
@@ -75,23 +99,103 @@ class AsyncClient(AsyncWordClient, AsyncStreamClient):
         self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]
     ) -> EmbedResult:
         """Embed texts with token counts, truncation, timings and the model, as `Client.embed_detailed`."""
-        return await self._transport.run(self._operations.embed(texts, dtype, options))
+        return await self._transport.run(plan_embed(self._defaults, texts, dtype, options))
+
+    @overload
+    def embed_stream(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        dtype: Dtype = ...,
+        on_error: Literal["return"],
+        **options: Unpack[EmbedStreamOptions],
+    ) -> AsyncGenerator[npt.NDArray[np.float32] | PolysemeError, None]: ...
+    @overload
+    def embed_stream(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        dtype: Literal["binary"],
+        on_error: Literal["raise"] = ...,
+        **options: Unpack[EmbedStreamOptions],
+    ) -> AsyncGenerator[npt.NDArray[np.uint8], None]: ...
+    @overload
+    def embed_stream(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        dtype: FloatDtype = ...,
+        on_error: Literal["raise"] = ...,
+        **options: Unpack[EmbedStreamOptions],
+    ) -> AsyncGenerator[npt.NDArray[np.float32], None]: ...
+    def embed_stream(
+        self,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        dtype: Dtype = "float32",
+        on_error: OnError = "raise",
+        **options: Unpack[EmbedStreamOptions],
+    ) -> AsyncGenerator[Any, None]:
+        """Embed texts one after the other, as `Client.embed_stream`; texts may be an async iterable."""
+        return self._transport.iterate(plan_embed_stream(self._defaults, texts, dtype, on_error, options), texts)
+
+    @overload
+    async def embed_tokens(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
+        self, texts: str, **options: Unpack[EmbedTokensOptions]
+    ) -> TokenEmbeddings: ...
+    @overload
+    async def embed_tokens(
+        self, texts: Sequence[str], **options: Unpack[EmbedTokensOptions]
+    ) -> list[TokenEmbeddings]: ...
+    async def embed_tokens(
+        self, texts: Texts, **options: Unpack[EmbedTokensOptions]
+    ) -> TokenEmbeddings | list[TokenEmbeddings]:
+        """Embed every token of each text, as `Client.embed_tokens`: [T, H] or [layers, T, H] for each."""
+        embedded, single = await self._transport.run(plan_embed_tokens(self._defaults, texts, options))
+        return embedded[0] if single else embedded
+
+    @overload
+    async def embed_words(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
+        self, texts: str, *, spans: Sequence[tuple[int, int]] | None = ..., **options: Unpack[EmbedWordsOptions]
+    ) -> WordEmbeddings: ...
+    @overload
+    async def embed_words(
+        self,
+        texts: Sequence[str],
+        *,
+        spans: Sequence[Sequence[tuple[int, int]]] | None = ...,
+        **options: Unpack[EmbedWordsOptions],
+    ) -> list[WordEmbeddings]: ...
+    async def embed_words(
+        self,
+        texts: Texts,
+        *,
+        spans: Sequence[tuple[int, int]] | Sequence[Sequence[tuple[int, int]]] | None = None,
+        **options: Unpack[EmbedWordsOptions],
+    ) -> WordEmbeddings | list[WordEmbeddings]:
+        """Embed words or spans of each text, as `Client.embed_words`: [K, H] or [layers, K, H] for each."""
+        embedded, single = await self._transport.run(plan_embed_words(self._defaults, texts, spans, options))
+        return embedded[0] if single else embedded
 
     async def similarity(
         self, a: Operands, b: Operands | None = None, **options: Unpack[SimilarityOptions]
-    ) -> NDArray[np.float32]:
+    ) -> npt.NDArray[np.float32]:
         """Compare every text of a with every text of b, as `Client.similarity`: [N, M] float32."""
-        return await self._transport.run(self._operations.similarity(a, b, options))
+        return await self._transport.run(plan_similarity(self._defaults, a, b, options))
 
     async def similarity_pairwise(
         self, a: Operands, b: Operands, **options: Unpack[SimilarityOptions]
-    ) -> NDArray[np.float32]:
+    ) -> npt.NDArray[np.float32]:
         """Compare text i of a with text i of b, as `Client.similarity_pairwise`: [N] float32."""
-        return await self._transport.run(self._operations.similarity_pairwise(a, b, options))
+        return await self._transport.run(plan_similarity_pairwise(self._defaults, a, b, options))
 
     async def top_k(self, queries: Operands, texts: Operands, k: int, **options: Unpack[SimilarityOptions]) -> TopK:
         """Find for each query the k closest of the texts, as `Client.top_k`: (scores, indices)."""
-        return await self._transport.run(self._operations.top_k(queries, texts, k, options))
+        return await self._transport.run(plan_top_k(self._defaults, queries, texts, k, options))
+
+    async def word_similarity(self, a: WordInText, b: WordInText, **options: Unpack[SimilarityOptions]) -> float:
+        """Compare two words in their context, as `Client.word_similarity`."""
+        return await self._transport.run(plan_word_similarity(self._defaults, a, b, options))
 
     @overload
     async def tokenize(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
@@ -105,23 +209,23 @@ class AsyncClient(AsyncWordClient, AsyncStreamClient):
         self, texts: Texts, *, offset_unit: OffsetUnit = "code_point", **options: Unpack[TextOptions]
     ) -> TokenizedText | list[TokenizedText]:
         """Give the tokens that the model would see, as `Client.tokenize`."""
-        plan = self._operations.tokenize(texts, offset_unit, options)
+        plan = plan_tokenize(self._defaults, texts, offset_unit, options)
         tokenized, single = await self._transport.run(plan)
         return tokenized[0] if single else tokenized
 
     async def models(self, *, timeout: float | None = None) -> list[Model]:
         """List the server's models, the default one first."""
-        return await self._transport.run(self._operations.models(timeout=timeout))
+        return await self._transport.run(plan_models(self._defaults, timeout=timeout))
 
     async def model(self, name: str | None = None, *, timeout: float | None = None) -> Model:
         """Describe one model; default: the client's, else the server's default model."""
-        return await self._transport.run(self._operations.model(name, timeout=timeout))
+        return await self._transport.run(plan_model(self._defaults, name, timeout=timeout))
 
     async def health(self, service: str = "", *, timeout: float | None = None) -> HealthStatus:
         """Ask the server's health service, as `Client.health`."""
         self._transport.check_open()
         transport = AsyncTransport(self._connection, health_channel_options(self._connection.options))
         try:
-            return await transport.run(self._operations.health(service, timeout=timeout))
+            return await transport.run(plan_health(self._defaults, service, timeout=timeout))
         finally:
             await transport.close()

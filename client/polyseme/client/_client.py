@@ -1,29 +1,51 @@
 """The client for threads."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 import grpc
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
 from polyseme.client._convert.health import HealthStatus
-from polyseme.client._plans.operations import Operations
-from polyseme.client._stream_client import StreamClient
+from polyseme.client._plans.comparison import (
+    plan_similarity,
+    plan_similarity_pairwise,
+    plan_top_k,
+    plan_word_similarity,
+)
+from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.embed_stream import plan_embed_stream
+from polyseme.client._plans.server import plan_health, plan_model, plan_models
+from polyseme.client._plans.texts import plan_embed, plan_tokenize
+from polyseme.client._plans.word_operations import plan_embed_tokens, plan_embed_words
 from polyseme.client._transport.channel import channel_options, health_channel_options
 from polyseme.client._transport.sync_transport import SyncTransport
-from polyseme.client._word_client import WordClient
+from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model
-from polyseme.client.options import Dtype, EmbedOptions, FloatDtype, OffsetUnit, SimilarityOptions, TextOptions
-from polyseme.client.results import EmbedResult, TokenizedText, TopK
-from polyseme.client.words import Operands
+from polyseme.client.options import (
+    Dtype,
+    EmbedOptions,
+    EmbedStreamOptions,
+    EmbedTokensOptions,
+    EmbedWordsOptions,
+    FloatDtype,
+    OffsetUnit,
+    OnError,
+    SimilarityOptions,
+    TextOptions,
+)
+from polyseme.client.results import EmbedResult, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
+from polyseme.client.words import Operands, WordInText
 
 
-class Client(WordClient, StreamClient):
+class Client:
     """A connection to a Polyseme server; safe to share between threads.
 
     One `str` in place of a list drops that axis of the result, everywhere. Every method raises a subclass of
@@ -50,7 +72,7 @@ class Client(WordClient, StreamClient):
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
-        self._operations = Operations(target=target, model=model, timeout=timeout)
+        self._defaults = Defaults(target=target, model=model, timeout=timeout)
         self._transport = SyncTransport(self._connection, channel_options(options))
 
     def __repr__(self) -> str:
@@ -71,12 +93,12 @@ class Client(WordClient, StreamClient):
     @overload
     def embed(
         self, texts: Texts, *, dtype: Literal["binary"], **options: Unpack[EmbedOptions]
-    ) -> NDArray[np.uint8]: ...
+    ) -> npt.NDArray[np.uint8]: ...
     @overload
     def embed(
         self, texts: Texts, *, dtype: FloatDtype = "float32", **options: Unpack[EmbedOptions]
-    ) -> NDArray[np.float32]: ...
-    def embed(self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]) -> NDArray[Any]:
+    ) -> npt.NDArray[np.float32]: ...
+    def embed(self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]) -> npt.NDArray[Any]:
         """Embed texts: one vector each.
 
         A list of any length: it is split into calls that the server accepts, several under way at once.
@@ -96,11 +118,122 @@ class Client(WordClient, StreamClient):
 
     def embed_detailed(self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]) -> EmbedResult:
         """Embed texts as `embed` does; the result also has token counts, truncation, timings and the model."""
-        return self._transport.run(self._operations.embed(texts, dtype, options))
+        return self._transport.run(plan_embed(self._defaults, texts, dtype, options))
+
+    @overload
+    def embed_stream(
+        self,
+        texts: Iterable[str],
+        *,
+        dtype: Dtype = ...,
+        on_error: Literal["return"],
+        **options: Unpack[EmbedStreamOptions],
+    ) -> Generator[npt.NDArray[np.float32] | PolysemeError, None, None]: ...
+    @overload
+    def embed_stream(
+        self,
+        texts: Iterable[str],
+        *,
+        dtype: Literal["binary"],
+        on_error: Literal["raise"] = ...,
+        **options: Unpack[EmbedStreamOptions],
+    ) -> Generator[npt.NDArray[np.uint8], None, None]: ...
+    @overload
+    def embed_stream(
+        self,
+        texts: Iterable[str],
+        *,
+        dtype: FloatDtype = ...,
+        on_error: Literal["raise"] = ...,
+        **options: Unpack[EmbedStreamOptions],
+    ) -> Generator[npt.NDArray[np.float32], None, None]: ...
+    def embed_stream(
+        self,
+        texts: Iterable[str],
+        *,
+        dtype: Dtype = "float32",
+        on_error: OnError = "raise",
+        **options: Unpack[EmbedStreamOptions],
+    ) -> Generator[Any, None, None]:
+        """Embed texts one after the other, as many as there are, in constant memory.
+
+        The texts are read no more than 1,025 ahead of what was given. A server that restarts is found again, and
+        what it had not answered is sent again; a full server is waited for. Leaving the generator (break, close)
+        cancels the call.
+
+        Args:
+            texts: any iterable; it is read in the calling thread.
+            dtype: in which vectors travel; see `embed`.
+            on_error: "raise" ends with the error of the first text that the server refuses, after all vectors before
+                it; "return" gives the error in place of its vector. What concerns the whole is always raised.
+            **options: see `EmbedStreamOptions`: normalize, dimensions, truncate, prompt_name, add_special_tokens,
+                priority ("bulk"), model, timeout (for each reply), progress, total.
+
+        Yields:
+            [D] float32 for each text, in order, an array of its own; for dtype "binary" uint8 [ceil(D / 8)].
+        """
+        return self._transport.iterate(plan_embed_stream(self._defaults, texts, dtype, on_error, options), texts)
+
+    @overload
+    def embed_tokens(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
+        self, texts: str, **options: Unpack[EmbedTokensOptions]
+    ) -> TokenEmbeddings: ...
+    @overload
+    def embed_tokens(self, texts: Sequence[str], **options: Unpack[EmbedTokensOptions]) -> list[TokenEmbeddings]: ...
+    def embed_tokens(
+        self, texts: Texts, **options: Unpack[EmbedTokensOptions]
+    ) -> TokenEmbeddings | list[TokenEmbeddings]:
+        """Embed every token of each text, in its context.
+
+        Args:
+            texts: one text, or several.
+            **options: see `EmbedTokensOptions`: layers, combine, dtype, include_special_tokens, offset_unit, truncate,
+                prompt_name, add_special_tokens, priority, model, timeout. Large replies come as a stream, and timeout
+                is then what each message of it may take.
+
+        Returns:
+            One TokenEmbeddings per text, with vectors [T, H] or [layers, T, H]; for one str, that alone.
+        """
+        embedded, single = self._transport.run(plan_embed_tokens(self._defaults, texts, options))
+        return embedded[0] if single else embedded
+
+    @overload
+    def embed_words(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
+        self, texts: str, *, spans: Sequence[tuple[int, int]] | None = ..., **options: Unpack[EmbedWordsOptions]
+    ) -> WordEmbeddings: ...
+    @overload
+    def embed_words(
+        self,
+        texts: Sequence[str],
+        *,
+        spans: Sequence[Sequence[tuple[int, int]]] | None = ...,
+        **options: Unpack[EmbedWordsOptions],
+    ) -> list[WordEmbeddings]: ...
+    def embed_words(
+        self,
+        texts: Texts,
+        *,
+        spans: Sequence[tuple[int, int]] | Sequence[Sequence[tuple[int, int]]] | None = None,
+        **options: Unpack[EmbedWordsOptions],
+    ) -> WordEmbeddings | list[WordEmbeddings]:
+        """Embed words or spans of each text, in their context; with neither, every word.
+
+        Args:
+            texts: one text, or several.
+            spans: (start, end) pairs of the text; for a list of texts, one sequence of pairs for each.
+            **options: see `EmbedWordsOptions`: words, layers, combine, subtokens, normalize, dtype, offset_unit,
+                truncate, prompt_name, add_special_tokens, priority, model, timeout. Large replies come as a stream, and
+                timeout is then what each message of it may take.
+
+        Returns:
+            One WordEmbeddings per text, with vectors [K, H] or [layers, K, H]; for one str, that alone.
+        """
+        embedded, single = self._transport.run(plan_embed_words(self._defaults, texts, spans, options))
+        return embedded[0] if single else embedded
 
     def similarity(
         self, a: Operands, b: Operands | None = None, **options: Unpack[SimilarityOptions]
-    ) -> NDArray[np.float32]:
+    ) -> npt.NDArray[np.float32]:
         """Compare every text of a with every text of b, at the server, in one call.
 
         Args:
@@ -112,13 +245,13 @@ class Client(WordClient, StreamClient):
         Returns:
             [N, M] float32; [M] where a is one str or Mention, [N] where b is, [] where both are.
         """
-        return self._transport.run(self._operations.similarity(a, b, options))
+        return self._transport.run(plan_similarity(self._defaults, a, b, options))
 
     def similarity_pairwise(
         self, a: Operands, b: Operands, **options: Unpack[SimilarityOptions]
-    ) -> NDArray[np.float32]:
+    ) -> npt.NDArray[np.float32]:
         """Compare text i of a with text i of b: [N] float32, in one call."""
-        return self._transport.run(self._operations.similarity_pairwise(a, b, options))
+        return self._transport.run(plan_similarity_pairwise(self._defaults, a, b, options))
 
     def top_k(self, queries: Operands, texts: Operands, k: int, **options: Unpack[SimilarityOptions]) -> TopK:
         """Find for each query the k closest of the texts, the closest first, in one call.
@@ -126,7 +259,21 @@ class Client(WordClient, StreamClient):
         Returns:
             `(scores, indices)`: [N, k] float32 and int64, [k] for one query; indices into texts.
         """
-        return self._transport.run(self._operations.top_k(queries, texts, k, options))
+        return self._transport.run(plan_top_k(self._defaults, queries, texts, k, options))
+
+    def word_similarity(self, a: WordInText, b: WordInText, **options: Unpack[SimilarityOptions]) -> float:
+        """Compare a word of one text with a word of another, both in their context, at the server.
+
+        Args:
+            a: a Mention, or (text, word) where word is a str that occurs once, a Word, or (start, end).
+            b: the same.
+            **options: see `SimilarityOptions`: metric, layers, combine, subtokens, offset_unit, priority, truncate,
+                prompt_name, add_special_tokens, model, timeout.
+
+        Returns:
+            The cosine, or what metric asks for.
+        """
+        return self._transport.run(plan_word_similarity(self._defaults, a, b, options))
 
     @overload
     def tokenize(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
@@ -151,17 +298,17 @@ class Client(WordClient, StreamClient):
         Returns:
             One TokenizedText per text; for one str, that alone.
         """
-        plan = self._operations.tokenize(texts, offset_unit, options)
+        plan = plan_tokenize(self._defaults, texts, offset_unit, options)
         tokenized, single = self._transport.run(plan)
         return tokenized[0] if single else tokenized
 
     def models(self, *, timeout: float | None = None) -> list[Model]:
         """List the server's models, the default one first."""
-        return self._transport.run(self._operations.models(timeout=timeout))
+        return self._transport.run(plan_models(self._defaults, timeout=timeout))
 
     def model(self, name: str | None = None, *, timeout: float | None = None) -> Model:
         """Describe one model; default: the client's, else the server's default model."""
-        return self._transport.run(self._operations.model(name, timeout=timeout))
+        return self._transport.run(plan_model(self._defaults, name, timeout=timeout))
 
     def health(self, service: str = "", *, timeout: float | None = None) -> HealthStatus:
         """Ask the server's health service, over a connection of its own, once, without retries.
@@ -173,4 +320,4 @@ class Client(WordClient, StreamClient):
         self._transport.check_open()
         transport = SyncTransport(self._connection, health_channel_options(self._connection.options))
         with closing(transport):
-            return transport.run(self._operations.health(service, timeout=timeout))
+            return transport.run(plan_health(self._defaults, service, timeout=timeout))

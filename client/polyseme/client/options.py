@@ -1,7 +1,11 @@
 """The options that calls take, described once for both clients."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, TypedDict
+
+from polyseme.client.words import Word
 
 Dtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8", "binary"]
 """The element type in which vectors travel."""
@@ -61,6 +65,46 @@ class TokenOptions(TextOptions, total=False):
     """
 
     priority: Priority
+
+
+class EmbedTokensOptions(TokenOptions, total=False):
+    """Options of embed_tokens: how the tokens of each text become vectors.
+
+    Attributes:
+        layers: one layer, or several in the order asked for; default: the last.
+        combine: how several layers become one vector; "none" (default) keeps them apart.
+        dtype: element type in which vectors travel, default "float32"; they arrive as float32.
+        include_special_tokens: whether [CLS], [SEP] and the like are part of the result; default: no.
+        offset_unit: unit of the offsets in the result; "code_point" (default) fits Python's str.
+    """
+
+    layers: Layers
+    combine: Combine
+    dtype: FloatDtype
+    include_special_tokens: bool
+    offset_unit: OffsetUnit
+
+
+class EmbedWordsOptions(TokenOptions, total=False):
+    """Options of embed_words: which words of each text become vectors, and how.
+
+    Attributes:
+        words: words to find in every text; a str means all of its occurrences; default: every word of the text.
+        layers: one layer, or several in the order asked for; default: the last.
+        combine: how several layers become one vector, "sum" (default), "mean" or "concat"; "none" keeps them apart.
+        subtokens: how the tokens of a word become one vector; default "mean".
+        normalize: whether vectors are scaled to length 1; default: no.
+        dtype: element type in which vectors travel, default "float32"; they arrive as float32.
+        offset_unit: unit of the offsets in spans and in the result; "code_point" (default) fits Python's str.
+    """
+
+    words: str | Word | Sequence[str | Word] | None
+    layers: Layers
+    combine: Combine
+    subtokens: Subtokens
+    normalize: bool
+    dtype: FloatDtype
+    offset_unit: OffsetUnit
 
 
 class SimilarityOptions(TextOptions, total=False):

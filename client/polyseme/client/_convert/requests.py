@@ -13,10 +13,11 @@ from polyseme.client.options import (
     CallOptions,
     EmbedOptions,
     EmbedStreamOptions,
+    EmbedTokensOptions,
+    EmbedWordsOptions,
     Priority,
     SimilarityOptions,
     TextOptions,
-    TokenOptions,
 )
 from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
@@ -104,51 +105,34 @@ def similarity_request(
         )
 
 
-def tokens_request(
-    options: TokenOptions,
-    *,
-    model: str,
-    layers: Selection,
-    dtype: str,
-    include_special_tokens: bool,
-    offset_unit: str,
-) -> service_pb2.EmbedTokensRequest:
+def tokens_request(options: EmbedTokensOptions, *, model: str, layers: Selection) -> service_pb2.EmbedTokensRequest:
     """Build an EmbedTokensRequest without its texts."""
-    check_names(options, TokenOptions)
+    check_names(options, EmbedTokensOptions)
     with _refusing():
         return service_pb2.EmbedTokensRequest(
             model=model_ref(model),
             text_options=_text_options(options),
             priority=_priority(options.get("priority", "interactive")),
             layers=layers.message,
-            dtype=_float_dtype(dtype),
-            offset_unit=_offset_unit(offset_unit),
-            include_special_tokens=include_special_tokens,
+            dtype=_float_dtype(options.get("dtype", "float32")),
+            offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
+            include_special_tokens=options.get("include_special_tokens", False),
         )
 
 
-def spans_request(
-    options: TokenOptions,
-    *,
-    model: str,
-    layers: Selection,
-    subtokens: str,
-    normalize: bool,
-    dtype: str,
-    offset_unit: str,
-) -> service_pb2.EmbedSpansRequest:
+def spans_request(options: EmbedWordsOptions, *, model: str, layers: Selection) -> service_pb2.EmbedSpansRequest:
     """Build an EmbedSpansRequest without its inputs."""
-    check_names(options, TokenOptions)
+    check_names(options, EmbedWordsOptions)
     with _refusing():
         return service_pb2.EmbedSpansRequest(
             model=model_ref(model),
             text_options=_text_options(options),
             priority=_priority(options.get("priority", "interactive")),
             layers=layers.message,
-            subtokens=_subtokens(subtokens),
-            offset_unit=_offset_unit(offset_unit),
-            normalize=normalize,
-            dtype=_float_dtype(dtype),
+            subtokens=_subtokens(options.get("subtokens", "mean")),
+            offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
+            normalize=options.get("normalize", False),
+            dtype=_float_dtype(options.get("dtype", "float32")),
         )
 
 

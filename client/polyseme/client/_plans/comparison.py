@@ -1,21 +1,27 @@
 """Similarity: two lists of texts, or parts of texts, compared in one call, or refused with what to do instead."""
 
+from __future__ import annotations
+
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
-from polyseme.client._arguments.operands import as_operands
+from polyseme.client._arguments.integers import as_int
+from polyseme.client._arguments.operands import as_operands, mention
 from polyseme.client._convert.indices import rename_texts
+from polyseme.client._convert.replies import similarity_scores, top_k_indices
 from polyseme.client._convert.requests import similarity_request
 from polyseme.client._plans.catalog import Catalog
+from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.split import is_small
 from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, check_text_bytes, message_bytes
 from polyseme.client._transport.rpc import SIMILARITY, Plan, ask
 from polyseme.client.errors import InvalidArgumentError, PolysemeError
 from polyseme.client.models import Limits
 from polyseme.client.options import SimilarityOptions
-from polyseme.client.words import Operands
+from polyseme.client.results import TopK
+from polyseme.client.words import Operands, WordInText
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 _ADVICE: Final = "embed() the texts and compare the vectors with numpy instead"
@@ -31,13 +37,11 @@ class Comparison:
         single_b: whether b is.
     """
 
-    def __init__(
-        self, a: Operands, b: Operands | None, options: SimilarityOptions, *, model: str, timeout: float | None
-    ) -> None:
+    def __init__(self, defaults: Defaults, a: Operands, b: Operands | None, options: SimilarityOptions) -> None:
         self._a, self.single_a = as_operands(a, "a")
         self._b, self.single_b = ([], self.single_a) if b is None else as_operands(b, "b")
         self.a_bytes, self.b_bytes = ([len(one.text.encode()) for one in side] for side in (self._a, self._b))
-        self.model, self.timeout, self._options = model, timeout, options
+        self.model, self.timeout, self._options = defaults.model_name(options), defaults.timeout(options), options
         self.rows, self.columns = len(self._a), len(self._b) or len(self._a)
 
     def request(self, mode: service_pb2.SimilarityMode.ValueType, top_k: int) -> bytes:
@@ -51,7 +55,7 @@ class Comparison:
         """Name a text that the server counts through a and b."""
         return f"a[{index}]" if index < self.rows else f"b[{index - self.rows}]"
 
-    def drop_single_axes(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    def drop_single_axes(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Drop the axis of a side that is one `str` or Mention: [N, M] becomes [N], [M] or []."""
         rows = () if self.single_a else (self.rows,)
         columns = () if self.single_b else (self.columns,)
@@ -91,3 +95,52 @@ def _check(comparison: Comparison, request_bytes: int, scores: int, limits: Limi
         raise InvalidArgumentError(
             f"comparing a and b needs a message of {largest} bytes; limit {limit} (max_message_bytes): {_ADVICE}"
         )
+
+
+def plan_similarity(
+    defaults: Defaults, a: Operands, b: Operands | None, options: SimilarityOptions
+) -> Plan[npt.NDArray[np.float32]]:
+    """Plan `Client.similarity`."""
+    comparison = Comparison(defaults, a, b, options)
+    reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_MATRIX, defaults.catalog)
+    return comparison.drop_single_axes(similarity_scores(reply, (comparison.rows, comparison.columns)))
+
+
+def plan_similarity_pairwise(
+    defaults: Defaults, a: Operands, b: Operands, options: SimilarityOptions
+) -> Plan[npt.NDArray[np.float32]]:
+    """Plan `Client.similarity_pairwise`."""
+    comparison = Comparison(defaults, a, b, options)
+    if comparison.rows != comparison.columns:
+        raise InvalidArgumentError(
+            f"a has {comparison.rows} texts and b has {comparison.columns}; pairs need as many of each"
+        )
+    reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_PAIRWISE, defaults.catalog)
+    scores = similarity_scores(reply, (comparison.rows,))
+    return scores.reshape(()) if comparison.single_a and comparison.single_b else scores
+
+
+def plan_top_k(
+    defaults: Defaults, queries: Operands, texts: Operands, k: int, options: SimilarityOptions
+) -> Plan[TopK]:
+    """Plan `Client.top_k`."""
+    comparison = Comparison(defaults, queries, texts, options)
+    k = _checked_k(k, comparison.columns)
+    reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_TOP_K, defaults.catalog, top_k=k)
+    shape = (comparison.rows, k)
+    scores, indices = similarity_scores(reply, shape), top_k_indices(reply, shape, comparison.columns)
+    return TopK(scores[0].copy(), indices[0].copy()) if comparison.single_a else TopK(scores, indices)
+
+
+def plan_word_similarity(defaults: Defaults, a: WordInText, b: WordInText, options: SimilarityOptions) -> Plan[float]:
+    """Plan `Client.word_similarity`."""
+    comparison = Comparison(defaults, mention(a, "a"), mention(b, "b"), options)
+    reply = yield from compare(comparison, service_pb2.SIMILARITY_MODE_PAIRWISE, defaults.catalog)
+    return float(similarity_scores(reply, (1,))[0])
+
+
+def _checked_k(k: object, most: int) -> int:
+    number = as_int(k)
+    if number is None or not 1 <= number <= most:
+        raise InvalidArgumentError(f"k is {k!r}; 1 to {most}, the number of texts, are valid", field="k")
+    return number

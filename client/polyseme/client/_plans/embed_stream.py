@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterable, Callable, Sized
 from typing import Any, Final
 
 import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from polyseme.client._arguments.texts import utf8_size
+from polyseme.client._arguments.texts import check_iterable, utf8_size
 from polyseme.client._convert.indices import name_text
 from polyseme.client._convert.replies import EmbeddingsCollector
+from polyseme.client._convert.requests import embed_stream_request
+from polyseme.client._plans.conversation import Conversation
+from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.split import ENTRY_BYTES
 from polyseme.client._plans.topic import Message
+from polyseme.client._progress import progress_bar
 from polyseme.client._transport.rpc import EXHAUSTED, Emit, Plan, Pull
 from polyseme.client.errors import InvalidArgumentError, InvalidReplyError, ModelChangedError, PolysemeError
 from polyseme.client.models import ModelIdentity
-from polyseme.client.options import OnError
+from polyseme.client.options import Dtype, EmbedStreamOptions, OnError
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 MESSAGE_TEXTS: Final = 64
@@ -172,3 +177,39 @@ def check_chunk(chunk: service_pb2.StreamEmbedResponse, kind: str, index: int) -
     found = chunk.WhichOneof("result")
     if found != kind or chunk.chunk_index != index:
         raise InvalidReplyError(f"stream has chunk {chunk.chunk_index} of {found}; expected {index} of {kind}")
+
+
+def plan_embed_stream(
+    defaults: Defaults, texts: object, dtype: Dtype, on_error: OnError, options: EmbedStreamOptions
+) -> Plan[None]:
+    """Plan `Client.embed_stream`; arguments are checked now, not at the first step."""
+    if not isinstance(texts, AsyncIterable):
+        check_iterable(texts)
+    if on_error not in ("raise", "return"):
+        raise InvalidArgumentError(f"on_error is {on_error!r}; valid: raise, return", field="on_error")
+    request = embed_stream_request(options, model=defaults.model_name(options), dtype=dtype)
+    total = options.get("total")
+    if total is None and isinstance(texts, Sized):
+        total = len(texts)
+    return _streamed(
+        request,
+        on_error,
+        timeout=defaults.timeout(options),
+        target=defaults.target,
+        total=total,
+        progress=options.get("progress", False),
+    )
+
+
+def _streamed(
+    request: service_pb2.EmbedRequest,
+    on_error: OnError,
+    *,
+    timeout: float | None,
+    target: str,
+    total: int | None,
+    progress: bool,
+) -> Plan[None]:
+    with progress_bar(total, enabled=progress) as advance:
+        topic = VectorStream(request, on_error, advance)
+        yield from Conversation(topic, timeout=timeout, target=target, clock=time.monotonic).run()

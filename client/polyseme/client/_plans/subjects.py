@@ -12,10 +12,15 @@ from polyseme.client._convert.replies import text_info_from, token_columns
 from polyseme.client._plans.context import Subject
 from polyseme.client._transport.rpc import EMBED_SPANS, EMBED_TOKENS
 from polyseme.client.results import TextInfo, TokenEmbeddings, WordEmbeddings
-from polyseme.v1 import common_pb2
+from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
-ITEM_BYTES: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+ITEM_BYTES: Final = {
+    tensor_pb2.DATA_TYPE_FLOAT32: 4,
+    tensor_pb2.DATA_TYPE_FLOAT16: 2,
+    tensor_pb2.DATA_TYPE_BFLOAT16: 2,
+    tensor_pb2.DATA_TYPE_INT8: 1,
+}
 
 TokenRow: TypeAlias = tuple[Any, ...]  # one token: an entry of each column of Tokens
 _TOKEN_COLUMNS: Final = ("ids", "tokens", "offsets", "word_ids", "special")
@@ -26,7 +31,6 @@ def token_subject(
     options: service_pb2.EmbedTokensRequest,
     layers: Selection,
     *,
-    dtype: str,
     timeout: float | None,
     target: str,
 ) -> Subject[TokenRow, TokenEmbeddings]:
@@ -48,7 +52,7 @@ def token_subject(
         text_bytes=sizes,
         asked_bytes=sizes,
         apart=layers.apart,
-        vector_bytes=layers.widths * ITEM_BYTES[dtype],
+        vector_bytes=layers.widths * ITEM_BYTES[options.dtype],
         model=options.model.name,
         timeout=timeout,
         target=target,
@@ -60,7 +64,6 @@ def span_subject(
     options: service_pb2.EmbedSpansRequest,
     layers: Selection,
     *,
-    dtype: str,
     timeout: float | None,
     target: str,
 ) -> Subject[service_pb2.EmbeddedSpan, WordEmbeddings]:
@@ -81,7 +84,7 @@ def span_subject(
         text_bytes=[len(one.text.encode()) for one in inputs],
         asked_bytes=[one.ByteSize() for one in inputs],
         apart=layers.apart,
-        vector_bytes=layers.widths * ITEM_BYTES[dtype],
+        vector_bytes=layers.widths * ITEM_BYTES[options.dtype],
         model=options.model.name,
         timeout=timeout,
         target=target,

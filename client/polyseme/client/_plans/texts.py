@@ -1,0 +1,91 @@
+"""embed and tokenize, as plans. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
+from polyseme.client._convert.replies import EmbeddingsCollector, tokenized_texts
+from polyseme.client._convert.requests import embed_request, tokenize_request
+from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, TextCalls, send_texts
+from polyseme.client._progress import progress_bar
+from polyseme.client._transport.rpc import EMBED, TOKENIZE, Plan, decode
+from polyseme.client.options import Dtype, EmbedOptions, OffsetUnit, TextOptions
+from polyseme.client.results import EmbedResult, TokenizedText
+from polyseme.v1 import embedding_service_pb2 as service_pb2
+
+_ELEMENT_BITS: Final = {"float32": 32, "float16": 16, "bfloat16": 16, "int8": 8, "binary": 1}
+_ROW_BYTES: Final = 8  # a row's scale, or its padding to whole bytes
+_TOKEN_BYTES: Final = 40  # of one token in a Tokenize reply: id, text, offsets, word, special
+_ADDED_TOKENS: Final = 64  # special tokens, and those of a prompt
+
+
+def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOptions) -> Plan[EmbedResult]:
+    """Plan `Client.embed_detailed`."""
+    listed, single = as_list(texts)
+    request = embed_request(options, model=defaults.model_name(options), dtype=dtype)
+    row_bytes = _ROW_BYTES + TEXT_INFO_BYTES
+    collector = EmbeddingsCollector(len(listed))
+    with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
+
+        def receive(rows: range, reply: bytes) -> None:
+            collector.receive(rows, reply)
+            advance(len(rows))
+
+        work = TextCalls(
+            path=EMBED,
+            model=request.model.name,
+            timeout=defaults.timeout(options),
+            text_bytes=utf8_sizes(listed),
+            overhead_bytes=request.ByteSize(),
+            encode=_encode_embed(request, listed),
+            receive=receive,
+            reply_bytes=lambda model, _: model.dimensions * _ELEMENT_BITS[dtype] // 8 + row_bytes,
+        )
+        yield from send_texts(work, defaults.catalog)
+    return collector.result(single=single)
+
+
+def plan_tokenize(
+    defaults: Defaults, texts: Texts, offset_unit: OffsetUnit, options: TextOptions
+) -> Plan[tuple[list[TokenizedText], bool]]:
+    """Plan `Client.tokenize`: the tokens of each text, and whether one `str` was passed."""
+    listed, single = as_list(texts)
+    request = tokenize_request(options, model=defaults.model_name(options), offset_unit=offset_unit)
+    collected: list[TokenizedText] = []
+
+    def receive(rows: range, reply: bytes) -> None:
+        collected.extend(tokenized_texts(decode(service_pb2.TokenizeResponse, reply), len(rows)))
+
+    work = TextCalls(
+        path=TOKENIZE,
+        model=request.model.name,
+        timeout=defaults.timeout(options),
+        text_bytes=utf8_sizes(listed),
+        overhead_bytes=request.ByteSize(),
+        encode=_encode_tokenize(request, listed),
+        receive=receive,
+        reply_bytes=lambda _, size: (size + _ADDED_TOKENS) * _TOKEN_BYTES + TEXT_INFO_BYTES,
+    )
+    yield from send_texts(work, defaults.catalog)
+    return collected, single
+
+
+def _encode_embed(options: service_pb2.EmbedRequest, texts: Sequence[str]) -> Callable[[range], bytes]:
+    def encode(rows: range) -> bytes:
+        request = service_pb2.EmbedRequest(texts=texts[rows.start : rows.stop])
+        request.MergeFrom(options)
+        return request.SerializeToString()
+
+    return encode
+
+
+def _encode_tokenize(options: service_pb2.TokenizeRequest, texts: Sequence[str]) -> Callable[[range], bytes]:
+    def encode(rows: range) -> bytes:
+        request = service_pb2.TokenizeRequest(texts=texts[rows.start : rows.stop])
+        request.MergeFrom(options)
+        return request.SerializeToString()
+
+    return encode
