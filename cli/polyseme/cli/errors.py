@@ -1,5 +1,7 @@
 """What a subcommand raises to end with one line on stderr."""
 
+from __future__ import annotations
+
 
 class CliError(Exception):
     """An expected failure: printed as `polyseme: error: MESSAGE`, never as a traceback.

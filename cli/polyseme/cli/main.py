@@ -6,6 +6,8 @@ Exit codes: what the subcommand returns; 1 for a failure, 2 for a wrong command 
 Ctrl-C, 141 where the reader of a pipe has gone. POLYSEME_DEBUG=1 prints the traceback of a failure too.
 """
 
+from __future__ import annotations
+
 import argparse
 import io
 import os
@@ -94,7 +96,7 @@ def _sentence(text: str) -> str:
 class _Version(argparse.Action):
     """Reads the version only when asked: importlib.metadata takes longer to import than all the rest."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:  # noqa: ANN401 - argparse's signature
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:  # noqa: ANN401  argparse's signature
         from importlib.metadata import PackageNotFoundError, version
 
         try:

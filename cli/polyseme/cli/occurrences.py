@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import one_line
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     import numpy as np
-    from numpy.typing import NDArray
+    import numpy.typing as npt
 
     from polyseme.client import Client, InvalidArgumentError, TextOptions, Word
 
-MOST = 1000  # occurrences; their cosines are states x K x K numbers
-_LAST_FOUR = 4
-_LONGEST_WORD = 40  # characters
-_WORD_OF_SENTENCE = re.compile(r"texts\[([0-9]+)\]\.words\[0\]")  # the field of an error
+MOST: Final = 1000  # occurrences; their cosines are states x K x K numbers
+_LAST_FOUR: Final = 4
+_LONGEST_WORD: Final = 40  # characters
+_WORD_OF_SENTENCE: Final = re.compile(r"texts\[([0-9]+)\]\.words\[0\]")  # the field of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Occurrence:
 
 
 def _end_of(text: str, most: int) -> str:
-    """The end of a text, from the beginning of a word where one is near."""
+    """Give the end of a text, from the beginning of a word where one is near."""
     if len(text) <= most:
         return text
     piece = text[-most - 1 :]
@@ -67,7 +67,7 @@ def _end_of(text: str, most: int) -> str:
 
 
 def _start_of(text: str, most: int) -> str:
-    """The start of a text, to the end of a word where one is near."""
+    """Give the start of a text, to the end of a word where one is near."""
     if len(text) <= most:
         return text
     piece = text[: most + 1]
@@ -93,9 +93,9 @@ class Senses:
     model: str
     occurrences: tuple[Occurrence, ...]
     layers: tuple[str, ...]
-    cosines: NDArray[np.float64]
+    cosines: npt.NDArray[np.float64]
     chosen: tuple[int, ...]
-    matrix: NDArray[np.float64]
+    matrix: npt.NDArray[np.float64]
 
     @property
     def shown(self) -> str:
@@ -160,7 +160,7 @@ def check_layer(layer: str) -> None:
 
 
 def _chosen(layer: str, num_hidden_layers: int) -> tuple[int, ...]:
-    """The states whose sum is asked for, as indices into static, 0 .. L."""
+    """Find the states whose sum is asked for, as indices into static, 0 .. L."""
     last = num_hidden_layers + 1
     if layer == "sum4" and num_hidden_layers >= _LAST_FOUR:
         return tuple(range(last - _LAST_FOUR + 1, last + 1))
@@ -181,18 +181,18 @@ def _explained(error: InvalidArgumentError) -> Exception:
     return CliError(f"sentence {int(place[1]) + 1} has no such word")
 
 
-def cosines_of(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def cosines_of(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[S, K, H] to [S, K, K], -1 .. 1."""
     import numpy as np
 
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-12)
-    cosines: NDArray[np.float64] = np.clip(unit @ unit.transpose(0, 2, 1), -1, 1)
+    cosines: npt.NDArray[np.float64] = np.clip(unit @ unit.transpose(0, 2, 1), -1, 1)
     return cosines
 
 
-def pairs_of(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def pairs_of(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[K, K] to the K * (K - 1) / 2 pairs, each once."""
     import numpy as np
 
-    pairs: NDArray[np.float64] = matrix[np.triu_indices(len(matrix), 1)]
+    pairs: npt.NDArray[np.float64] = matrix[np.triu_indices(len(matrix), 1)]
     return pairs

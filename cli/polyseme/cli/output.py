@@ -1,15 +1,17 @@
 """How results look on a terminal, and how they become files; rich is imported only where something is drawn."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from polyseme.cli.errors import CliError
 
-_PIPED_WIDTH = 160
+_PIPED_WIDTH: Final = 160
 
 
 def abridge(text: str, width: int = 48) -> str:

@@ -1,15 +1,17 @@
 """What both clients hold: the checked arguments of a connection. No I/O."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
 from polyseme.client._transport.target import check_target
 from polyseme.client.errors import ClosedClientError, InvalidArgumentError
 
-DEFAULT_TARGET = "localhost:50051"
-DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_TARGET: Final = "localhost:50051"
+DEFAULT_TIMEOUT_S: Final = 30.0
 
 
 class Connection:

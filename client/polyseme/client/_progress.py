@@ -1,5 +1,7 @@
 """The progress bar of long lists; rich is imported only where one is asked for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -20,6 +20,8 @@ PolysemeError
 No message holds a part of a text.
 """
 
+from __future__ import annotations
+
 import grpc
 
 

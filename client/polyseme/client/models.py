@@ -1,5 +1,7 @@
 """What a server says of its models."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +10,7 @@ from polyseme.v1 import common_pb2, model_service_pb2, tensor_pb2
 
 
 def model_ref(model: str) -> common_pb2.ModelRef:
-    """What stands in a request for NAME, NAME@VERSION, or nothing: the server's default model."""
+    """Build the ModelRef for NAME, NAME@VERSION, or the empty string: the server's default model."""
     name, _, version = str.partition(model, "@")  # a TypeError where it is no string, as protobuf would have it
     return common_pb2.ModelRef(name=name, version=version)
 

@@ -1,10 +1,12 @@
 """What calls return beside plain arrays: small values that do not change."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.client.models import ModelIdentity
 
@@ -54,7 +56,7 @@ class EmbedResult:
         model: which model answered.
     """
 
-    embeddings: NDArray[Any]
+    embeddings: npt.NDArray[Any]
     dimensions: int
     texts: tuple[TextInfo, ...]
     timings: tuple[Timings, ...]
@@ -69,8 +71,8 @@ class TopK(NamedTuple):
         indices: into the texts that were searched, in the shape of scores, int64.
     """
 
-    scores: NDArray[np.float32]
-    indices: NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+    indices: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ class TokenEmbeddings(Tokens):
         info: token counts, special tokens included, and whether it was cut.
     """
 
-    vectors: NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
     info: TextInfo
 
 
@@ -139,7 +141,7 @@ class WordEmbeddings:
         info: token counts of the text, and whether it was cut.
     """
 
-    vectors: NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
     words: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
     tokens: tuple[tuple[int, ...], ...]

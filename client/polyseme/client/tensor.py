@@ -1,10 +1,12 @@
 """polyseme.v1.Tensor becomes a numpy array."""
 
+from __future__ import annotations
+
 import math
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.client.errors import InvalidReplyError
 from polyseme.v1 import tensor_pb2
@@ -19,7 +21,7 @@ _MAX_AXES: Final = 8
 _MAX_ELEMENTS: Final = 1 << 40  # also with axes of length 0 left out: no shape that numpy cannot hold
 
 
-def decode_tensor(tensor: tensor_pb2.Tensor) -> NDArray[Any]:
+def decode_tensor(tensor: tensor_pb2.Tensor) -> npt.NDArray[Any]:
     """Decode a tensor into an array of its own: writable, contiguous, in the machine's byte order.
 
     Returns:
@@ -40,7 +42,7 @@ def decode_tensor(tensor: tensor_pb2.Tensor) -> NDArray[Any]:
     return _floats(tensor, _checked_data(tensor, size * math.prod(shape)), shape)
 
 
-def _floats(tensor: tensor_pb2.Tensor, data: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _floats(tensor: tensor_pb2.Tensor, data: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     match tensor.dtype:
         case tensor_pb2.DATA_TYPE_FLOAT32:
             return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
@@ -76,7 +78,7 @@ def _checked_data(tensor: tensor_pb2.Tensor, expected: int) -> bytes:
     return tensor.data
 
 
-def _scales(tensor: tensor_pb2.Tensor, rows: tuple[int, ...]) -> NDArray[np.float32]:
+def _scales(tensor: tensor_pb2.Tensor, rows: tuple[int, ...]) -> npt.NDArray[np.float32]:
     expected = 4 * math.prod(rows)
     if len(tensor.scales) != expected:
         raise InvalidReplyError(

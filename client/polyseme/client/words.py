@@ -1,5 +1,7 @@
 """Words and parts of texts, as calls take them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -1,5 +1,7 @@
 """Numbers on the command line, refused where they make no sense, before anything is done with them."""
 
+from __future__ import annotations
+
 import argparse
 import math
 

@@ -1,5 +1,7 @@
 """Where a subcommand's texts come from: arguments, a file, or stdin."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys

@@ -6,14 +6,14 @@ import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from polyseme.cli.errors import CliError
 
 if TYPE_CHECKING:
     import grpc
 
-_FILES = {
+_FILES: Final = {
     "tls_ca": "PEM file of the authorities that may have signed the server's certificate; implies --tls",
     "client_cert": "PEM file of one's own certificate, for a server that asks for it",
     "client_key": "PEM file of its key",

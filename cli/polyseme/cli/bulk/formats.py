@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+import numpy.typing as npt
 
 from polyseme.cli.bulk.parquet import pyarrow, write_parquet
 from polyseme.cli.bulk.records import Row
@@ -50,7 +50,7 @@ class Npy(Format):
     Args of the constructor: elements of a row, and their type.
     """
 
-    def __init__(self, width: int, dtype: DTypeLike) -> None:
+    def __init__(self, width: int, dtype: npt.DTypeLike) -> None:
         self._width, self._dtype = width, np.dtype(dtype).newbyteorder("<")
 
     def head(self) -> bytes:
@@ -90,7 +90,7 @@ class Parquet(Npy):
     Args of the constructor: elements of a row, their type, and what the file says of itself.
     """
 
-    def __init__(self, width: int, dtype: DTypeLike, metadata: dict[str, str]) -> None:
+    def __init__(self, width: int, dtype: npt.DTypeLike, metadata: dict[str, str]) -> None:
         super().__init__(width, dtype)
         self._metadata = metadata
         pyarrow()  # missing: said before any work is done
@@ -121,7 +121,7 @@ def json_line(entry: dict[str, Any]) -> str:
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
-def numbers(vector: NDArray[Any]) -> list[float]:
+def numbers(vector: npt.NDArray[Any]) -> list[float]:
     """Give the shortest decimals that are the same float32; bytes of packed bits as they are."""
     found: list[float] = vector.tolist()
     return found if vector.dtype.kind == "u" else [float(digits) for digits in vector.astype("U32")]

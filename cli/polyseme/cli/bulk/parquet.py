@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import IO, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.cli.bulk.records import Record
 from polyseme.cli.errors import CliError
@@ -59,7 +59,7 @@ def parquet_records(file: IO[bytes], name: str, column: str) -> tuple[int, Itera
     return table.metadata.num_rows, _rows(pa, table, column, name)
 
 
-def _rows(pa: ModuleType, table: Any, column: str, name: str) -> Iterator[Record]:  # noqa: ANN401 - pyarrow's
+def _rows(pa: ModuleType, table: Any, column: str, name: str) -> Iterator[Record]:  # noqa: ANN401  pyarrow's
     number = 0
     try:
         for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=[column]):
@@ -70,7 +70,9 @@ def _rows(pa: ModuleType, table: Any, column: str, name: str) -> Iterator[Record
         raise CliError(f"{name} cannot be read after row {number}: {type(error).__name__}", 2) from error
 
 
-def write_parquet(file: IO[bytes], vectors: NDArray[Any], missing: Collection[int], metadata: dict[str, str]) -> None:
+def write_parquet(
+    file: IO[bytes], vectors: npt.NDArray[Any], missing: Collection[int], metadata: dict[str, str]
+) -> None:
     """Write columns row (int64, from 0) and embedding (a list of fixed size); the same bytes for the same rows.
 
     Args:

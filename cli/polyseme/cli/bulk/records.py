@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from polyseme.cli.errors import CliError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    import numpy.typing as npt
 
 MAX_LINE_BYTES: Final = 64 << 20  # the most that a server can be set to take as one text
 _BOM: Final = b"\xef\xbb\xbf"
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     position: int
     record: Record
-    vector: NDArray[Any] | None
+    vector: npt.NDArray[Any] | None
     status: str = "OK"
     problem: str | None = None
 

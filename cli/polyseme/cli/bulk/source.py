@@ -61,7 +61,7 @@ def opened(args: argparse.Namespace) -> Iterator[Source]:
     """
     name, kind = args.input, format_of(args)
     try:
-        file = Path(name).open("rb")  # noqa: SIM115 - closed below; what is raised there is not about this file
+        file = Path(name).open("rb")  # noqa: SIM115  closed below; what is raised there is not about this file
         stat, (sha256, lines) = os.fstat(file.fileno()), _read_through(file)
     except OSError as error:
         raise CliError(f"cannot read {name}: {error.strerror}", 2) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import client_from
 from polyseme.cli.arguments.texts import texts_from
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["EXTRA", "HELP", "NAME", "add_arguments", "run"]
 
-NAME = "bench"
-HELP = "offer load to a server, and measure rates, latencies and refusals"
-EXTRA = "plot"  # what it needs beyond the client is rich, and matplotlib for --plot
+NAME: Final = "bench"
+HELP: Final = "offer load to a server, and measure rates, latencies and refusals"
+EXTRA: Final = "plot"  # what it needs beyond the client is rich, and matplotlib for --plot
 
-_SWEEP = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
-_PROBE_CALLERS = 64
+_SWEEP: Final = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
+_PROBE_CALLERS: Final = 64
 
 
 def run(args: argparse.Namespace) -> int:

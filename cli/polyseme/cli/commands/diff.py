@@ -1,9 +1,11 @@
 """polyseme diff: how far two artifacts are from each other on texts of one's own."""
 
+from __future__ import annotations
+
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import abridge, print_table
@@ -12,11 +14,11 @@ if TYPE_CHECKING:
     from polyseme.artifact import Artifact
     from polyseme.runtime.verification.difference import Difference
 
-NAME = "diff"
-HELP = "compare the vectors of two artifacts"
-EXTRA = "server"
+NAME: Final = "diff"
+HELP: Final = "compare the vectors of two artifacts"
+EXTRA: Final = "server"
 
-_SHOWN = 20  # texts in the table; --json has all
+_SHOWN: Final = 20  # texts in the table; --json has all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +74,7 @@ def _texts(args: argparse.Namespace) -> list[str]:
     return texts_from(args)
 
 
-def _draw(a: "Artifact", b: "Artifact", texts: list[str], differences: "list[Difference]") -> None:
+def _draw(a: Artifact, b: Artifact, texts: list[str], differences: list[Difference]) -> None:
     ranked = sorted(zip(differences, texts, strict=True), key=lambda pair: _rank(pair[0]))
     rows = [
         (abridge(text), _tokens(one), _shown(one.cosine), _shown(min(one.layers) if one.layers else None), _worst(one))
@@ -91,11 +93,11 @@ def _draw(a: "Artifact", b: "Artifact", texts: list[str], differences: "list[Dif
         print(f"{other} of {len(texts)} texts have other tokens, or layers that cannot be compared")
 
 
-def _rank(one: "Difference") -> float:
+def _rank(one: Difference) -> float:
     return -2.0 if one.cosine is None else one.cosine
 
 
-def _tokens(one: "Difference") -> str:
+def _tokens(one: Difference) -> str:
     return str(one.tokens[0]) if one.tokens[0] == one.tokens[1] else f"{one.tokens[0]} and {one.tokens[1]}"
 
 
@@ -103,16 +105,16 @@ def _shown(cosine: float | None) -> str:
     return "-" if cosine is None else f"{cosine:.7f}"
 
 
-def _worst(one: "Difference") -> str:
+def _worst(one: Difference) -> str:
     return "-" if one.layers is None else str(one.layers.index(min(one.layers)))
 
 
-def _entry(text: str, one: "Difference") -> dict[str, object]:
+def _entry(text: str, one: Difference) -> dict[str, object]:
     layers = None if one.layers is None else list(one.layers)
     return {"text": text, "tokens": list(one.tokens), "cosine": one.cosine, "layers": layers}
 
 
-def _refuse_below(least: float, differences: "list[Difference]") -> None:
+def _refuse_below(least: float, differences: list[Difference]) -> None:
     for number, one in enumerate(differences):
         if one.cosine is None or not one.cosine >= least:
             raise CliError(f"texts[{number}]: cosine {_shown(one.cosine)}; at least {least:g} is asked for", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.numbers import positive
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from polyseme.client import EmbedResult
 
-NAME = "embed"
-HELP = "embed texts"
-EXTRA = "cli"
+NAME: Final = "embed"
+HELP: Final = "embed texts"
+EXTRA: Final = "cli"
 
-_PROGRESS_FROM = 1000
-_TABLE_ROWS = 50
+_PROGRESS_FROM: Final = 1000
+_TABLE_ROWS: Final = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

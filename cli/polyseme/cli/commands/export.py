@@ -1,12 +1,14 @@
 """polyseme export: a checkpoint to an artifact."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.numbers import positive
 from polyseme.cli.errors import CliError
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from polyseme.artifact import Artifact
     from polyseme.export import ExportOptions
 
-NAME = "export"
-HELP = "turn a checkpoint into an artifact that `polyseme serve` takes"
-EXTRA = "server,export"
+NAME: Final = "export"
+HELP: Final = "turn a checkpoint into an artifact that `polyseme serve` takes"
+EXTRA: Final = "server,export"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _options(args: argparse.Namespace) -> "ExportOptions":
+def _options(args: argparse.Namespace) -> ExportOptions:
     from polyseme.artifact import Precision
     from polyseme.export import ExportOptions
 
@@ -119,7 +121,7 @@ def _shown() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def _summary(artifact: "Artifact", seconds: dict[str, float]) -> None:
+def _summary(artifact: Artifact, seconds: dict[str, float]) -> None:
     manifest = artifact.manifest
     megabytes = sum(file.size for file in manifest.files.values()) / 1e6
     lengths = manifest.parity["lengths"]

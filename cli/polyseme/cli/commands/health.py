@@ -1,13 +1,16 @@
 """polyseme health: is a server up? For people, scripts and a container's HEALTHCHECK."""
 
+from __future__ import annotations
+
 import argparse
+from typing import Final
 
 from polyseme.cli.arguments.connection import add_target_argument, open_client
 from polyseme.cli.arguments.numbers import seconds
 
-NAME = "health"
-HELP = "ask a server whether it serves; exit code 0 only if so"
-EXTRA = "cli"
+NAME: Final = "health"
+HELP: Final = "ask a server whether it serves; exit code 0 only if so"
+EXTRA: Final = "cli"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,10 +1,12 @@
 """polyseme info: what an artifact is, or what a server serves."""
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_target_argument, open_client
 from polyseme.cli.errors import CliError
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
     from polyseme.artifact import Manifest
     from polyseme.client import Model
 
-NAME = "info"
-HELP = "tell what an artifact is, or which models a server has"
-EXTRA = "cli"
+NAME: Final = "info"
+HELP: Final = "tell what an artifact is, or which models a server has"
+EXTRA: Final = "cli"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +58,7 @@ def _ask(args: argparse.Namespace, *, as_json: bool) -> int:
     return 0
 
 
-def _artifact_rows(manifest: "Manifest") -> list[tuple[str, str]]:
+def _artifact_rows(manifest: Manifest) -> list[tuple[str, str]]:
     spec = manifest.model
     return [
         ("name", manifest.name),
@@ -77,13 +79,13 @@ def _artifact_rows(manifest: "Manifest") -> list[tuple[str, str]]:
 
 
 def _parity(worst: object) -> str:
-    """The report is free-form in the manifest: what is not there, or is no number, is not shown."""
+    """Show the numbers of a parity report, which is free-form in the manifest; leave out all else."""
     values = worst if isinstance(worst, dict) else {}
     shown = ("token_l2", "token_abs", "pooled_abs", "pooled_cosine")
     return ", ".join(f"{name} {values[name]:g}" for name in shown if isinstance(values.get(name), (int, float)))
 
 
-def _model_rows(model: "Model") -> list[tuple[str, str]]:
+def _model_rows(model: Model) -> list[tuple[str, str]]:
     identity, limits = model.identity, model.limits
     return [
         ("name", identity.name + (" (default)" if model.is_default else "")),

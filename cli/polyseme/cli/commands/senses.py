@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.texts import add_text_arguments, texts_from
@@ -17,14 +17,14 @@ from polyseme.cli.output import print_table
 if TYPE_CHECKING:
     from polyseme.cli.occurrences import Occurrence, Senses
 
-NAME = "senses"
-HELP = "compare one word in several sentences, layer by layer, and draw it"
-EXTRA = "plot"
+NAME: Final = "senses"
+HELP: Final = "compare one word in several sentences, layer by layer, and draw it"
+EXTRA: Final = "plot"
 
-_FORMATS = (".png", ".svg", ".html")
-_MOST_COLUMNS = 12  # of a matrix that a terminal can show
-_MOST_DRAWN = 120  # occurrences that a picture has room for
-_AROUND = 34  # characters shown on each side of a word
+_FORMATS: Final = (".png", ".svg", ".html")
+_MOST_COLUMNS: Final = 12  # of a matrix that a terminal can show
+_MOST_DRAWN: Final = 120  # occurrences that a picture has room for
+_AROUND: Final = 34  # characters shown on each side of a word
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

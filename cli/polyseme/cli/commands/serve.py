@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Final
 
 from polyseme.cli.errors import CliError
 
-NAME = "serve"
-HELP = "serve an artifact over gRPC"
-EXTRA = "server"
+NAME: Final = "serve"
+HELP: Final = "serve an artifact over gRPC"
+EXTRA: Final = "server"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.numbers import positive
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from polyseme.client import Client, SimilarityOptions
 
-NAME = "similarity"
-HELP = "compare texts with each other, or with a query"
-EXTRA = "cli"
+NAME: Final = "similarity"
+HELP: Final = "compare texts with each other, or with a query"
+EXTRA: Final = "cli"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

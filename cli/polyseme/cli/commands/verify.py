@@ -1,8 +1,10 @@
 """polyseme verify: is an artifact what export wrote, and does it compute what it should?"""
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import print_table
@@ -11,9 +13,9 @@ if TYPE_CHECKING:
     from polyseme.artifact import Artifact
     from polyseme.export.gates.second_opinion import Opinion
 
-NAME = "verify"
-HELP = "check an artifact: every hash, every graph; exit code 0 only if sound"
-EXTRA = "server"
+NAME: Final = "verify"
+HELP: Final = "check an artifact: every hash, every graph; exit code 0 only if sound"
+EXTRA: Final = "server"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(artifact: "Artifact", source: str, *, full: bool) -> "Opinion":
+def _ask(artifact: Artifact, source: str, *, full: bool) -> Opinion:
     try:
         from polyseme.export import ExportError
         from polyseme.export.gates.second_opinion import ask_transformers
@@ -62,8 +64,8 @@ def _ask(artifact: "Artifact", source: str, *, full: bool) -> "Opinion":
         raise CliError(str(error), 2) from error
 
 
-def _show(opinion: "Opinion") -> None:
-    """The worst of each layer and of pooled vectors, a column for each form of the graphs."""
+def _show(opinion: Opinion) -> None:
+    """Print the largest deviation of each layer and of pooled vectors, a column for each form of the graphs."""
     reports = [deviation.as_json() for deviation in opinion.deviations.values()]
     layers = [report.get("layer_l2", {}) for report in reports]
     rows = [

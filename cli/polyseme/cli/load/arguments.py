@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Final
 
 from polyseme.cli.arguments.connection import add_client_arguments
 from polyseme.cli.arguments.numbers import finite_not_negative, finite_positive, positive
 from polyseme.cli.errors import CliError
 
-_ABOUT = """
+_ABOUT: Final = """
 A closed loop (--concurrency, the default) sends a call when one has been answered: it finds the most that the server
 does, but waits when the server waits, and so hides queues. An open loop (--rate, --rates, --sweep) sends by a
 schedule and measures from it, so that a stall counts for every call that it delays. Python spends about 250 us of a
 core on a call: one process offers up to 3,000 calls/s in a closed loop, and 1,000 by a schedule (99 % of them within
 3 ms of it); it warns where it is the bottleneck itself.
 """
-_FORMATS = (".png", ".svg", ".html")
-_BEYOND_CAPACITY = frozenset({"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "NOT_SENT"})
+_FORMATS: Final = (".png", ".svg", ".html")
+_BEYOND_CAPACITY: Final = frozenset({"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "NOT_SENT"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 import grpc.aio
@@ -13,16 +13,16 @@ import grpc.aio
 from polyseme.cli.arguments.tls import Tls
 from polyseme.v1 import embedding_service_pb2
 
-SERVICE = "/polyseme.v1.EmbeddingService/"
-STREAM = "StreamEmbed"
+SERVICE: Final = "/polyseme.v1.EmbeddingService/"
+STREAM: Final = "StreamEmbed"
 
-_OPTIONS = [
+_OPTIONS: Final = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.use_local_subchannel_pool", 1),  # else channels of one process share one connection
     ("grpc.enable_retries", 0),  # every status is to be seen
 ]
-_CONNECT_S = 10.0
+_CONNECT_S: Final = 10.0
 _Stub = Any  # a multi-callable of either kind; types-grpcio has no common one
 
 

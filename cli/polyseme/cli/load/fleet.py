@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.load.caller import Calls
@@ -22,9 +22,9 @@ from polyseme.cli.load.worker import CUT_SHORT, READY, Done, Seen, work
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-_READY_S = 60.0
-_AHEAD_S = 0.1
-_TICK_S = 0.2
+_READY_S: Final = 60.0
+_AHEAD_S: Final = 0.1
+_TICK_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class Fleet:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started here ignore Ctrl-C, which a terminal sends to all: the parent tells them."""
+    """Start processes that ignore Ctrl-C: a terminal sends it to all of them, and the parent passes it on."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

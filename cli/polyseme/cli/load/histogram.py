@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
-_PARTS = 1024
-_POWERS = 42  # 2^42 us: 51 days
-_US = 1e6
+_PARTS: Final = 1024
+_POWERS: Final = 42  # 2^42 us: 51 days
+_US: Final = 1e6
 
-FloatArray = NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 
 
 class Histogram:
@@ -61,16 +62,16 @@ class Histogram:
         ]
 
 
-def _bucket(seconds: FloatArray) -> NDArray[np.int64]:
+def _bucket(seconds: FloatArray) -> npt.NDArray[np.int64]:
     us = np.minimum(seconds * _US, 2.0 ** (_POWERS - 1))
     mantissa, exponent = np.frexp(us / _PARTS)  # mantissa in [0.5, 1)
     power = np.maximum(exponent, 0)
     within = np.where(exponent > 0, (2 * mantissa - 1) * _PARTS, us)
-    bucket: NDArray[np.int64] = (power * _PARTS + np.minimum(within, _PARTS - 1)).astype(np.int64)
+    bucket: npt.NDArray[np.int64] = (power * _PARTS + np.minimum(within, _PARTS - 1)).astype(np.int64)
     return bucket
 
 
-def _end_s(buckets: NDArray[np.int64]) -> FloatArray:
+def _end_s(buckets: npt.NDArray[np.int64]) -> FloatArray:
     power, within = np.divmod(buckets, _PARTS)
     width = np.where(power > 0, 2.0 ** (power - 1.0), 1.0)
     start = np.where(power > 0, _PARTS * width, 0.0)

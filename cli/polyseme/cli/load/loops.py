@@ -6,16 +6,17 @@ import asyncio
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from polyseme.cli.load.shape import Closed, Open, Shape, Window, arrivals
 
-NOT_SENT = 17
+NOT_SENT: Final = 17
 """Beside gRPC's codes 0 to 16: given up before it was sent, since too many were in flight for too long."""
 
 Call = Callable[[int], Awaitable[tuple[int, int]]]
 """Sends call number n; gives its status code and the bytes of its reply."""
 
-COLUMNS = ("due_s", "sent_s", "ended_s", "code", "bytes")
+COLUMNS: Final = ("due_s", "sent_s", "ended_s", "code", "bytes")
 """Of a call: when it was due, when it was sent, when it ended (event loop's clock), how, and the bytes of the reply."""
 
 

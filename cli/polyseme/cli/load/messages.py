@@ -13,7 +13,7 @@ from polyseme.v1 import common_pb2, embedding_service_pb2
 METHODS: Final = {"embed": "Embed", "words": "EmbedSpans", "tokens": "EmbedTokens", "stream": "StreamEmbed"}
 """The name on the command line, and the RPC."""
 
-_SENTENCES = Path(__file__).with_name("sentences.txt")
+_SENTENCES: Final = Path(__file__).with_name("sentences.txt")
 
 
 def built_in_texts() -> list[str]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import grpc
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.cli.load.histogram import Histogram
 from polyseme.cli.load.loops import COLUMNS, NOT_SENT
 from polyseme.cli.load.shape import Shape, Window
 
-LATE_S = 1e-3
+LATE_S: Final = 1e-3
 """A call that was sent so much after it was due counts as late: what a timer of the kernel gives, and Python's turn."""
 
-_OK = 0
-_NAMES = {code.value[0]: code.name for code in grpc.StatusCode} | {NOT_SENT: "NOT_SENT"}
+_OK: Final = 0
+_NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode} | {NOT_SENT: "NOT_SENT"}
 
-NAMES = frozenset(_NAMES.values())
+NAMES: Final = frozenset(_NAMES.values())
 """Of all status codes."""
 
 
@@ -85,7 +86,7 @@ class Tally:
 
     def add(self, rows: bytes) -> None:
         """Add calls, as a worker reports them."""
-        every: NDArray[np.float64] = np.frombuffer(rows).reshape(-1, len(COLUMNS))
+        every: npt.NDArray[np.float64] = np.frombuffer(rows).reshape(-1, len(COLUMNS))
         in_window = (every[:, 2] >= self.window.counted_from) & (every[:, 2] < self.window.end)
         self._ok_in_window += int((in_window & (every[:, 3] == _OK)).sum())
         counted = every[every[:, 0] >= self.window.counted_from]
@@ -129,5 +130,5 @@ class Tally:
         return (self.calls - self.statuses[_OK]) / self.seconds if self.seconds else 0.0
 
     def errors(self, allowed: frozenset[str] = frozenset()) -> int:
-        """Calls that ended neither OK nor as allowed."""
+        """Count calls that ended neither OK nor with an allowed status."""
         return sum(number for code, number in self.statuses.items() if code != _OK and name_of(code) not in allowed)

@@ -19,8 +19,8 @@ from polyseme.cli.load.shape import Shape, Window
 
 READY: Final = "ready"
 CUT_SHORT: Final = "cut short"
-_FLUSH_S = 0.2
-_PROBE_S = 0.02
+_FLUSH_S: Final = 0.2
+_PROBE_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
-FloatArray = NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 
 # Below it two unit vectors are the same but for rounding: 3e-3 apart is a cosine of 0.9999955.
 _SAME: Final = 3e-3

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.cli.picture.geometry import FloatArray
 
-BoolArray = NDArray[np.bool_]
+BoolArray = npt.NDArray[np.bool_]
 
 _DISTANCES: Final = (0.12, 0.17, 0.24, 0.34, 0.46, 0.6, 0.8, 1.1, 1.5, 2.0, 2.7, 3.6)  # inches from point to label
 _ANGLES: Final = 24
@@ -99,7 +99,10 @@ def _best(
     centres: FloatArray,
     others: Sequence[int],
 ) -> tuple[FloatArray, float]:
-    """The cheapest place [2] and its cost. Others only add: what alone costs more than the best is not tried."""
+    """Find the cheapest place [2] and its cost.
+
+    Other labels only add to a cost: a place that costs more than the best even without them is not tried.
+    """
     best, least = 0, float("inf")
     for first in range(0, len(places), _AT_ONCE):
         if cost[first] >= least:

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 _MOST_WITH_WORDS: Final = 12  # labels; of more occurrences only the numbers are written
 _FEW: Final = 6
-_AROUND, _AROUND_FEW = (14, 9, 5), (22, 14, 9, 5)  # characters on each side of the word in a label: the first that fit
+_AROUND: Final = (14, 9, 5)  # characters on each side of the word in a label: the first number that fits
+_AROUND_FEW: Final = (22, 14, 9, 5)
 _WIDEST: Final = 2.8  # inches of a label; a wider one is its number alone
 _LINE: Final = 1.45  # height of a label, in sizes of its text
-_LEVEL, _NEAR = 0.02, 0.16  # inches: a label that is as level with its point, and as near, needs no line
+# Inches: a label that is this level with its point, and this near to it, needs no line.
+_LEVEL: Final = 0.02
+_NEAR: Final = 0.16
 
 
 def draw_map(sheet: Sheet, senses: Senses, left: float, top: float, width: float, height: float) -> None:

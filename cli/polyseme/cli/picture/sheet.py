@@ -38,6 +38,6 @@ class Sheet:
         axes.set_yticks([])
         return axes
 
-    def text(self, left: float, top: float, text: str, **style: Any) -> Text:  # noqa: ANN401 - matplotlib's
+    def text(self, left: float, top: float, text: str, **style: Any) -> Text:  # noqa: ANN401  matplotlib's
         """Write a line; its baseline is `top` inches from above."""
         return self.figure.text(left / self.width, 1 - top / self.height, text, parse_math=False, **style)

@@ -32,7 +32,9 @@ _FALLBACKS: Final = (
     "Microsoft YaHei",
     "Arial Unicode MS",
 )
-INK, GREY, ACCENT = "#222222", "#555555", "#00509d"
+INK: Final = "#222222"
+GREY: Final = "#555555"
+ACCENT: Final = "#00509d"
 
 
 @functools.cache
@@ -44,7 +46,7 @@ def families() -> list[str]:
 
 @functools.cache
 def _known(weight: str) -> frozenset[int]:
-    """The code points that can be drawn; a bold font may have less than the regular one."""
+    """List the code points that can be drawn; a bold font may have fewer than the regular one."""
     paths = (font_manager.findfont(FontProperties(family=name, weight=weight)) for name in families())
     return frozenset().union(*(FT2Font(path).get_charmap() for path in paths))
 

@@ -1,5 +1,7 @@
 """Arguments that must be integers: int, or what numpy has in its place."""
 
+from __future__ import annotations
+
 import operator
 from typing import Any, Final
 
@@ -8,7 +10,7 @@ from polyseme.client.errors import InvalidArgumentError
 _UINT32: Final = (1 << 32) - 1
 
 
-def as_int(value: Any) -> int | None:  # noqa: ANN401 - that is what it finds out
+def as_int(value: Any) -> int | None:  # noqa: ANN401  that is what it finds out
     """Give the int that a value is; None: it is none. A bool is none."""
     if isinstance(value, bool):
         return None

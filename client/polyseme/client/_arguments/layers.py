@@ -1,5 +1,7 @@
 """Which layers to return, and how to join them, as the contract says it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Final

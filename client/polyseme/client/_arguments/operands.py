@@ -1,5 +1,7 @@
 """What similarity compares: texts, and parts of texts."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from polyseme.client._arguments.queries import span_message, word_query
@@ -9,7 +11,7 @@ from polyseme.client.words import Mention, Word
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 
-def as_operands(operands: Any, name: str) -> tuple[list[service_pb2.Operand], bool]:  # noqa: ANN401 - it is checked
+def as_operands(operands: Any, name: str) -> tuple[list[service_pb2.Operand], bool]:  # noqa: ANN401  it is checked
     """Give the operands as messages, and whether a single one was passed.
 
     Raises:

@@ -1,5 +1,7 @@
 """Words and spans as the contract has them; no error repeats a part of a text."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -38,7 +40,7 @@ def word_query(word: object, name: str) -> common_pb2.WordQuery:
     )
 
 
-def span_message(span: Any, name: str) -> common_pb2.Span:  # noqa: ANN401 - that is what it finds out
+def span_message(span: Any, name: str) -> common_pb2.Span:  # noqa: ANN401  that is what it finds out
     """Check and convert.
 
     Raises:

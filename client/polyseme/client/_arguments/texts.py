@@ -1,5 +1,7 @@
 """Texts are checked before anything is sent; no error repeats a part of one."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
@@ -23,7 +25,7 @@ def check_iterable(texts: object, name: str = "texts") -> None:
         raise InvalidArgumentError(f"{name} must be a str or a sequence of str, got {got}", field=name)
 
 
-def as_list(texts: Any, name: str = "texts") -> tuple[list[str], bool]:  # noqa: ANN401 - that is what it checks
+def as_list(texts: Any, name: str = "texts") -> tuple[list[str], bool]:  # noqa: ANN401  that is what it checks
     """Give the texts as a list, and whether a single `str` was passed.
 
     Raises:

@@ -4,12 +4,14 @@ A chunk holds whole texts or a part of one text. A tensor is split along its lay
 where one layer does not fit. Columns come with layer 0, `info` with the first part of its text.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.client.errors import InvalidReplyError
 from polyseme.client.results import TextInfo
@@ -45,7 +47,7 @@ class Whole(Generic[_Column]):
     """
 
     columns: list[_Column]
-    vectors: NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
     info: TextInfo
 
 
@@ -59,7 +61,9 @@ class TextParts(Generic[_Column]):
     def __init__(self, layers: int) -> None:
         self._layers = layers
         self._columns: list[_Column] = []
-        self._runs: list[list[NDArray[np.float32]]] = []  # of layers that travelled together: parts along the tokens
+        self._runs: list[
+            list[npt.NDArray[np.float32]]
+        ] = []  # of layers that travelled together: parts along the tokens
         self._info: TextInfo | None = None
         self._layer = 0
         self._token = 0
@@ -95,9 +99,9 @@ class TextParts(Generic[_Column]):
         runs = [run[0] if len(run) == 1 else np.concatenate(run, axis=-2) for run in self._runs]
         return Whole(self._columns, runs[0] if len(runs) == 1 else np.concatenate(runs, axis=0), self._info)
 
-    def _decode(self, tensor: tensor_pb2.Tensor) -> NDArray[np.float32]:
+    def _decode(self, tensor: tensor_pb2.Tensor) -> npt.NDArray[np.float32]:
         """[T, H] where there is one layer, which may have travelled as [1, T, H]; else [layers, T, H]."""
-        vectors: NDArray[Any] = decode_tensor(tensor)
+        vectors: npt.NDArray[Any] = decode_tensor(tensor)
         if self._layers == 1 and vectors.ndim == 3 and vectors.shape[0] == 1:
             vectors = vectors[0].copy()
         if vectors.ndim != (2 if self._layers == 1 else 3) or vectors.dtype != np.float32 or 0 in vectors.shape[:-2]:
@@ -125,7 +129,7 @@ class TextParts(Generic[_Column]):
         if end > total or (total and not tokens) or (layers > 1 and end != total):
             raise InvalidReplyError(f"layer {self._layer} has tokens {self._token} to {end} of {total}")
 
-    def _check_fit(self, vectors: NDArray[np.float32], info: TextInfo | None) -> None:
+    def _check_fit(self, vectors: npt.NDArray[np.float32], info: TextInfo | None) -> None:
         if not self._runs:
             if info is None:
                 raise InvalidReplyError("reply has a text without info")

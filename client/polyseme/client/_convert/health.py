@@ -1,5 +1,7 @@
 """The standard health check, grpc.health.v1, whose two messages have one field each."""
 
+from __future__ import annotations
+
 import enum
 from typing import Final
 

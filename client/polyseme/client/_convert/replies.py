@@ -1,10 +1,12 @@
 """Reply messages become values; a reply that does not fit its request is an InvalidReplyError."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.client._transport.rpc import decode
 from polyseme.client.errors import InvalidReplyError, ModelChangedError
@@ -49,7 +51,7 @@ class EmbeddingsCollector:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._embeddings: NDArray[Any] | None = None
+        self._embeddings: npt.NDArray[Any] | None = None
         self._dimensions = 0
         self._texts: list[TextInfo] = []
         self._timings: list[Timings] = []
@@ -77,7 +79,7 @@ class EmbeddingsCollector:
         self._texts.extend(map(text_info_from, message.texts))
         self._timings.append(timings_from(message.timings))
 
-    def _store(self, rows: range, vectors: NDArray[Any], dimensions: int) -> None:
+    def _store(self, rows: range, vectors: npt.NDArray[Any], dimensions: int) -> None:
         if self._embeddings is None:
             self._dimensions = dimensions
             whole = len(vectors) == self._count
@@ -90,7 +92,7 @@ class EmbeddingsCollector:
 
     def result(self, *, single: bool) -> EmbedResult:
         """Give everything; `single` drops the axis of the texts."""
-        assert self._embeddings is not None and self._model is not None  # noqa: S101, PT018 - every reply was received
+        assert self._embeddings is not None and self._model is not None  # noqa: S101, PT018  every reply was received
         return EmbedResult(
             embeddings=self._embeddings[0].copy() if single else self._embeddings,
             dimensions=self._dimensions,
@@ -132,7 +134,7 @@ def token_columns(message: common_pb2.Tokens) -> dict[str, Any]:
     }
 
 
-def similarity_scores(message: service_pb2.SimilarityResponse, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def similarity_scores(message: service_pb2.SimilarityResponse, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Decode the scores.
 
     Raises:
@@ -146,7 +148,9 @@ def similarity_scores(message: service_pb2.SimilarityResponse, shape: tuple[int,
     return scores
 
 
-def top_k_indices(message: service_pb2.SimilarityResponse, shape: tuple[int, int], entries: int) -> NDArray[np.int64]:
+def top_k_indices(
+    message: service_pb2.SimilarityResponse, shape: tuple[int, int], entries: int
+) -> npt.NDArray[np.int64]:
     """Decode the indices into `entries` texts.
 
     Raises:

@@ -1,5 +1,7 @@
 """Arguments become request messages; every bad argument is an InvalidArgumentError before anything is sent."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final

@@ -5,10 +5,16 @@ packages that the SDK does not depend on.
 Source: protobuf.dev/programming-guides/encoding
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
+from collections.abc import Iterator
+from typing import Final
+
+_VARINT: Final = 0
+_FIXED64: Final = 1
+_LENGTH: Final = 2
+_FIXED32: Final = 5
+_FIXED_SIZES: Final = {_FIXED64: 8, _FIXED32: 4}
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

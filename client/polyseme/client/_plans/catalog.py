@@ -1,5 +1,7 @@
 """What is known of the server's models: asked for once, and only when a call needs it."""
 
+from __future__ import annotations
+
 from polyseme.client._transport.rpc import GET_MODEL, LIST_MODELS, Plan, ask
 from polyseme.client.models import Model, model_from, model_ref
 from polyseme.v1 import model_service_pb2

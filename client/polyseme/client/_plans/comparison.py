@@ -80,7 +80,7 @@ def compare(
     try:
         return (yield from ask(SIMILARITY, request, service_pb2.SimilarityResponse, comparison.timeout))
     except PolysemeError as error:
-        raise rename_texts(error, comparison.name)  # noqa: B904 - the same error, its words changed
+        raise rename_texts(error, comparison.name)  # noqa: B904  the same error, its words changed
 
 
 def _check(comparison: Comparison, request_bytes: int, scores: int, limits: Limits) -> None:

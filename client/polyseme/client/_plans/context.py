@@ -83,7 +83,7 @@ def embed_context(subject: Subject[_Column, _Result], catalog: Catalog) -> Plan[
                 subject.path, subject.request(range(1)).SerializeToString(), subject.reply_type, subject.timeout
             )
         except PolysemeError as error:
-            raise shift_texts(error, 0)  # noqa: B904 - the same error, its words changed
+            raise shift_texts(error, 0)  # noqa: B904  the same error, its words changed
         parts: TextsParts[_Column] = TextsParts(1, subject.apart)
         parts.add([subject.part(entry) for entry in reply.texts], 0, 0, 0)
         return [subject.result(whole) for whole in parts.wholes()]

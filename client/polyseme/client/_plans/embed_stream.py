@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import grpc
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from polyseme.client._arguments.texts import check_iterable, utf8_size
 from polyseme.client._convert.indices import name_text
@@ -55,7 +55,7 @@ class VectorStream:
         self._model: ModelIdentity | None = None
         self._width: tuple[int, ...] = ()
 
-    def pull(self) -> Plan[Message[NDArray[Any]] | None]:
+    def pull(self) -> Plan[Message[npt.NDArray[Any]] | None]:
         """Take texts until a message is full."""
         texts: list[str] = []
         first, room = self._pulled - (self._carried is not None), MESSAGE_BYTES
@@ -75,17 +75,17 @@ class VectorStream:
             return Message(first, (), answer=bad)
         return Message(first, texts) if texts else None
 
-    def encode(self, message: Message[NDArray[Any]]) -> service_pb2.StreamEmbedRequest:
+    def encode(self, message: Message[npt.NDArray[Any]]) -> service_pb2.StreamEmbedRequest:
         """Build the request."""
         request = service_pb2.StreamEmbedRequest(embed=service_pb2.EmbedRequest(texts=message.texts))
         request.embed.MergeFrom(self._options)
         return request
 
-    def reply(self, message: Message[NDArray[Any]]) -> VectorsReply:
+    def reply(self, message: Message[npt.NDArray[Any]]) -> VectorsReply:
         """Prepare for the answer."""
         return VectorsReply(len(message.texts), self._same)
 
-    def refused(self, message: Message[NDArray[Any]], error: PolysemeError) -> list[Message[NDArray[Any]]]:
+    def refused(self, message: Message[npt.NDArray[Any]], error: PolysemeError) -> list[Message[npt.NDArray[Any]]]:
         """Send several texts again one by one, unless the error is no text's."""
         if error.code not in _OF_ONE_TEXT:
             raise error
@@ -94,7 +94,7 @@ class VectorStream:
             return []
         return [Message(message.first + index, (text,)) for index, text in enumerate(message.texts)]
 
-    def deliver(self, message: Message[NDArray[Any]]) -> Plan[None]:
+    def deliver(self, message: Message[npt.NDArray[Any]]) -> Plan[None]:
         """Hand vectors to the caller, each an array of its own; or the error of a text."""
         answer = message.answer
         if isinstance(answer, PolysemeError):
@@ -118,7 +118,7 @@ class VectorStream:
         except InvalidArgumentError as error:
             return error
 
-    def _same(self, vectors: NDArray[Any], dimensions: int, model: ModelIdentity) -> None:
+    def _same(self, vectors: npt.NDArray[Any], dimensions: int, model: ModelIdentity) -> None:
         """Hold that all vectors come from one model."""
         before = self._model or model
         if (before.name, before.version) != (model.name, model.version):
@@ -135,7 +135,7 @@ class VectorStream:
 class VectorsReply:
     """The chunks of one reply to Embed: whole rows, in order."""
 
-    def __init__(self, count: int, check: Callable[[NDArray[Any], int, ModelIdentity], None]) -> None:
+    def __init__(self, count: int, check: Callable[[npt.NDArray[Any], int, ModelIdentity], None]) -> None:
         self._count, self._check = count, check
         self._collector = EmbeddingsCollector(count)
         self._rows = 0
@@ -155,7 +155,7 @@ class VectorsReply:
         self._collector.add(range(self._rows, stop), chunk.embed)
         self._rows, self._chunks = stop, self._chunks + 1
 
-    def answer(self) -> NDArray[Any]:
+    def answer(self) -> npt.NDArray[Any]:
         """Put them together: [N, D].
 
         Raises:

@@ -3,6 +3,8 @@
 Sizes are upper bounds of what the wire format needs, so that a call that fits here fits there.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final

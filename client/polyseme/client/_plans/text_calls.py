@@ -1,5 +1,7 @@
 """One list of texts as the calls that the server accepts; what Embed and Tokenize have in common."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -126,4 +128,4 @@ def _send(work: TextCalls, ranges: Sequence[range]) -> Plan[None]:
             timeout=work.timeout,
         )
     except PolysemeError as error:  # replies come in order: it is that of the first range without one
-        raise shift_texts(error, expected[0].start if expected else 0)  # noqa: B904 - the same error, its words changed
+        raise shift_texts(error, expected[0].start if expected else 0)  # noqa: B904  the same error, its words changed

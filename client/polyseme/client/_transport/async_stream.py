@@ -40,7 +40,7 @@ class AsyncStream:
         """Queue a request; None: the last one was queued."""
         self._requests.put_nowait(request)
 
-    async def receive(self, timeout: float | None) -> bytes | None:  # noqa: ASYNC109 - at its end None is given
+    async def receive(self, timeout: float | None) -> bytes | None:  # noqa: ASYNC109  at its end None is given
         """Wait for a reply; None: none came in time.
 
         Raises:
@@ -81,7 +81,7 @@ class AsyncStream:
         """Cancel the call; whoever waits for a reply gets asyncio.CancelledError."""
         self._call.cancel()
 
-    def _keep_status(self, call: Any) -> None:  # noqa: ANN401 - as grpc.aio types it
+    def _keep_status(self, call: Any) -> None:  # noqa: ANN401  as grpc.aio types it
         code = _result(call.code())
         if code is not None and code is not grpc.StatusCode.OK:
             metadata = _result(call.initial_metadata()) or grpc.aio.Metadata()
@@ -105,7 +105,7 @@ async def _drain(requests: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:
         yield request
 
 
-async def _pump(call: Any, replies: _Replies) -> None:  # noqa: ANN401 - as grpc.aio's iterator is not generic enough
+async def _pump(call: Any, replies: _Replies) -> None:  # noqa: ANN401  as grpc.aio's iterator is not generic enough
     try:
         async for reply in call:
             replies.put_nowait(reply)

@@ -1,5 +1,7 @@
 """How the SDK sets up a gRPC channel: retries, balancing, sizes, keepalive. Pure data."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from typing import Any, Final

@@ -9,6 +9,8 @@ the error that ended it), and returns its result. `Client` and `AsyncClient` onl
     Pull, Emit                             the caller's texts, one by one, and what is handed to the caller meanwhile
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -134,7 +136,7 @@ class MessageType(Protocol[_Reply_co]):
     """A generated message class, as far as decoding needs it."""
 
     @staticmethod
-    def FromString(s: bytes, /) -> _Reply_co:  # noqa: N802 - protobuf's name
+    def FromString(s: bytes, /) -> _Reply_co:  # noqa: N802  protobuf's name
         """Parse a serialized message."""
 
 

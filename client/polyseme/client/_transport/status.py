@@ -1,5 +1,7 @@
 """One gRPC status becomes one error of the SDK: the only place that reads grpc's exceptions and codes."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Final, cast
 

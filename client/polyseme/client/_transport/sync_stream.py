@@ -72,7 +72,7 @@ class SyncStream:
             self._call.cancel()
 
 
-def _pump(call: Any, requests: _Requests, replies: _Replies) -> None:  # noqa: ANN401 - grpc's call has no public type
+def _pump(call: Any, requests: _Requests, replies: _Replies) -> None:  # noqa: ANN401  grpc's call has no public type
     try:
         for reply in call:
             replies.put(reply)

@@ -1,5 +1,7 @@
 """Addresses: what gRPC understands, or a word about what to write instead. Pure."""
 
+from __future__ import annotations
+
 import re
 from typing import Final
 
@@ -27,7 +29,7 @@ def check_target(target: object) -> None:
 
 
 def _shown(target: object) -> str:
-    """A target without what may be a password."""
+    """Quote a target, unless it may hold a password."""
     return repr(target) if not isinstance(target, str) or "@" not in target else "a name with '@'"
 
 

@@ -6,14 +6,14 @@ import sys
 import time
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from polyseme.cli.load.tally import Tally
 
 if TYPE_CHECKING:
     from rich.live import Live
 
-_RATE_OVER_S = 2.0
+_RATE_OVER_S: Final = 2.0
 
 
 class Progress:

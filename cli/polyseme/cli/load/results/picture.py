@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ from polyseme.cli.load.tally import Tally
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_STYLE: Any = {
+_STYLE: Final[Any] = {
     "font.family": ["DejaVu Sans"],
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "polyseme",
@@ -28,8 +28,11 @@ _STYLE: Any = {
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
 }
-_INK, _BLUE, _RED, _GREY = "#222222", "#00509d", "#b3261e", "#777777"
-_PAGE = """<!doctype html>
+_INK: Final = "#222222"
+_BLUE: Final = "#00509d"
+_RED: Final = "#b3261e"
+_GREY: Final = "#777777"
+_PAGE: Final = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">

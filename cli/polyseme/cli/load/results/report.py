@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.load.histogram import Histogram
 from polyseme.cli.load.shape import Open, Shape
@@ -14,15 +14,15 @@ from polyseme.cli.output import abridge, print_table
 if TYPE_CHECKING:
     from polyseme.client import Model
 
-PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
-BUSY = 0.8
+PERCENTS: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
+BUSY: Final = 0.8
 """Share of a core from which on the generator itself, one thread of Python, shapes the latencies."""
-LAG_S = 5e-3
+LAG_S: Final = 5e-3
 """Lateness of the event loop (p99) from which on it does too."""
 
-_DEADLINE_EXCEEDED = 4
-_TIMED_OUT = "calls that timed out are not in the percentiles: the true tail is longer"
-_SWEEP_CAPTION = (
+_DEADLINE_EXCEEDED: Final = 4
+_TIMED_OUT: Final = "calls that timed out are not in the percentiles: the true tail is longer"
+_SWEEP_CAPTION: Final = (
     "ms of OK calls, from when the call was scheduled; sent: from sending; late: from the schedule to sending"
 )
 

@@ -1,0 +1,26 @@
+"""Habits of the code that no linter holds."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = [path for root in ("client", "cli") for path in sorted((ROOT / root).rglob("*.py"))]
+CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
+
+
+def _names(target):
+    return [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_constants_of_modules_are_final(path):
+    bare = []
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign):
+            bare += [name for target in statement.targets for name in _names(target)]
+        elif isinstance(statement, ast.AnnAssign) and not ast.unparse(statement.annotation).startswith("Final"):
+            bare += _names(statement.target)
+    assert [name for name in bare if CONSTANT.fullmatch(name) and len(name.strip("_")) > 1] == []
