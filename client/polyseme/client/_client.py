@@ -14,17 +14,17 @@ import numpy.typing as npt
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
 from polyseme.client._convert.health import HealthStatus
-from polyseme.client._plans.comparison import (
+from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.server import plan_health, plan_model, plan_models
+from polyseme.client._plans.similarity import (
     plan_similarity,
     plan_similarity_pairwise,
     plan_top_k,
     plan_word_similarity,
 )
-from polyseme.client._plans.defaults import Defaults
-from polyseme.client._plans.embed_stream import plan_embed_stream
-from polyseme.client._plans.server import plan_health, plan_model, plan_models
+from polyseme.client._plans.streams.embed_stream import plan_embed_stream
 from polyseme.client._plans.texts import plan_embed, plan_tokenize
-from polyseme.client._plans.word_operations import plan_embed_tokens, plan_embed_words
+from polyseme.client._plans.words import plan_embed_tokens, plan_embed_words
 from polyseme.client._transport.channel import channel_options, health_channel_options
 from polyseme.client._transport.sync_transport import SyncTransport
 from polyseme.client.errors import PolysemeError

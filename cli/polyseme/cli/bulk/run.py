@@ -14,11 +14,11 @@ from typing import Any, Final
 from polyseme.cli.arguments.connection import client_from
 from polyseme.cli.bulk.arguments import check_bulk
 from polyseme.cli.bulk.formats import Format, JsonLines, Npy, Parquet
+from polyseme.cli.bulk.input_file import Source, opened
+from polyseme.cli.bulk.output_file import Target
 from polyseme.cli.bulk.progress import Progress
 from polyseme.cli.bulk.records import Row
 from polyseme.cli.bulk.rows import rows_of
-from polyseme.cli.bulk.source import Source, opened
-from polyseme.cli.bulk.target import Target
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import refuse_to_replace
 from polyseme.client import EmbedResult, Model, PolysemeError

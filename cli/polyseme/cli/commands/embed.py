@@ -104,7 +104,7 @@ def _output_path(output: str | None) -> Path | None:
 def _texts(args: argparse.Namespace, path: Path | None, *, is_file: bool) -> list[str]:
     """Read all texts into memory."""
     if is_file:
-        from polyseme.cli.bulk.source import texts_of
+        from polyseme.cli.bulk.input_file import texts_of
 
         return texts_of(args)
     check_no_file(args)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from polyseme.client._arguments.queries import span_message, word_query
 from polyseme.client._arguments.texts import as_list, utf8_size
+from polyseme.client._arguments.words import span_message, word_query
 from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.words import Mention, Word
 from polyseme.v1 import embedding_service_pb2 as service_pb2

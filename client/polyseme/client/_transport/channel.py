@@ -28,7 +28,7 @@ _SERVICE_CONFIG: Final = {
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         },
-        # A stream is opened again by what asks over it (_conversation.py), which knows what was answered.
+        # A stream is opened again by its plan (_plans/streams/resumable.py), which knows what was answered.
         {"name": [{"service": "polyseme.v1.EmbeddingService", "method": "StreamEmbed"}]},
     ],
     # No retries while more than half of a budget of 100 is spent: a failure costs 1, a success earns 0.1.

@@ -14,10 +14,10 @@ from polyseme.client._arguments.texts import check_iterable, utf8_size
 from polyseme.client._convert.indices import name_text
 from polyseme.client._convert.replies import EmbeddingsCollector
 from polyseme.client._convert.requests import embed_stream_request
-from polyseme.client._plans.conversation import Conversation
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.split import ENTRY_BYTES
-from polyseme.client._plans.topic import Message
+from polyseme.client._plans.streams.job import Message
+from polyseme.client._plans.streams.resumable import Conversation
 from polyseme.client._progress import progress_bar
 from polyseme.client._transport.rpc import EXHAUSTED, Emit, Plan, Pull
 from polyseme.client.errors import InvalidArgumentError, InvalidReplyError, ModelChangedError, PolysemeError

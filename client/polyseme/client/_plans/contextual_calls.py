@@ -9,7 +9,7 @@ from polyseme.client._arguments.layers import Selection
 from polyseme.client._arguments.texts import utf8_sizes
 from polyseme.client._convert.chunks import Part, Whole
 from polyseme.client._convert.replies import text_info_from, token_columns
-from polyseme.client._plans.context import Subject
+from polyseme.client._plans.contextual import Subject
 from polyseme.client._transport.rpc import EMBED_SPANS, EMBED_TOKENS
 from polyseme.client.results import TextInfo, TokenEmbeddings, WordEmbeddings
 from polyseme.v1 import common_pb2, tensor_pb2

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
-from polyseme.client._plans.topic import Message, Reply, Topic
+from polyseme.client._plans.streams.job import Message, Reply, Topic
 from polyseme.client._transport.rpc import STREAM_EMBED, EndStream, OpenStream, Pause, Plan, Receive, Send, decode
 from polyseme.client._transport.status import error_from_stream
 from polyseme.client.errors import (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from polyseme.client._arguments.layers import selection
-from polyseme.client._arguments.queries import span_messages, word_queries
 from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
+from polyseme.client._arguments.words import span_messages, word_queries
 from polyseme.client._convert.requests import spans_request, tokens_request
-from polyseme.client._plans.context import embed_context
+from polyseme.client._plans.contextual import embed_context
+from polyseme.client._plans.contextual_calls import span_subject, token_subject
 from polyseme.client._plans.defaults import Defaults
-from polyseme.client._plans.subjects import span_subject, token_subject
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.options import EmbedTokensOptions, EmbedWordsOptions
 from polyseme.client.results import TokenEmbeddings, WordEmbeddings

@@ -19,7 +19,7 @@ from polyseme.client import (
     UnimplementedError,
     Word,
 )
-from polyseme.client._plans import conversation as conversation
+from polyseme.client._plans.streams import resumable
 from polyseme.v1.embedding_service_pb2 import StreamError
 
 BANK = "a bank by the bank"
@@ -184,7 +184,7 @@ def test_embed_tokens_raises_the_servers_error_with_the_index_in_the_list(either
 
 
 def test_embed_tokens_goes_on_after_a_broken_stream_amid_a_reply(either, server, monkeypatch):
-    monkeypatch.setattr(conversation, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(resumable, "FIRST_WAIT_S", 0.01)
     broken = iter([True])
 
     def on_message(sequence, message, context):
@@ -411,7 +411,7 @@ def test_embed_tokens_refuses_chunks_in_disorder(either, server, mutate):
 
 
 def test_embed_tokens_raises_unavailable_where_nobody_listens(monkeypatch):
-    monkeypatch.setattr(conversation, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(resumable, "FIRST_WAIT_S", 0.01)
     with Client("127.0.0.1:1") as client, pytest.raises(UnavailableError):
         client.embed_tokens(["a", "b"])
 

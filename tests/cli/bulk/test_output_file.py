@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from polyseme.cli.bulk.formats import JsonLines, Npy, Parquet
+from polyseme.cli.bulk.output_file import Target, beside
 from polyseme.cli.bulk.records import Record, Row
-from polyseme.cli.bulk.target import Target, beside
 from polyseme.cli.errors import CliError
 
 FORMATS = {

@@ -24,7 +24,7 @@ from polyseme.client import (
     UnavailableError,
     UnimplementedError,
 )
-from polyseme.client._plans import conversation as conversation
+from polyseme.client._plans.streams import resumable
 from polyseme.v1.embedding_service_pb2 import StreamError
 
 AHEAD = 16 * 64 + 1  # the window, and one text that did not fit
@@ -60,7 +60,7 @@ def collect(request, server):
 @pytest.fixture
 def quick(monkeypatch):
     """Come again at once after a stream broke."""
-    monkeypatch.setattr(conversation, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(resumable, "FIRST_WAIT_S", 0.01)
 
 
 def _stream_threads():
@@ -313,7 +313,7 @@ def test_embed_stream_goes_on_where_the_server_ends_the_stream_early(server, col
 
 
 def test_embed_stream_survives_a_server_that_dies_and_comes_back(quick, monkeypatch):
-    monkeypatch.setattr(conversation, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(resumable, "FIRST_WAIT_S", 0.05)
     with fake_server() as first:
         reached = threading.Event()
 
@@ -342,7 +342,7 @@ def test_embed_stream_ends_its_tries(server, collect, quick):
     server.faults.failures = [(grpc.StatusCode.UNAVAILABLE, "draining")] * 9
     with pytest.raises(UnavailableError, match=r"draining|the stream broke"):  # grpc.aio may lose the server's words
         collect(_texts(10))
-    assert server.faults.calls["StreamEmbed"] == 1 + conversation.MAX_TRIES
+    assert server.faults.calls["StreamEmbed"] == 1 + resumable.MAX_TRIES
 
 
 def test_embed_stream_ends_where_a_reply_takes_longer_than_the_timeout(server, collect):

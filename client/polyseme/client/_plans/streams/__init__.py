@@ -1,0 +1,1 @@
+"""StreamEmbed from the asking side, as plans. No I/O."""
