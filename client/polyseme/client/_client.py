@@ -48,17 +48,21 @@ from polyseme.client.words import Operands, WordInText
 class Client:
     """A connection to a Polyseme server; safe to share between threads.
 
-    One `str` in place of a list drops that axis of the result, everywhere. Every method raises a subclass of
-    `PolysemeError`; bad arguments raise InvalidArgumentError, before anything is sent where that can be known.
-    Calls that find nobody listening are retried four times, for 1.2 s in all.
+    A single `str` in place of a list drops that axis of the result, everywhere. Every method raises a subclass of
+    `PolysemeError`. A bad argument is an InvalidArgumentError, raised before anything is sent where the SDK can know;
+    an unknown keyword is a TypeError. A call is retried four times, for 1.2 s in all, where no server listens.
 
     Args:
-        target: "host:port", or any gRPC name; a name with several addresses is balanced over those that serve.
-        model: NAME or NAME@VERSION of the model to use where a call names none; default: the server's default model.
-        timeout: seconds for each call to the server. math.inf: without end.
+        target: the server, as "host:port" or another gRPC name; calls go in turn to all addresses of the name that
+            serve.
+        model: NAME or NAME@VERSION of the model for calls that name none; default: the server's default model.
+        timeout: seconds for each call to the server; math.inf: no limit.
         credentials: for TLS, from grpc.ssl_channel_credentials(); None: plaintext.
         token: sent with each call as `authorization: Bearer ...`; over plaintext anyone on the way can read it.
-        options: gRPC channel options, over the SDK's own.
+        options: gRPC channel options, which override the SDK's.
+
+    Raises:
+        InvalidArgumentError: an argument is wrong; nothing was sent.
     """
 
     def __init__(
@@ -101,18 +105,21 @@ class Client:
     def embed(self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]) -> npt.NDArray[Any]:
         """Embed texts: one vector each.
 
-        A list of any length: it is split into calls that the server accepts, several under way at once.
+        The list may have any length: it is split into calls that the server accepts, several under way at once.
 
         Args:
             texts: one text, or several. An empty text is valid, an empty list is not.
-            dtype: in which vectors travel: "float16" and "bfloat16" halve the bytes, "int8" (one scale per vector)
-                quarters them, "binary" keeps the signs.
+            dtype: element type in which vectors are sent: "float16" and "bfloat16" halve the bytes, "int8" (one scale
+                per vector) quarters them, "binary" keeps the signs.
             **options: see `EmbedOptions`: normalize, dimensions, truncate, prompt_name, add_special_tokens, priority,
                 model, timeout, progress.
 
         Returns:
             [N, D] float32, [D] for one str: an array of its own, row i for text i. For "binary" uint8
             [N, ceil(D / 8)], the bits packed most significant first: np.unpackbits(..., axis=-1, count=D) unpacks.
+
+        Raises:
+            PolysemeError: the call failed; `InvalidArgumentError.field` names a text that was refused, as `texts[3]`.
         """
         return self.embed_detailed(texts, dtype=dtype, **options).embeddings
 
@@ -155,22 +162,25 @@ class Client:
         on_error: OnError = "raise",
         **options: Unpack[EmbedStreamOptions],
     ) -> Generator[Any, None, None]:
-        """Embed texts one after the other, as many as there are, in constant memory.
+        """Embed any number of texts, one after the other, in constant memory.
 
-        The texts are read no more than 1,025 ahead of what was given. A server that restarts is found again, and
-        what it had not answered is sent again; a full server is waited for. Leaving the generator (break, close)
+        At most 1,025 texts are read ahead of the vectors that were given. After a restart of the server, the stream
+        connects again and sends what was not answered; it waits for a full server. Leaving the generator (break, close)
         cancels the call.
 
         Args:
             texts: any iterable; it is read in the calling thread.
-            dtype: in which vectors travel; see `embed`.
-            on_error: "raise" ends with the error of the first text that the server refuses, after all vectors before
-                it; "return" gives the error in place of its vector. What concerns the whole is always raised.
+            dtype: element type in which vectors are sent; see `embed`.
+            on_error: "raise" raises the error of the first text that the server refuses, after all vectors before it;
+                "return" gives the error in place of that text's vector. An error of the whole stream is always raised.
             **options: see `EmbedStreamOptions`: normalize, dimensions, truncate, prompt_name, add_special_tokens,
                 priority ("bulk"), model, timeout (for each reply), progress, total.
 
         Yields:
             [D] float32 for each text, in order, an array of its own; for dtype "binary" uint8 [ceil(D / 8)].
+
+        Raises:
+            PolysemeError: the stream failed, or a text with on_error="raise".
         """
         return self._transport.iterate(plan_embed_stream(self._defaults, texts, dtype, on_error, options), texts)
 
@@ -188,11 +198,14 @@ class Client:
         Args:
             texts: one text, or several.
             **options: see `EmbedTokensOptions`: layers, combine, dtype, include_special_tokens, offset_unit, truncate,
-                prompt_name, add_special_tokens, priority, model, timeout. Large replies come as a stream, and timeout
-                is then what each message of it may take.
+                prompt_name, add_special_tokens, priority, model, timeout. A large reply comes as a stream; timeout then
+                limits each message of it.
 
         Returns:
-            One TokenEmbeddings per text, with vectors [T, H] or [layers, T, H]; for one str, that alone.
+            One TokenEmbeddings per text, with float32 vectors [T, H] or [layers, T, H]; for one str, that alone.
+
+        Raises:
+            PolysemeError: the call failed.
         """
         embedded, single = self._transport.run(plan_embed_tokens(self._defaults, texts, options))
         return embedded[0] if single else embedded
@@ -222,11 +235,14 @@ class Client:
             texts: one text, or several.
             spans: (start, end) pairs of the text; for a list of texts, one sequence of pairs for each.
             **options: see `EmbedWordsOptions`: words, layers, combine, subtokens, normalize, dtype, offset_unit,
-                truncate, prompt_name, add_special_tokens, priority, model, timeout. Large replies come as a stream, and
-                timeout is then what each message of it may take.
+                truncate, prompt_name, add_special_tokens, priority, model, timeout. A large reply comes as a stream;
+                timeout then limits each message of it.
 
         Returns:
-            One WordEmbeddings per text, with vectors [K, H] or [layers, K, H]; for one str, that alone.
+            One WordEmbeddings per text, with float32 vectors [K, H] or [layers, K, H]; for one str, that alone.
+
+        Raises:
+            PolysemeError: the call failed; InvalidArgumentError where a text lacks a word.
         """
         embedded, single = self._transport.run(plan_embed_words(self._defaults, texts, spans, options))
         return embedded[0] if single else embedded
@@ -237,20 +253,27 @@ class Client:
         """Compare every text of a with every text of b, at the server, in one call.
 
         Args:
-            a: one text, or several; a Mention stands for a part of a text.
-            b: the same; None: a is compared with itself.
+            a: one text, or several; a Mention is a part of a text.
+            b: the same; None: compare a with itself.
             **options: see `SimilarityOptions`: metric, layers, combine, subtokens, offset_unit, priority, truncate,
                 prompt_name, add_special_tokens, model, timeout.
 
         Returns:
-            [N, M] float32; [M] where a is one str or Mention, [N] where b is, [] where both are.
+            [N, M] float32; [M] where a is a single str or Mention, [N] where b is, [] where both are.
+
+        Raises:
+            InvalidArgumentError: one call cannot hold so many texts: embed() them and compare with numpy.
         """
         return self._transport.run(plan_similarity(self._defaults, a, b, options))
 
     def similarity_pairwise(
         self, a: Operands, b: Operands, **options: Unpack[SimilarityOptions]
     ) -> npt.NDArray[np.float32]:
-        """Compare text i of a with text i of b: [N] float32, in one call."""
+        """Compare text i of a with text i of b, at the server, in one call: [N] float32.
+
+        Raises:
+            InvalidArgumentError: a and b differ in length, or one call cannot hold so many texts.
+        """
         return self._transport.run(plan_similarity_pairwise(self._defaults, a, b, options))
 
     def top_k(self, queries: Operands, texts: Operands, k: int, **options: Unpack[SimilarityOptions]) -> TopK:
@@ -258,6 +281,9 @@ class Client:
 
         Returns:
             `(scores, indices)`: [N, k] float32 and int64, [k] for one query; indices into texts.
+
+        Raises:
+            InvalidArgumentError: k is not 1 to the number of texts, or one call cannot hold so many texts.
         """
         return self._transport.run(plan_top_k(self._defaults, queries, texts, k, options))
 
@@ -271,7 +297,10 @@ class Client:
                 prompt_name, add_special_tokens, model, timeout.
 
         Returns:
-            The cosine, or what metric asks for.
+            The cosine, or the measure that metric names.
+
+        Raises:
+            InvalidArgumentError: a text lacks its word, or has it more than once.
         """
         return self._transport.run(plan_word_similarity(self._defaults, a, b, options))
 
@@ -288,11 +317,11 @@ class Client:
     ) -> TokenizedText | list[TokenizedText]:
         """Give the tokens that the model would see, without running it.
 
-        Unlike embed(), `truncate="none"` gives all tokens of a long text.
+        Unlike in embed(), `truncate="none"` gives all tokens of a long text.
 
         Args:
             texts: one text, or several.
-            offset_unit: what offsets count; "code_point" fits Python's str.
+            offset_unit: unit of the offsets; "code_point" fits Python's str.
             **options: see `TextOptions`: truncate, prompt_name, add_special_tokens, model, timeout.
 
         Returns:
@@ -307,15 +336,23 @@ class Client:
         return self._transport.run(plan_models(self._defaults, timeout=timeout))
 
     def model(self, name: str | None = None, *, timeout: float | None = None) -> Model:
-        """Describe one model; default: the client's, else the server's default model."""
+        """Describe one model; default: the client's, else the server's default model.
+
+        Raises:
+            NotFoundError: the server has no such model.
+        """
         return self._transport.run(plan_model(self._defaults, name, timeout=timeout))
 
     def health(self, service: str = "", *, timeout: float | None = None) -> HealthStatus:
-        """Ask the server's health service, over a connection of its own, once, without retries.
+        """Ask the server's health service once, over a connection of its own, without retries.
 
         Args:
-            service: "" asks whether the server lives, "polyseme.v1.EmbeddingService" whether it takes calls.
+            service: "": whether the server is alive; "polyseme.v1.EmbeddingService": whether it takes calls.
             timeout: seconds; default: the client's.
+
+        Raises:
+            NotFoundError: the server knows no such service.
+            UnavailableError: no server listens.
         """
         self._transport.check_open()
         transport = SyncTransport(self._connection, health_channel_options(self._connection.options))

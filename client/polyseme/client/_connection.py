@@ -1,4 +1,4 @@
-"""What both clients hold: the checked arguments of a connection. No I/O."""
+"""Check and hold the arguments of a connection, for both clients. No I/O."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ DEFAULT_TIMEOUT_S: Final = 30.0
 
 
 class Connection:
-    """Where to call and with what credentials.
+    """The server to call, and the credentials and options to call it with.
+
+    Attributes:
+        target: the server, as "host:port" or another gRPC name.
+        credentials: for TLS; None: plaintext.
+        options: gRPC channel options of the caller.
+        metadata: headers of each call.
 
     Raises:
-        InvalidArgumentError: no target that gRPC knows, or a token that no header can carry.
+        InvalidArgumentError: gRPC has no such form of target, or no header can carry the token.
     """
 
     def __init__(
@@ -38,5 +44,5 @@ class Connection:
         self.metadata: tuple[tuple[str, str], ...] = () if token is None else (("authorization", f"Bearer {token}"),)
 
     def closed_error(self) -> ClosedClientError:
-        """Say that close() was called."""
+        """Make the error of a call on a closed client."""
         return ClosedClientError(f"the client of {self.target} is closed", target=self.target)

@@ -1,4 +1,4 @@
-"""The progress bar of long lists; rich is imported only where one is asked for."""
+"""Show the progress bar of long lists; rich is imported only where one is asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from polyseme.client.errors import MissingDependencyError
 
 @contextmanager
 def progress_bar(total: int | None, *, enabled: bool) -> Iterator[Callable[[int], None]]:
-    """Show on stderr how many of `total` texts (None: unknown) are done; gives the function that counts further ones.
+    """Show on stderr how many of `total` texts (None: unknown) are done; yield the function that counts more of them.
 
     Raises:
         MissingDependencyError: rich is not installed.

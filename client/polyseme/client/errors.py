@@ -1,11 +1,11 @@
-"""Everything that the SDK raises on purpose.
+"""The errors that the SDK raises on purpose.
 
 PolysemeError
 ├── InvalidArgumentError      also ValueError: an argument is wrong; found here or by the server
 ├── NotFoundError             no such model, or no such service
 ├── UnauthenticatedError      no token or certificate, or a wrong one
-├── PermissionDeniedError     known, but not allowed
-├── ResourceExhaustedError    the server is full; retry_after says when to come back
+├── PermissionDeniedError     the server knows the caller and refuses
+├── ResourceExhaustedError    the server is full; retry_after says when to try again
 │   └── MessageTooLargeError  a request or reply over the limit of one message
 ├── UnavailableError          nobody listens, or the server is starting or draining
 ├── DeadlineExceededError     also TimeoutError: no reply within the timeout
@@ -26,7 +26,7 @@ import grpc
 
 
 class PolysemeError(Exception):
-    """Something that the SDK or the server refused or failed at; the message is one line.
+    """A refusal or failure of the SDK or the server; the message is one line.
 
     Attributes:
         code: The gRPC status code, or None where no call was answered.
@@ -50,7 +50,7 @@ class PolysemeError(Exception):
 
 
 class InvalidArgumentError(PolysemeError, ValueError):
-    """An argument is wrong: what, got, limit."""
+    """An argument is wrong; the message says what, got, limit."""
 
 
 class NotFoundError(PolysemeError):
@@ -58,7 +58,7 @@ class NotFoundError(PolysemeError):
 
 
 class UnauthenticatedError(PolysemeError):
-    """The server wants a token or a certificate, and got none or a wrong one."""
+    """The server asks for a token or a certificate, and got none or a wrong one."""
 
 
 class PermissionDeniedError(PolysemeError):

@@ -1,4 +1,4 @@
-"""What a server says of its models."""
+"""The models of a server, as it describes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def model_ref(model: str) -> common_pb2.ModelRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
-    """Which model answered, and how it ran.
+    """The model that answered, and the device and precision it ran in.
 
     Attributes:
         name: the model's name.
@@ -34,7 +34,7 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the server accepts in one call; the SDK splits lists of texts accordingly.
+    """The limits of one call to the server; the SDK splits lists of texts accordingly.
 
     Attributes:
         max_texts: texts in one call.
@@ -70,7 +70,7 @@ class Model:
         limits: of one call.
         source: where the weights came from.
         artifact_sha256: of the artifact's manifest, 64 hexadecimal digits.
-        weight_bytes: bytes of weights that the server holds.
+        weight_bytes: bytes of the weights in the server's memory.
     """
 
     identity: ModelIdentity
@@ -98,7 +98,7 @@ class Model:
 
 
 def identity_from(message: common_pb2.ModelIdentity) -> ModelIdentity:
-    """Convert from the wire."""
+    """Convert a model's identity from the wire."""
     return ModelIdentity(
         name=message.name,
         version=message.version,
@@ -108,7 +108,7 @@ def identity_from(message: common_pb2.ModelIdentity) -> ModelIdentity:
 
 
 def limits_from(message: model_service_pb2.Limits) -> Limits:
-    """Convert from the wire."""
+    """Convert limits from the wire."""
     return Limits(
         max_texts=message.max_texts,
         max_text_bytes=message.max_text_bytes,
@@ -118,7 +118,7 @@ def limits_from(message: model_service_pb2.Limits) -> Limits:
 
 
 def model_from(message: model_service_pb2.Model) -> Model:
-    """Convert from the wire."""
+    """Convert a model from the wire."""
     return Model(
         identity=identity_from(message.identity),
         is_default=message.is_default,

@@ -10,33 +10,33 @@ from polyseme.client.words import Word
 Dtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8", "binary"]
 """The element type in which vectors travel."""
 FloatDtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8"]
-"""Those that arrive as float32."""
+"""The element types whose vectors arrive as float32."""
 Metric: TypeAlias = Literal["cosine", "dot", "euclidean"]
-"""cosine in [-1, 1], dot the inner product, euclidean a distance: smaller is closer."""
+"""The measure of similarity: the cosine, in [-1, 1]; the inner product; the Euclidean distance, smaller is closer."""
 OffsetUnit: TypeAlias = Literal["code_point", "utf8_byte", "utf16_code_unit"]
-"""What offsets into a text count; `str` indices are code points."""
+"""The unit of offsets into a text; indices of a Python `str` are code points."""
 Priority: TypeAlias = Literal["interactive", "bulk"]
-"""bulk is served after interactive, but never starved by it."""
+"""The class in which the server schedules a call: bulk runs after interactive, but is never starved by it."""
 Layers: TypeAlias = int | Literal["static"] | Sequence[int | Literal["static"]]
 """Layers of a model: 0 is the embedding layer, 1 to L are the encoder's, -1 is layer L. "static", valid as the first
 entry, is the row of the word-embedding table, which knows no context."""
 Combine: TypeAlias = Literal["none", "sum", "mean", "concat"]
-"""How several layers become one vector; none: they are kept apart, on an axis of their own."""
+"""The way in which several layers become one vector; "none" keeps them apart, on an axis of their own."""
 Subtokens: TypeAlias = Literal["first", "last", "first_last", "mean"]
-"""How the tokens of a word become one vector; first_last: the mean of these two."""
+"""The way in which the tokens of a word become one vector; "first_last": the mean of these two."""
 OnError: TypeAlias = Literal["raise", "return"]
-"""What becomes of a text that the server refuses: the error is raised, or given in place of its vector."""
+"""The treatment of a text that the server refuses: raise the error, or give it in place of the text's vector."""
 Truncate: TypeAlias = Literal["none", "end", "start"]
-"""Which end of a text that is too long is cut; none: such a text is an InvalidArgumentError."""
+"""The end at which a text that is too long is cut; "none": such a text is an InvalidArgumentError."""
 
 
 class CallOptions(TypedDict, total=False):
-    """What every call takes.
+    """Options of every call.
 
     Attributes:
         model: NAME or NAME@VERSION of the model; default: the client's, else the server's default model.
-        timeout: seconds for each call to the server (a long list of texts becomes several); default: the client's.
-            math.inf: without end.
+        timeout: seconds for each call to the server, default: the client's; math.inf: no limit. A long list of texts is
+            split into several calls.
     """
 
     model: str | None
@@ -44,12 +44,12 @@ class CallOptions(TypedDict, total=False):
 
 
 class TextOptions(CallOptions, total=False):
-    """How texts become tokens.
+    """Options of calls that tokenize: how texts become tokens.
 
     Attributes:
-        truncate: "none" (default: refuse texts that are too long), "end" or "start": what to cut.
+        truncate: the end at which to cut texts that are too long, "end" or "start"; default "none": refuse them.
         prompt_name: the model's prompt to put before each text; default: the model's default prompt, if any.
-        add_special_tokens: whether [CLS] ... [SEP] are put around each text; default: yes.
+        add_special_tokens: whether to put [CLS] ... [SEP] around each text; default: yes.
     """
 
     truncate: Truncate
@@ -58,7 +58,7 @@ class TextOptions(CallOptions, total=False):
 
 
 class TokenOptions(TextOptions, total=False):
-    """How tokens and words become vectors, beside what these calls name themselves.
+    """Options that embed_tokens and embed_words share.
 
     Attributes:
         priority: "interactive" (default) or "bulk".
@@ -108,15 +108,17 @@ class EmbedWordsOptions(TokenOptions, total=False):
 
 
 class SimilarityOptions(TextOptions, total=False):
-    """How texts, or parts of texts, are compared. The last four are for parts of texts.
+    """Options of the similarity calls: how texts, or parts of texts, are compared.
+
+    The last four are for parts of texts.
 
     Attributes:
         metric: "cosine" (default), "dot" or "euclidean".
         priority: "interactive" (default) or "bulk".
-        layers: default: the last layer.
-        combine: "sum" (default), "mean" or "concat".
-        subtokens: "mean" (default), "first", "last" or "first_last".
-        offset_unit: what spans count; "code_point" (default) fits Python's str.
+        layers: layers of the vectors; default: the last.
+        combine: how several layers become one vector: "sum" (default), "mean" or "concat".
+        subtokens: how the tokens of a part become one vector: "mean" (default), "first", "last" or "first_last".
+        offset_unit: unit of the offsets in spans; "code_point" (default) fits Python's str.
     """
 
     metric: Metric
@@ -128,13 +130,13 @@ class SimilarityOptions(TextOptions, total=False):
 
 
 class EmbedOptions(TextOptions, total=False):
-    """How texts become vectors.
+    """Options of embed: how texts become vectors.
 
     Attributes:
-        normalize: whether vectors are scaled to length 1; default: as the model was trained.
-        dimensions: keep only the first so many elements; default: all.
+        normalize: whether to scale vectors to length 1; default: as the model was trained.
+        dimensions: number of leading elements of each vector to keep; default: all.
         priority: "interactive" (default) or "bulk".
-        progress: show a progress bar on stderr; needs `pip install 'polyseme[cli]'`.
+        progress: whether to show a progress bar on stderr, default: no; needs `pip install 'polyseme[cli]'`.
     """
 
     normalize: bool | None
@@ -144,14 +146,16 @@ class EmbedOptions(TextOptions, total=False):
 
 
 class EmbedStreamOptions(TextOptions, total=False):
-    """How a stream of texts becomes vectors. `timeout` is what each reply may take; nothing bounds the whole.
+    """Options of embed_stream: how a stream of texts becomes vectors.
+
+    `timeout` is in seconds for each reply; nothing limits the time of the whole stream.
 
     Attributes:
-        normalize: whether vectors are scaled to length 1; default: as the model was trained.
-        dimensions: keep only the first so many elements; default: all.
+        normalize: whether to scale vectors to length 1; default: as the model was trained.
+        dimensions: number of leading elements of each vector to keep; default: all.
         priority: "bulk" (default) or "interactive".
-        progress: show a progress bar on stderr; needs `pip install 'polyseme[cli]'`.
-        total: how many texts there will be, for the progress bar; default: the length of texts, if it has one.
+        progress: whether to show a progress bar on stderr, default: no; needs `pip install 'polyseme[cli]'`.
+        total: number of texts to come, for the progress bar; default: the length of texts, if it has one.
     """
 
     normalize: bool | None

@@ -1,4 +1,4 @@
-"""What calls return beside plain arrays: small values that do not change."""
+"""The results of calls, beside plain arrays: small immutable values."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from polyseme.client.models import ModelIdentity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextInfo:
-    """What became of one text.
+    """Token counts of one text.
 
     Attributes:
-        tokens: tokens that the model saw, special tokens included.
-        original_tokens: tokens before truncation.
+        tokens: number of tokens that the model saw, special tokens included.
+        original_tokens: number of tokens before truncation.
         truncated: whether tokens were cut.
     """
 
@@ -28,11 +28,11 @@ class TextInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Where the time of one call went at the server, in seconds.
+    """The time of one call at the server, in seconds.
 
     Attributes:
         queue_s: from the first token queued to the first batch.
-        tokenize_s: tokenizing, the wait for it included.
+        tokenize_s: tokenization, the wait for it included.
         run_s: from the start of the first batch to the end of the last.
         total_s: from the arrival of the request to the reply.
     """
@@ -45,15 +45,15 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmbedResult:
-    """Vectors, and what else the server told.
+    """Vectors of texts, with token counts, timings and the model.
 
     Attributes:
-        embeddings: what `embed` returns: [N, D] float32, [D] for one str; for dtype "binary" uint8, D bits packed
-            into ceil(D / 8) bytes, most significant first.
-        dimensions: D.
-        texts: what became of each text.
-        timings: one entry per call to the server; a long list of texts becomes several.
-        model: which model answered.
+        embeddings: the vectors, as `embed` returns them: [N, D] float32, [D] for one str; for dtype "binary" uint8, D
+            bits packed into ceil(D / 8) bytes, most significant first.
+        dimensions: elements of a vector, D.
+        texts: token counts of each text.
+        timings: one entry for each call to the server; a long list of texts is split into several.
+        model: the model that answered.
     """
 
     embeddings: npt.NDArray[Any]
@@ -68,7 +68,7 @@ class TopK(NamedTuple):
 
     Attributes:
         scores: [N, k] float32; [k] for one query.
-        indices: into the texts that were searched, in the shape of scores, int64.
+        indices: int64 in the shape of scores, indices into the texts that were searched.
     """
 
     scores: npt.NDArray[np.float32]
@@ -103,7 +103,7 @@ class TokenizedText(Tokens):
     """The tokens of one text, special tokens included.
 
     Attributes:
-        info: token counts, and whether it was cut.
+        info: token counts, and whether the text was cut.
     """
 
     info: TextInfo
@@ -116,7 +116,7 @@ class TokenEmbeddings(Tokens):
     Attributes:
         vectors: [T, H] float32, where layers are concatenated [T, layers * H]; [layers, T, H] where several layers are
             kept apart. An array of its own.
-        info: token counts, special tokens included, and whether it was cut.
+        info: token counts, special tokens included, and whether the text was cut.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -137,8 +137,8 @@ class WordEmbeddings:
         tokens: indices into the text's tokens, special tokens counted.
         queries: index into spans followed by words; where neither was passed, the index of the word.
         occurrences: which occurrence of its word, from 1; 0 for spans.
-        truncated: whether a part of it was cut off with the text.
-        info: token counts of the text, and whether it was cut.
+        truncated: whether a part of the word was cut off with the end of the text.
+        info: token counts, special tokens included, and whether the text was cut.
     """
 
     vectors: npt.NDArray[np.float32]

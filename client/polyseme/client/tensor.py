@@ -1,4 +1,4 @@
-"""polyseme.v1.Tensor becomes a numpy array."""
+"""Decode polyseme.v1.Tensor into a numpy array."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def decode_tensor(tensor: tensor_pb2.Tensor) -> npt.NDArray[Any]:
         `np.unpackbits(array, axis=-1, count=D)` gives the bits.
 
     Raises:
-        InvalidReplyError: unknown dtype, or the data's length does not fit the shape.
+        InvalidReplyError: the dtype is unknown, or the length of the data does not fit the shape.
     """
     shape = _checked_shape(tensor)
     if tensor.dtype == tensor_pb2.DATA_TYPE_BINARY:

@@ -1,4 +1,4 @@
-"""Words and parts of texts, as calls take them."""
+"""Words and parts of texts, as arguments of calls."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Word:
 
     Attributes:
         text: 1 to 1,024 bytes of UTF-8.
-        occurrence: which one, counted from 1 at the start of the text. 0: all; as an operand of similarity:
-            the only one.
-        partial_word: whether the match may lie inside a word; else both ends are on word boundaries (UAX #29).
-        ignore_case: whether case is ignored, by full Unicode case folding.
+        occurrence: number of the occurrence to take, from 1 at the start of the text. 0: all of them; as an operand of
+            similarity: the only one.
+        partial_word: whether to find the word inside others too; else both ends must be word boundaries (UAX #29).
+        ignore_case: whether to ignore case, by full Unicode case folding.
     """
 
     text: str
@@ -32,9 +32,9 @@ class Mention:
     """A part of a text, as an operand of similarity: exactly one of word and span.
 
     Attributes:
-        text: the text.
-        word: a word of it; a str must occur exactly once.
-        span: (start, end) in it, in the offset unit of the call; end is exclusive.
+        text: the whole text.
+        word: a word in the text; a str must occur exactly once.
+        span: (start, end) in the text, in the offset unit of the call; end is exclusive.
 
     Raises:
         InvalidArgumentError: both, or neither.
@@ -51,6 +51,6 @@ class Mention:
 
 
 Operands: TypeAlias = str | Mention | Sequence[str | Mention]
-"""What similarity compares: one text or part of a text, or several."""
+"""Operands of similarity: one text or part of a text, or several."""
 WordInText: TypeAlias = Mention | tuple[str, str | Word | tuple[int, int]]
 """A text, and a word or (start, end) of it."""

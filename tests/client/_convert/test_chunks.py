@@ -8,7 +8,7 @@ from tests.client.fake_context import chunks, joined, token_vectors
 from tests.client.fake_server import tensor_of
 
 from polyseme.client import InvalidReplyError
-from polyseme.client._convert.chunks import Part, TextsParts
+from polyseme.client._convert.chunks import ChunkEntry, TextListAssembler
 from polyseme.client.results import TextInfo
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
@@ -29,28 +29,28 @@ def _reply(texts, layers):
     return reply
 
 
-def _parts(chunk):
+def _entries(chunk):
     return [
-        Part(columns=list(one.tokens.texts), vectors=one.vectors, info=INFO if one.HasField("info") else None)
+        ChunkEntry(columns=list(one.tokens.texts), vectors=one.vectors, info=INFO if one.HasField("info") else None)
         for one in chunk.tokens.texts
     ]
 
 
 def _assemble(replies, count, layers):
-    parts = TextsParts(count, layers)
+    assembler = TextListAssembler(count, layers)
     for chunk in replies:
-        parts.add(_parts(chunk), chunk.first_text, chunk.first_layer, chunk.first_token)
-    return parts.wholes()
+        assembler.add(_entries(chunk), chunk.first_text, chunk.first_layer, chunk.first_token)
+    return assembler.assembled()
 
 
 @given(LISTS, st.integers(1, 4), st.integers(0, 30))
-def test_parts_become_the_texts_that_were_cut(texts, layers, rows):
-    wholes = _assemble(chunks(_reply(texts, layers), "tokens", rows), len(texts), layers)
-    assert ["".join(whole.columns) for whole in wholes] == texts
-    for text, whole in zip(texts, wholes, strict=True):
+def test_chunks_become_the_texts_that_were_cut(texts, layers, rows):
+    assembled = _assemble(chunks(_reply(texts, layers), "tokens", rows), len(texts), layers)
+    assert ["".join(found.columns) for found in assembled] == texts
+    for text, found in zip(texts, assembled, strict=True):
         expected = token_vectors(text, list(range(layers)))
-        assert np.array_equal(whole.vectors, expected if layers > 1 else expected[0])
-        assert whole.vectors.flags.owndata
+        assert np.array_equal(found.vectors, expected if layers > 1 else expected[0])
+        assert found.vectors.flags.owndata
 
 
 @given(LISTS, st.integers(1, 4), st.integers(1, 12), st.data())
@@ -68,55 +68,55 @@ def test_a_lost_a_doubled_or_a_swapped_chunk_is_refused(texts, layers, rows, dat
                 return
             replies[at], replies[other] = replies[other], replies[at]
     with contextlib.suppress(InvalidReplyError):
-        wholes = _assemble(replies, len(texts), layers)
+        assembled = _assemble(replies, len(texts), layers)
         # Where layer 0 ends is known by what follows: with one layer, a text that has lost its last tokens is whole.
         assert layers == 1
-        assert all(text.startswith("".join(whole.columns)) for text, whole in zip(texts, wholes, strict=True))
+        assert all(text.startswith("".join(found.columns)) for text, found in zip(texts, assembled, strict=True))
 
 
-def _part(shape, columns, info=INFO):
-    return Part(columns=list("x" * columns), vectors=tensor_of(np.zeros(shape, np.float32)), info=info)
+def _entry(shape, columns, info=INFO):
+    return ChunkEntry(columns=list("x" * columns), vectors=tensor_of(np.zeros(shape, np.float32)), info=info)
 
 
 SEQUENCES = {
-    "columns of a later layer": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 3), 2, None), 1, 0)],
-    "fewer columns": [(_part((2, 2, 3), 1), 0, 0)],
-    "no info": [(_part((2, 2, 3), 2, None), 0, 0)],
-    "a layer too many": [(_part((3, 2, 3), 2), 0, 0)],
-    "a layer too few": [(_part((1, 2, 3), 2), 0, 0)],
-    "layers of different lengths": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 3, 3), 0, None), 1, 0)],
-    "a layer that is short": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 1, 3), 0, None), 1, 0)],
-    "another width": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 4), 0, None), 1, 0)],
-    "an overlap": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 3), 2, None), 0, 1)],
-    "a gap": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 2, 3), 2, None), 0, 3)],
-    "the same again": [(_part((2, 2, 3), 2), 0, 0), (_part((2, 2, 3), 2), 0, 0)],
-    "an empty part": [(_part((1, 2, 3), 2), 0, 0), (_part((1, 0, 3), 0, None), 0, 2)],
-    "no axis of layers": [(_part((2, 3), 2), 0, 0)],
-    "no layers": [(_part((0, 2, 3), 2), 0, 0)],
-    "a part of several layers": [(_part((1, 2, 3), 2), 0, 0), (_part((2, 1, 3), 1, None), 0, 2)],
-    "packed bits": [(Part(columns=["x"], vectors=tensor_of(np.ones((2, 1, 8)), 5), info=INFO), 0, 0)],
+    "columns of a later layer": [(_entry((1, 2, 3), 2), 0, 0), (_entry((1, 2, 3), 2, None), 1, 0)],
+    "fewer columns": [(_entry((2, 2, 3), 1), 0, 0)],
+    "no info": [(_entry((2, 2, 3), 2, None), 0, 0)],
+    "a layer too many": [(_entry((3, 2, 3), 2), 0, 0)],
+    "a layer too few": [(_entry((1, 2, 3), 2), 0, 0)],
+    "layers of different lengths": [(_entry((1, 2, 3), 2), 0, 0), (_entry((1, 3, 3), 0, None), 1, 0)],
+    "a layer that is short": [(_entry((1, 2, 3), 2), 0, 0), (_entry((1, 1, 3), 0, None), 1, 0)],
+    "another width": [(_entry((1, 2, 3), 2), 0, 0), (_entry((1, 2, 4), 0, None), 1, 0)],
+    "an overlap": [(_entry((1, 2, 3), 2), 0, 0), (_entry((1, 2, 3), 2, None), 0, 1)],
+    "a gap": [(_entry((1, 2, 3), 2), 0, 0), (_entry((1, 2, 3), 2, None), 0, 3)],
+    "the same again": [(_entry((2, 2, 3), 2), 0, 0), (_entry((2, 2, 3), 2), 0, 0)],
+    "an empty part": [(_entry((1, 2, 3), 2), 0, 0), (_entry((1, 0, 3), 0, None), 0, 2)],
+    "no axis of layers": [(_entry((2, 3), 2), 0, 0)],
+    "no layers": [(_entry((0, 2, 3), 2), 0, 0)],
+    "a part of several layers": [(_entry((1, 2, 3), 2), 0, 0), (_entry((2, 1, 3), 1, None), 0, 2)],
+    "packed bits": [(ChunkEntry(columns=["x"], vectors=tensor_of(np.ones((2, 1, 8)), 5), info=INFO), 0, 0)],
 }
 
 
 @pytest.mark.parametrize("sequence", SEQUENCES.values(), ids=SEQUENCES)
-def test_parts_that_contradict_each_other_are_refused(sequence):
-    parts = TextsParts(1, 2)
+def test_chunks_that_contradict_each_other_are_refused(sequence):
+    assembler = TextListAssembler(1, 2)
     with pytest.raises(InvalidReplyError):  # noqa: PT012 - either may notice
-        for part, first_layer, first_token in sequence:
-            parts.add([part], 0, first_layer, first_token)
-        parts.wholes()
+        for entry, first_layer, first_token in sequence:
+            assembler.add([entry], 0, first_layer, first_token)
+        assembler.assembled()
 
 
 def test_an_axis_for_one_layer_is_dropped():
-    parts = TextsParts(1, 1)
-    parts.add([_part((1, 2, 3), 2)], 0, 0, 0)
-    (whole,) = parts.wholes()
-    assert whole.vectors.shape == (2, 3)
-    assert whole.vectors.flags.owndata
+    assembler = TextListAssembler(1, 1)
+    assembler.add([_entry((1, 2, 3), 2)], 0, 0, 0)
+    (found,) = assembler.assembled()
+    assert found.vectors.shape == (2, 3)
+    assert found.vectors.flags.owndata
 
 
 def test_texts_of_different_widths_are_refused():
-    parts = TextsParts(2, 1)
-    parts.add([_part((2, 3), 2), _part((2, 4), 2)], 0, 0, 0)
+    assembler = TextListAssembler(2, 1)
+    assembler.add([_entry((2, 3), 2), _entry((2, 4), 2)], 0, 0, 0)
     with pytest.raises(InvalidReplyError, match="2 widths"):
-        parts.wholes()
+        assembler.assembled()

@@ -1,4 +1,4 @@
-"""Arguments that must be integers: int, or what numpy has in its place."""
+"""Check arguments that must be integers: an int, or one of numpy's."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from polyseme.client.errors import InvalidArgumentError
 _UINT32: Final = (1 << 32) - 1
 
 
-def as_int(value: Any) -> int | None:  # noqa: ANN401  that is what it finds out
-    """Give the int that a value is; None: it is none. A bool is none."""
+def as_int(value: Any) -> int | None:  # noqa: ANN401  any value is taken, and checked
+    """Convert a value to int; None: it is no integer. A bool is no integer."""
     if isinstance(value, bool):
         return None
     try:
@@ -21,10 +21,10 @@ def as_int(value: Any) -> int | None:  # noqa: ANN401  that is what it finds out
 
 
 def unsigned(value: object, name: str, least: int = 0) -> int:
-    """Give an int that a uint32 field holds.
+    """Convert a value to an int that a uint32 field can hold.
 
     Raises:
-        InvalidArgumentError: name, got, limits.
+        InvalidArgumentError: it is no integer, or outside `least` to 2^32 - 1.
     """
     number, field = as_int(value), name.replace(": ", ".")  # "words[0]: occurrence" in the message
     if number is None:

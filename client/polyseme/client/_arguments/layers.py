@@ -1,4 +1,4 @@
-"""Which layers to return, and how to join them, as the contract says it."""
+"""Check layers and how to join them, and convert them for the contract."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.options import Combine, Layers
 from polyseme.v1 import common_pb2
 
-_MOST_LAYERS: Final = 64  # LayerSelection.layers
+_MAX_LAYERS: Final = 64  # LayerSelection.layers
 _STATIC: Final = "static"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """A selection of layers.
+class LayerChoice:
+    """The layers of a call.
 
     Attributes:
-        message: as it is sent.
-        apart: how many layers the vectors keep on an axis of their own; 1: no such axis.
-        widths: how many times the hidden size a vector's elements are, all layers together.
+        message: the layers as they are sent.
+        separate: number of layers that vectors keep on an axis of their own; 1: no such axis.
+        width_factor: elements per token over all layers, in units of the hidden size.
     """
 
     message: common_pb2.LayerSelection
-    apart: int
-    widths: int
+    separate: int
+    width_factor: int
 
 
-def selection(layers: Layers, combine: Combine) -> Selection:
-    """Check and convert.
+def choose_layers(layers: Layers, combine: Combine) -> LayerChoice:
+    """Check and convert the layers of a call.
 
     Raises:
-        InvalidArgumentError: no layer, too many, or what is none.
+        InvalidArgumentError: there is no layer, there are too many, or one is no layer.
     """
     listed = _listed(layers)
     static = bool(listed) and listed[0] == _STATIC
     numbers = [_number(index, layer) for index, layer in enumerate(listed) if not (static and index == 0)]
-    if not listed or len(numbers) > _MOST_LAYERS:
-        raise InvalidArgumentError(f"layers has {len(listed)} entries; 1 to {_MOST_LAYERS} are valid", field="layers")
+    if not listed or len(numbers) > _MAX_LAYERS:
+        raise InvalidArgumentError(f"layers has {len(listed)} entries; 1 to {_MAX_LAYERS} are valid", field="layers")
     message = common_pb2.LayerSelection(
         layers=numbers,
         static_embedding=static,
         combine=enum_value(common_pb2.Combine, "COMBINE_", "combine", combine),
     )
-    return Selection(
+    return LayerChoice(
         message=message,
-        apart=len(listed) if combine == "none" else 1,
-        widths=len(listed) if combine in ("none", "concat") else 1,
+        separate=len(listed) if combine == "none" else 1,
+        width_factor=len(listed) if combine in ("none", "concat") else 1,
     )
 
 

@@ -1,4 +1,4 @@
-"""What similarity compares: texts, and parts of texts."""
+"""Check the operands of similarity, texts and parts of texts, and convert them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from polyseme.client.words import Mention, Word
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 
-def as_operands(operands: Any, name: str) -> tuple[list[service_pb2.Operand], bool]:  # noqa: ANN401  it is checked
-    """Give the operands as messages, and whether a single one was passed.
+def as_operands(operands: Any, name: str) -> tuple[list[service_pb2.Operand], bool]:  # noqa: ANN401  any value is taken, and checked
+    """Convert operands to messages; say whether a single one was passed.
 
     Raises:
-        InvalidArgumentError: what, got, limit; names the one as `name[i]`.
+        InvalidArgumentError: an operand is invalid; the message names it as `name[i]`.
     """
     listed, single = ([operands], True) if isinstance(operands, Mention) else as_list(operands, name)
     return [_operand(one, f"{name}[{index}]") for index, one in enumerate(listed)], single
 
 
 def mention(operand: object, name: str) -> Mention:
-    """Give a text and a part of it, as word_similarity takes them, as a Mention.
+    """Convert an operand of word_similarity, a Mention or a tuple of a text and a part of it, to a Mention.
 
     Raises:
-        InvalidArgumentError: it is something else.
+        InvalidArgumentError: it is neither.
     """
     if isinstance(operand, Mention):
         return operand

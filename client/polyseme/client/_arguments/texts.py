@@ -1,4 +1,4 @@
-"""Texts are checked before anything is sent; no error repeats a part of one."""
+"""Check texts before anything is sent; no error repeats a part of one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Texts: TypeAlias = str | Sequence[str]
 
 
 def check_iterable(texts: object, name: str = "texts") -> None:
-    """Refuse what cannot be iterated over in an order that the caller knows.
+    """Refuse anything but an iterable whose order the caller knows.
 
     Raises:
-        InvalidArgumentError: says what it is.
+        InvalidArgumentError: it is a set, a mapping, a single str or no iterable.
     """
     if isinstance(texts, Set | Mapping):
         got = type(texts).__name__
@@ -25,11 +25,11 @@ def check_iterable(texts: object, name: str = "texts") -> None:
         raise InvalidArgumentError(f"{name} must be a str or a sequence of str, got {got}", field=name)
 
 
-def as_list(texts: Any, name: str = "texts") -> tuple[list[str], bool]:  # noqa: ANN401  that is what it checks
-    """Give the texts as a list, and whether a single `str` was passed.
+def as_list(texts: Any, name: str = "texts") -> tuple[list[str], bool]:  # noqa: ANN401  any value is taken, and checked
+    """Convert texts to a list; say whether a single `str` was passed.
 
     Raises:
-        InvalidArgumentError: neither a str nor an iterable in order, or no text at all.
+        InvalidArgumentError: they are neither a str nor an ordered iterable, or there is none.
     """
     if isinstance(texts, str):
         return [texts], True

@@ -1,4 +1,4 @@
-"""Words and spans as the contract has them; no error repeats a part of a text."""
+"""Check words and spans, and convert them for the contract; no error repeats a part of a text."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.words import Word
 from polyseme.v1 import common_pb2
 
-_MOST_WORD_BYTES: Final = 1024  # WordQuery.text
+_MAX_WORD_BYTES: Final = 1024  # WordQuery.text
 
 
 def word_query(word: object, name: str) -> common_pb2.WordQuery:
-    """Check and convert.
+    """Check a word and convert it.
 
     Raises:
-        InvalidArgumentError: what, got, limit.
+        InvalidArgumentError: it is no str or Word, is too long, or has an invalid option.
     """
     if isinstance(word, str):
         word = Word(word)
     if not isinstance(word, Word):
         raise InvalidArgumentError(f"{name} must be a str or a Word, got {type(word).__name__}", field=name)
     size = utf8_size(word.text, name)
-    if not 1 <= size <= _MOST_WORD_BYTES:
-        raise InvalidArgumentError(f"{name} has {size} bytes of UTF-8; 1 to {_MOST_WORD_BYTES} are valid", field=name)
+    if not 1 <= size <= _MAX_WORD_BYTES:
+        raise InvalidArgumentError(f"{name} has {size} bytes of UTF-8; 1 to {_MAX_WORD_BYTES} are valid", field=name)
     for option, value in (("partial_word", word.partial_word), ("ignore_case", word.ignore_case)):
         if not isinstance(value, bool):
             raise InvalidArgumentError(
@@ -40,11 +40,11 @@ def word_query(word: object, name: str) -> common_pb2.WordQuery:
     )
 
 
-def span_message(span: Any, name: str) -> common_pb2.Span:  # noqa: ANN401  that is what it finds out
-    """Check and convert.
+def span_message(span: Any, name: str) -> common_pb2.Span:  # noqa: ANN401  any value is taken, and checked
+    """Check a span and convert it.
 
     Raises:
-        InvalidArgumentError: not (start, end) with 0 <= start < end.
+        InvalidArgumentError: it is not (start, end) with 0 <= start < end.
     """
     pair = list(span) if isinstance(span, Iterable) and not isinstance(span, str | bytes) else []
     if len(pair) != 2:
@@ -56,10 +56,10 @@ def span_message(span: Any, name: str) -> common_pb2.Span:  # noqa: ANN401  that
 
 
 def word_queries(words: object) -> list[common_pb2.WordQuery]:
-    """Convert what embed_words looks for; None: nothing in particular.
+    """Convert the words that embed_words looks for; None: none.
 
     Raises:
-        InvalidArgumentError: what, got, limit.
+        InvalidArgumentError: a word is invalid, or the sequence is empty.
     """
     if words is None:
         return []
@@ -75,13 +75,13 @@ def span_messages(spans: object, count: int, *, single: bool, needed: bool) -> l
     """Convert the spans of each of `count` texts.
 
     Args:
-        spans: of one text, or one sequence for each text; None: none.
+        spans: the spans of one text, or one sequence of spans for each text; None: none.
         count: number of texts.
-        single: whether they are of one text.
-        needed: whether a text without spans would have nothing asked of it, which means all of its words.
+        single: whether a single text was passed.
+        needed: whether each text must have a span: without spans and words, a call means every word.
 
     Raises:
-        InvalidArgumentError: what, got, limit.
+        InvalidArgumentError: a span is invalid, or there are not as many sequences as texts.
     """
     if spans is None:
         return [[] for _ in range(count)]
@@ -90,10 +90,13 @@ def span_messages(spans: object, count: int, *, single: bool, needed: bool) -> l
         raise InvalidArgumentError(
             f"spans has {len(listed)} entries for {count} texts; one sequence for each is needed", field="spans"
         )
-    return [_of_text(of_text, "spans" if single else f"spans[{i}]", needed=needed) for i, of_text in enumerate(listed)]
+    return [
+        _spans_of_text(spans_of_text, "spans" if single else f"spans[{i}]", needed=needed)
+        for i, spans_of_text in enumerate(listed)
+    ]
 
 
-def _of_text(spans: object, name: str, *, needed: bool) -> list[common_pb2.Span]:
+def _spans_of_text(spans: object, name: str, *, needed: bool) -> list[common_pb2.Span]:
     messages = [span_message(span, f"{name}[{index}]") for index, span in enumerate(_listed(spans, name))]
     if needed and not messages:
         raise InvalidArgumentError(

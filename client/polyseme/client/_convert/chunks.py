@@ -1,7 +1,7 @@
-"""The chunks of a streamed reply become whole texts again. Pure; every chunk is held against what came before.
+"""Put the chunks of a streamed reply together into whole texts. Pure; each chunk is checked against those before it.
 
 A chunk holds whole texts or a part of one text. A tensor is split along its layers, and along tokens (or spans) only
-where one layer does not fit. Columns come with layer 0, `info` with the first part of its text.
+where one layer does not fit. Columns come with layer 0, `info` with the first chunk of its text.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _Column = TypeVar("_Column")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part(Generic[_Column]):
-    """One entry of a chunk.
+class ChunkEntry(Generic[_Column]):
+    """One entry of a chunk: a whole text, or the next part of one.
 
     Attributes:
-        columns: of its own tokens or spans; none where its vectors start at a later layer.
-        vectors: [T, H] or [layers, T, H], as they travelled.
-        info: what became of the text; only in the first part of it.
+        columns: one for each of its tokens or spans; none where its vectors start at a later layer than 0.
+        vectors: [T, H] or [layers, T, H], as sent.
+        info: token counts of the text; only in the first entry of it.
     """
 
     columns: Sequence[_Column]
@@ -37,13 +37,13 @@ class Part(Generic[_Column]):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole(Generic[_Column]):
+class AssembledText(Generic[_Column]):
     """One text, put together.
 
     Attributes:
         columns: one for each token or span.
         vectors: [T, H] float32, or [layers, T, H] where several layers are kept apart; owned, writable.
-        info: what became of the text.
+        info: token counts of the text.
     """
 
     columns: list[_Column]
@@ -51,56 +51,55 @@ class Whole(Generic[_Column]):
     info: TextInfo
 
 
-class TextParts(Generic[_Column]):
-    """The parts of one text, taken in order.
+class TextAssembler(Generic[_Column]):
+    """Puts the entries of one text together, in the order in which they come.
 
-    `_layer` and `_token` are where the next part must start. How many tokens there are is known once layer 0 has ended,
-    which only a part of another layer, or the end of the text, tells.
+    The next entry must start at `_layer` and `_token`. The number of tokens is known once layer 0 has ended, which only
+    an entry of another layer, or the end of the text, tells.
     """
 
     def __init__(self, layers: int) -> None:
         self._layers = layers
         self._columns: list[_Column] = []
-        self._runs: list[
-            list[npt.NDArray[np.float32]]
-        ] = []  # of layers that travelled together: parts along the tokens
+        self._blocks: list[list[npt.NDArray[np.float32]]] = []  # of layers that were sent together; cut along tokens
         self._info: TextInfo | None = None
         self._layer = 0
         self._token = 0
 
-    def add(self, part: Part[_Column], first_layer: int, first_token: int) -> None:
-        """Take the next part.
+    def add(self, entry: ChunkEntry[_Column], first_layer: int, first_token: int) -> None:
+        """Add the next entry, which starts at this layer and token.
 
         Raises:
             InvalidReplyError: it does not follow those before it, or contradicts itself.
         """
-        vectors = self._decode(part.vectors)
+        vectors = self._decode(entry.vectors)
         layers, tokens = (1, len(vectors)) if vectors.ndim == 2 else vectors.shape[:2]
-        if self._runs and self._layer == 0 and first_token == 0:
+        if self._blocks and self._layer == 0 and first_token == 0:
             self._layer, self._token = 1, 0  # layer 0 has ended
         self._check_place(first_layer, first_token, layers)
-        self._check_tokens(len(part.columns), layers, tokens)
-        self._check_fit(vectors, part.info)
+        self._check_tokens(len(entry.columns), layers, tokens)
+        self._check_fit(vectors, entry.info)
         if first_token == 0:
-            self._runs.append([])
-        self._runs[-1].append(vectors)
-        self._columns.extend(part.columns)
+            self._blocks.append([])
+        self._blocks[-1].append(vectors)
+        self._columns.extend(entry.columns)
         self._advance(layers, tokens)
 
-    def whole(self) -> Whole[_Column]:
-        """Give the text.
+    def assembled(self) -> AssembledText[_Column]:
+        """Give the whole text.
 
         Raises:
-            InvalidReplyError: parts are missing.
+            InvalidReplyError: entries are missing.
         """
-        ended = self._layer or min(len(self._runs), 1)
+        ended = self._layer or min(len(self._blocks), 1)
         if ended != self._layers or (self._layer and self._token) or self._info is None:
             raise InvalidReplyError(f"reply ends a text within layer {self._layer} of {self._layers}")
-        runs = [run[0] if len(run) == 1 else np.concatenate(run, axis=-2) for run in self._runs]
-        return Whole(self._columns, runs[0] if len(runs) == 1 else np.concatenate(runs, axis=0), self._info)
+        blocks = [block[0] if len(block) == 1 else np.concatenate(block, axis=-2) for block in self._blocks]
+        vectors = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=0)
+        return AssembledText(self._columns, vectors, self._info)
 
     def _decode(self, tensor: tensor_pb2.Tensor) -> npt.NDArray[np.float32]:
-        """[T, H] where there is one layer, which may have travelled as [1, T, H]; else [layers, T, H]."""
+        """Decode vectors: [T, H] where one layer was asked for, sent as that or as [1, T, H]; else [layers, T, H]."""
         vectors: npt.NDArray[Any] = decode_tensor(tensor)
         if self._layers == 1 and vectors.ndim == 3 and vectors.shape[0] == 1:
             vectors = vectors[0].copy()
@@ -130,12 +129,12 @@ class TextParts(Generic[_Column]):
             raise InvalidReplyError(f"layer {self._layer} has tokens {self._token} to {end} of {total}")
 
     def _check_fit(self, vectors: npt.NDArray[np.float32], info: TextInfo | None) -> None:
-        if not self._runs:
+        if not self._blocks:
             if info is None:
                 raise InvalidReplyError("reply has a text without info")
             self._info = info
-        elif (before := self._runs[0][0].shape[-1]) != vectors.shape[-1]:
-            raise InvalidReplyError(f"parts of one text have vectors of {before} and {vectors.shape[-1]} elements")
+        elif (before := self._blocks[0][0].shape[-1]) != vectors.shape[-1]:
+            raise InvalidReplyError(f"chunks of one text have vectors of {before} and {vectors.shape[-1]} elements")
 
     def _advance(self, layers: int, tokens: int) -> None:
         self._token += tokens
@@ -143,38 +142,38 @@ class TextParts(Generic[_Column]):
             self._layer, self._token = self._layer + layers, 0
 
 
-class TextsParts(Generic[_Column]):
-    """The chunks of one reply to several texts.
+class TextListAssembler(Generic[_Column]):
+    """Puts the chunks of one reply to several texts together.
 
-    Args of the constructor: how many texts were asked for, and how many layers are kept apart.
+    Args of the constructor: number of texts in the request; number of layers that are kept apart.
     """
 
     def __init__(self, count: int, layers: int) -> None:
         self._count, self._layers = count, layers
-        self._texts: list[Whole[_Column]] = []
-        self._open: TextParts[_Column] | None = None
+        self._texts: list[AssembledText[_Column]] = []
+        self._open: TextAssembler[_Column] | None = None
 
-    def add(self, parts: Sequence[Part[_Column]], first_text: int, first_layer: int, first_token: int) -> None:
-        """Take a chunk.
+    def add(self, entries: Sequence[ChunkEntry[_Column]], first_text: int, first_layer: int, first_token: int) -> None:
+        """Add the next chunk, whose first entry starts at this text, layer and token.
 
         Raises:
             InvalidReplyError: it does not follow those before it, or contradicts itself.
         """
-        if not parts:
+        if not entries:
             raise InvalidReplyError("reply has a chunk without texts")
         if self._open is not None and first_text != len(self._texts):
             self._close()
         if first_text != len(self._texts) or (
-            len(parts) > 1 and (first_layer or first_token or self._open is not None)
+            len(entries) > 1 and (first_layer or first_token or self._open is not None)
         ):
             raise InvalidReplyError(f"chunk starts at text {first_text}; expected {len(self._texts)}")
-        for part in parts:
-            if self._open is not None and part is not parts[0]:
+        for entry in entries:
+            if self._open is not None and entry is not entries[0]:
                 self._close()
-            self._open = self._open or TextParts(self._layers)
-            self._open.add(part, first_layer, first_token)
+            self._open = self._open or TextAssembler(self._layers)
+            self._open.add(entry, first_layer, first_token)
 
-    def wholes(self) -> list[Whole[_Column]]:
+    def assembled(self) -> list[AssembledText[_Column]]:
         """Give all texts.
 
         Raises:
@@ -191,5 +190,5 @@ class TextsParts(Generic[_Column]):
 
     def _close(self) -> None:
         if self._open is not None:
-            self._texts.append(self._open.whole())
+            self._texts.append(self._open.assembled())
             self._open = None

@@ -1,4 +1,4 @@
-"""Protobuf's enums as the lower-case strings that the SDK takes and gives: DATA_TYPE_INT8 is "int8"."""
+"""Convert between protobuf's enums and the SDK's lower-case strings: DATA_TYPE_INT8 is "int8"."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _V = TypeVar("_V", bound=int)
 
 
 def enum_value(enum: _EnumTypeWrapper[_V], prefix: str, option: str, name: object) -> _V:
-    """Give the enum's value for a name.
+    """Find the enum's value for a name.
 
     Raises:
-        InvalidArgumentError: the enum has no such name; says which option, and which names are valid.
+        InvalidArgumentError: the enum has no such name; the message lists the valid ones.
     """
     valid = [key.removeprefix(prefix).lower() for key in enum.keys() if not key.endswith("_UNSPECIFIED")]  # noqa: SIM118
     if name not in valid:
@@ -25,7 +25,7 @@ def enum_value(enum: _EnumTypeWrapper[_V], prefix: str, option: str, name: objec
 
 
 def enum_name(enum: _EnumTypeWrapper[_V], prefix: str, value: _V) -> str:
-    """Give the name of an enum's value; of a value that a newer server invented, its number."""
+    """Give the name of an enum's value; its number, where only a newer server knows it."""
     try:
         return enum.Name(value).removeprefix(prefix).lower()
     except ValueError:

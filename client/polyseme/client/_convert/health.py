@@ -1,4 +1,4 @@
-"""The standard health check, grpc.health.v1, whose two messages have one field each."""
+"""Encode and decode the two messages of the standard health check, grpc.health.v1, of one field each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHECK: Final = "/grpc.health.v1.Health/Check"
 
 
 class HealthStatus(enum.Enum):
-    """What a server says of a service. Source: grpc/health/v1/health.proto."""
+    """The health of a server or of one of its services. Source: grpc/health/v1/health.proto."""
 
     UNKNOWN = 0
     SERVING = 1

@@ -1,7 +1,7 @@
-"""Rewrite errors that count the texts of one call, so that they count those that the caller passed.
+"""Rewrite errors that count the texts of one call, so that they count the texts that the caller passed.
 
-A server says which field of its request is wrong (`error.field`), as in `texts[3]` or `inputs[2].words[0]`. One that is
-older says so in the message alone; there a regular expression finds it.
+A server names the wrong field of its request (`error.field`), as in `texts[3]` or `inputs[2].words[0]`. An older server
+names it in the message alone; there a regular expression finds it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TEXT_IN_MESSAGE: Final = re.compile(rf"\b{_TEXT.pattern}((?:\.{_STEP})*)")
 
 
 def checked_field(field: str) -> str | None:
-    """Give the field that a server names; None: it names none, or the name is not spelled as one."""
+    """Give the field that a server names; None: it is empty, or not spelled as a field."""
     return field if len(field) <= _MAX_FIELD_LENGTH and _FIELD.fullmatch(field) else None
 
 

@@ -1,4 +1,4 @@
-"""Reply messages become values; a reply that does not fit its request is an InvalidReplyError."""
+"""Convert reply messages to values; a reply that does not fit its request is an InvalidReplyError."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 
 def text_info_from(message: common_pb2.TextInfo) -> TextInfo:
-    """Convert from the wire."""
+    """Convert token counts from the wire."""
     return TextInfo(tokens=message.tokens, original_tokens=message.original_tokens, truncated=message.truncated)
 
 
 def timings_from(message: common_pb2.Timings) -> Timings:
-    """Convert from the wire: microseconds become seconds."""
+    """Convert times from the wire: microseconds become seconds."""
     return Timings(
         queue_s=message.queue_us / 1e6,
         tokenize_s=message.tokenize_us / 1e6,
@@ -33,10 +33,10 @@ def timings_from(message: common_pb2.Timings) -> Timings:
 
 
 def same_model(before: ModelIdentity | None, now: ModelIdentity) -> ModelIdentity:
-    """Hold that all calls of one list were answered by one model; where it ran may differ.
+    """Check that one model answered all calls of one list; the device that it ran on may differ.
 
     Raises:
-        ModelChangedError: they were not.
+        ModelChangedError: two models did.
     """
     if before is not None and (before.name, before.version) != (now.name, now.version):
         raise ModelChangedError(
@@ -46,8 +46,11 @@ def same_model(before: ModelIdentity | None, now: ModelIdentity) -> ModelIdentit
     return before or now
 
 
-class EmbeddingsCollector:
-    """Puts the replies to the calls of one list of texts together, in order."""
+class EmbeddingsAssembler:
+    """Puts the replies to the calls of one list of texts together, in order.
+
+    Args of the constructor: number of texts in all.
+    """
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -58,7 +61,7 @@ class EmbeddingsCollector:
         self._model: ModelIdentity | None = None
 
     def receive(self, rows: range, reply: bytes) -> None:
-        """Take the reply that holds these rows.
+        """Decode and add the reply that holds these rows.
 
         Raises:
             InvalidReplyError: it does not hold exactly these, or has another width than those before.
@@ -67,7 +70,7 @@ class EmbeddingsCollector:
         self.add(rows, decode(service_pb2.EmbedResponse, reply))
 
     def add(self, rows: range, message: service_pb2.EmbedResponse) -> None:
-        """Take the reply as `receive` does."""
+        """Add a reply, as `receive` does."""
         self._model = same_model(self._model, identity_from(message.model))
         vectors = decode_tensor(message.embeddings)
         shape = list(message.embeddings.shape)
@@ -91,7 +94,7 @@ class EmbeddingsCollector:
         self._embeddings[rows.start : rows.stop] = vectors
 
     def result(self, *, single: bool) -> EmbedResult:
-        """Give everything; `single` drops the axis of the texts."""
+        """Give all vectors, in one array; `single` drops the axis of the texts."""
         assert self._embeddings is not None and self._model is not None  # noqa: S101, PT018  every reply was received
         return EmbedResult(
             embeddings=self._embeddings[0].copy() if single else self._embeddings,

@@ -1,4 +1,4 @@
-"""Arguments become request messages; every bad argument is an InvalidArgumentError before anything is sent."""
+"""Convert arguments to request messages; a bad argument is an InvalidArgumentError before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from polyseme.client._arguments.integers import unsigned
-from polyseme.client._arguments.layers import Selection, selection
+from polyseme.client._arguments.layers import LayerChoice, choose_layers
 from polyseme.client._convert.enums import enum_value
 from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.models import model_ref
@@ -31,7 +31,7 @@ def check_names(options: Mapping[str, Any], kind: type[CallOptions]) -> None:
     """Refuse options that the call does not take, as Python does for any other argument.
 
     Raises:
-        TypeError: names the first one.
+        TypeError: there is such an option; the message names the first.
     """
     valid = kind.__annotations__  # of a TypedDict: those of its bases too
     unknown = [name for name in options if name not in valid]
@@ -40,8 +40,8 @@ def check_names(options: Mapping[str, Any], kind: type[CallOptions]) -> None:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn protobuf's complaints about a field's type or range into ours."""
+def _translating_errors() -> Iterator[None]:
+    """Turn protobuf's errors about a field's type or range into InvalidArgumentError."""
     try:
         yield
     except InvalidArgumentError:
@@ -57,7 +57,7 @@ def embed_request(options: EmbedOptions, *, model: str, dtype: str) -> service_p
 
 
 def embed_stream_request(options: EmbedStreamOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
-    """Build what all requests of a stream have in common."""
+    """Build the fields that all requests of a stream share: an EmbedRequest without texts."""
     check_names(options, EmbedStreamOptions)
     return _embed_request(options, model=model, dtype=dtype, priority="bulk")
 
@@ -66,7 +66,7 @@ def _embed_request(
     options: EmbedOptions | EmbedStreamOptions, *, model: str, dtype: str, priority: Priority
 ) -> service_pb2.EmbedRequest:
     dimensions = options.get("dimensions")
-    with _refusing():
+    with _translating_errors():
         return service_pb2.EmbedRequest(
             model=model_ref(model),
             text_options=_text_options(options),
@@ -80,7 +80,7 @@ def _embed_request(
 def tokenize_request(options: TextOptions, *, model: str, offset_unit: str) -> service_pb2.TokenizeRequest:
     """Build a TokenizeRequest without its texts."""
     check_names(options, TextOptions)
-    with _refusing():
+    with _translating_errors():
         return service_pb2.TokenizeRequest(
             model=model_ref(model),
             text_options=_text_options(options),
@@ -93,7 +93,7 @@ def similarity_request(
 ) -> service_pb2.SimilarityRequest:
     """Build a SimilarityRequest without its operands."""
     check_names(options, SimilarityOptions)
-    with _refusing():
+    with _translating_errors():
         return service_pb2.SimilarityRequest(
             model=model_ref(model),
             text_options=_text_options(options),
@@ -101,16 +101,16 @@ def similarity_request(
             metric=enum_value(service_pb2.Metric, "METRIC_", "metric", options.get("metric", "cosine")),
             mode=mode,
             top_k=top_k,
-            layers=_part_layers(options),
+            layers=_operand_layers(options),
             subtokens=_subtokens(options.get("subtokens", "mean")),
             offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
         )
 
 
-def tokens_request(options: EmbedTokensOptions, *, model: str, layers: Selection) -> service_pb2.EmbedTokensRequest:
+def tokens_request(options: EmbedTokensOptions, *, model: str, layers: LayerChoice) -> service_pb2.EmbedTokensRequest:
     """Build an EmbedTokensRequest without its texts."""
     check_names(options, EmbedTokensOptions)
-    with _refusing():
+    with _translating_errors():
         return service_pb2.EmbedTokensRequest(
             model=model_ref(model),
             text_options=_text_options(options),
@@ -122,10 +122,10 @@ def tokens_request(options: EmbedTokensOptions, *, model: str, layers: Selection
         )
 
 
-def spans_request(options: EmbedWordsOptions, *, model: str, layers: Selection) -> service_pb2.EmbedSpansRequest:
+def spans_request(options: EmbedWordsOptions, *, model: str, layers: LayerChoice) -> service_pb2.EmbedSpansRequest:
     """Build an EmbedSpansRequest without its inputs."""
     check_names(options, EmbedWordsOptions)
-    with _refusing():
+    with _translating_errors():
         return service_pb2.EmbedSpansRequest(
             model=model_ref(model),
             text_options=_text_options(options),
@@ -138,11 +138,11 @@ def spans_request(options: EmbedWordsOptions, *, model: str, layers: Selection) 
         )
 
 
-def _part_layers(options: SimilarityOptions) -> common_pb2.LayerSelection | None:
-    """Only where asked for: texts as a whole have none."""
+def _operand_layers(options: SimilarityOptions) -> common_pb2.LayerSelection | None:
+    """Convert the layers, if any were passed: they are for operands that are parts of texts."""
     if "layers" not in options and "combine" not in options:
         return None
-    return selection(options.get("layers", (-1,)), options.get("combine", "sum")).message
+    return choose_layers(options.get("layers", (-1,)), options.get("combine", "sum")).message
 
 
 def _subtokens(name: str) -> common_pb2.SubtokenPooling.ValueType:

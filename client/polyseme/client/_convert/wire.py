@@ -1,7 +1,7 @@
-"""Just enough of the protobuf wire format to read messages that have no generated code here.
+"""Read and write the little of the protobuf wire format that messages without generated code here need.
 
-Two are read: google.rpc.Status (in a trailer) and the reply of grpc.health.v1.Health. Their generated code lives in
-packages that the SDK does not depend on.
+These are google.rpc.Status, in a trailer, with its details, and the messages of grpc.health.v1.Health. Their generated
+code is in packages that the SDK does not depend on.
 Source: protobuf.dev/programming-guides/encoding
 """
 

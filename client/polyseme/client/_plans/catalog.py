@@ -1,4 +1,4 @@
-"""What is known of the server's models: asked for once, and only when a call needs it."""
+"""Remember the server's models, which are asked for once and only when a call needs them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from polyseme.v1 import model_service_pb2
 
 
 class Catalog:
-    """The models that the server described, by the name they were asked for ("": the default one)."""
+    """The models that the server described, by the name used to ask for them; "": the default one."""
 
     def __init__(self) -> None:
         self._models: dict[str, Model] = {}
 
     def known(self, name: str) -> Model | None:
-        """Give what is known without a call."""
+        """Give a model if the server described it before; None: it did not."""
         return self._models.get(name)
 
     def list(self, timeout: float | None) -> Plan[list[Model]]:
@@ -24,7 +24,11 @@ class Catalog:
         return [model_from(model) for model in reply.models]
 
     def get(self, name: str, timeout: float | None) -> Plan[Model]:
-        """Ask for one model, and remember it."""
+        """Ask for one model, and remember it.
+
+        Raises:
+            NotFoundError: the server has no such model.
+        """
         request = model_service_pb2.GetModelRequest(model=model_ref(name)).SerializeToString()
         reply = yield from ask(GET_MODEL, request, model_service_pb2.GetModelResponse, timeout)
         self._models[name] = model = model_from(reply.model)

@@ -1,123 +1,124 @@
-"""What EmbedTokens and EmbedSpans ask for and give, as Subjects."""
+"""Describe embed_tokens and embed_words as ContextualCalls: EmbedTokens and EmbedSpans on the wire."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
-from polyseme.client._arguments.layers import Selection
+from polyseme.client._arguments.layers import LayerChoice
 from polyseme.client._arguments.texts import utf8_sizes
-from polyseme.client._convert.chunks import Part, Whole
+from polyseme.client._convert.chunks import AssembledText, ChunkEntry
 from polyseme.client._convert.replies import text_info_from, token_columns
-from polyseme.client._plans.contextual import Subject
+from polyseme.client._plans.contextual import ContextualCall
 from polyseme.client._transport.rpc import EMBED_SPANS, EMBED_TOKENS
 from polyseme.client.results import TextInfo, TokenEmbeddings, WordEmbeddings
 from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
-ITEM_BYTES: Final = {
+_ELEMENT_BYTES: Final = {
     tensor_pb2.DATA_TYPE_FLOAT32: 4,
     tensor_pb2.DATA_TYPE_FLOAT16: 2,
     tensor_pb2.DATA_TYPE_BFLOAT16: 2,
     tensor_pb2.DATA_TYPE_INT8: 1,
 }
 
-TokenRow: TypeAlias = tuple[Any, ...]  # one token: an entry of each column of Tokens
+TokenRow: TypeAlias = tuple[Any, ...]
+"""One token: an entry of each column of Tokens."""
 _TOKEN_COLUMNS: Final = ("ids", "tokens", "offsets", "word_ids", "special")
 
 
-def token_subject(
+def tokens_call(
     texts: Sequence[str],
     options: service_pb2.EmbedTokensRequest,
-    layers: Selection,
+    layers: LayerChoice,
     *,
     timeout: float | None,
     target: str,
-) -> Subject[TokenRow, TokenEmbeddings]:
-    """Every token of each text."""
+) -> ContextualCall[TokenRow, TokenEmbeddings]:
+    """Describe a call for every token of each text."""
     sizes = utf8_sizes(texts)
 
-    def request(rows: range) -> service_pb2.EmbedTokensRequest:
+    def make_request(rows: range) -> service_pb2.EmbedTokensRequest:
         message = service_pb2.EmbedTokensRequest(texts=texts[rows.start : rows.stop])
         message.MergeFrom(options)
         return message
 
-    return Subject(
-        kind="tokens",
+    return ContextualCall(
+        stream_field="tokens",
         path=EMBED_TOKENS,
         reply_type=service_pb2.EmbedTokensResponse,
-        request=request,
-        part=_token_part,
-        result=_token_embeddings,
+        make_request=make_request,
+        read_entry=_token_entry,
+        make_result=_token_embeddings,
         text_bytes=sizes,
-        asked_bytes=sizes,
-        apart=layers.apart,
-        vector_bytes=layers.widths * ITEM_BYTES[options.dtype],
+        request_bytes=sizes,
+        separate_layers=layers.separate,
+        vector_bytes=layers.width_factor * _ELEMENT_BYTES[options.dtype],
         model=options.model.name,
         timeout=timeout,
         target=target,
     )
 
 
-def span_subject(
+def spans_call(
     inputs: Sequence[service_pb2.SpanInput],
     options: service_pb2.EmbedSpansRequest,
-    layers: Selection,
+    layers: LayerChoice,
     *,
     timeout: float | None,
     target: str,
-) -> Subject[service_pb2.EmbeddedSpan, WordEmbeddings]:
-    """Words or spans of each text."""
+) -> ContextualCall[service_pb2.EmbeddedSpan, WordEmbeddings]:
+    """Describe a call for words or spans of each text."""
 
-    def request(rows: range) -> service_pb2.EmbedSpansRequest:
+    def make_request(rows: range) -> service_pb2.EmbedSpansRequest:
         message = service_pb2.EmbedSpansRequest(inputs=inputs[rows.start : rows.stop])
         message.MergeFrom(options)
         return message
 
-    return Subject(
-        kind="spans",
+    return ContextualCall(
+        stream_field="spans",
         path=EMBED_SPANS,
         reply_type=service_pb2.EmbedSpansResponse,
-        request=request,
-        part=_span_part,
-        result=_word_embeddings,
-        text_bytes=[len(one.text.encode()) for one in inputs],
-        asked_bytes=[one.ByteSize() for one in inputs],
-        apart=layers.apart,
-        vector_bytes=layers.widths * ITEM_BYTES[options.dtype],
+        make_request=make_request,
+        read_entry=_span_entry,
+        make_result=_word_embeddings,
+        text_bytes=[len(text.text.encode()) for text in inputs],
+        request_bytes=[text.ByteSize() for text in inputs],
+        separate_layers=layers.separate,
+        vector_bytes=layers.width_factor * _ELEMENT_BYTES[options.dtype],
         model=options.model.name,
         timeout=timeout,
         target=target,
     )
 
 
-def _token_part(entry: service_pb2.TokenEmbeddings) -> Part[TokenRow]:
+def _token_entry(entry: service_pb2.TokenEmbeddings) -> ChunkEntry[TokenRow]:
     columns = token_columns(entry.tokens)
     rows = list(zip(*(columns[name] for name in _TOKEN_COLUMNS), strict=True))
-    return Part(columns=rows, vectors=entry.vectors, info=_info(entry))
+    return ChunkEntry(columns=rows, vectors=entry.vectors, info=_info(entry))
 
 
-def _token_embeddings(whole: Whole[TokenRow]) -> TokenEmbeddings:
-    columns = zip(*whole.columns, strict=True) if whole.columns else ((),) * len(_TOKEN_COLUMNS)
+def _token_embeddings(text: AssembledText[TokenRow]) -> TokenEmbeddings:
+    columns = zip(*text.columns, strict=True) if text.columns else ((),) * len(_TOKEN_COLUMNS)
     named: dict[str, Any] = dict(zip(_TOKEN_COLUMNS, columns, strict=True))
-    return TokenEmbeddings(**named, vectors=whole.vectors, info=whole.info)
+    return TokenEmbeddings(**named, vectors=text.vectors, info=text.info)
 
 
-def _span_part(entry: service_pb2.SpanEmbeddings) -> Part[service_pb2.EmbeddedSpan]:
-    return Part(columns=entry.spans, vectors=entry.vectors, info=_info(entry))
+def _span_entry(entry: service_pb2.SpanEmbeddings) -> ChunkEntry[service_pb2.EmbeddedSpan]:
+    return ChunkEntry(columns=entry.spans, vectors=entry.vectors, info=_info(entry))
 
 
-def _word_embeddings(whole: Whole[service_pb2.EmbeddedSpan]) -> WordEmbeddings:
-    found = whole.columns
+def _word_embeddings(text: AssembledText[service_pb2.EmbeddedSpan]) -> WordEmbeddings:
+    found = text.columns
     return WordEmbeddings(
-        vectors=whole.vectors,
-        words=tuple(one.text for one in found),
-        spans=tuple((one.span.start, one.span.end) for one in found),
-        tokens=tuple(tuple(one.tokens) for one in found),
-        queries=tuple(one.query for one in found),
-        occurrences=tuple(one.occurrence for one in found),
-        truncated=tuple(one.truncated for one in found),
-        info=whole.info,
+        vectors=text.vectors,
+        words=tuple(span.text for span in found),
+        spans=tuple((span.span.start, span.span.end) for span in found),
+        tokens=tuple(tuple(span.tokens) for span in found),
+        queries=tuple(span.query for span in found),
+        occurrences=tuple(span.occurrence for span in found),
+        truncated=tuple(span.truncated for span in found),
+        info=text.info,
     )
 
 

@@ -1,4 +1,4 @@
-"""Similarity: two lists of texts, or parts of texts, compared in one call, or refused with what to do instead."""
+"""Compare two lists of texts, or of parts of texts, in one call; refuse what no call can hold, with advice. No I/O."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ _ADVICE: Final = "embed() the texts and compare the vectors with numpy instead"
 
 
 class Comparison:
-    """The operands and options of one call.
+    """The operands and options of one call, checked.
 
     Attributes:
-        rows: operands of a.
-        columns: operands of b; of a where a is compared with itself.
-        single_a: whether a is one `str` or Mention in place of a list.
+        rows: number of operands of a, N.
+        columns: number of operands of b, M; of a where a is compared with itself.
+        single_a: whether a is a single `str` or Mention.
         single_b: whether b is.
+        a_bytes: bytes of UTF-8 of each text of a.
+        b_bytes: the same of b.
+        model: the model's name; "": the default one.
+        timeout: seconds; None: without end.
     """
 
     def __init__(self, defaults: Defaults, a: Operands, b: Operands | None, options: SimilarityOptions) -> None:
@@ -52,11 +56,11 @@ class Comparison:
         return message.SerializeToString()
 
     def name(self, index: int) -> str:
-        """Name a text that the server counts through a and b."""
+        """Name operand `index` of an error whose indices run through a, then b."""
         return f"a[{index}]" if index < self.rows else f"b[{index - self.rows}]"
 
     def drop_single_axes(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Drop the axis of a side that is one `str` or Mention: [N, M] becomes [N], [M] or []."""
+        """Drop the axis of a single `str` or Mention: [N, M] becomes [N], [M] or []."""
         rows = () if self.single_a else (self.rows,)
         columns = () if self.single_b else (self.columns,)
         return scores.reshape((*rows, *columns))
@@ -65,10 +69,10 @@ class Comparison:
 def compare(
     comparison: Comparison, mode: service_pb2.SimilarityMode.ValueType, catalog: Catalog, *, top_k: int = 0
 ) -> Plan[service_pb2.SimilarityResponse]:
-    """Make the call; a comparison that is not small is held against the server's limits first.
+    """Make the call; check a comparison that is not small against the server's limits first.
 
     Raises:
-        InvalidArgumentError: it is over a limit.
+        InvalidArgumentError: it is over a limit: got, limit, advice.
     """
     request = comparison.request(mode, top_k)
     model = catalog.known(comparison.model)

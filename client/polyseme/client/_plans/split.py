@@ -1,4 +1,4 @@
-"""Which texts go into which call: pure arithmetic on sizes. Order is kept; nothing is sorted.
+"""Split a list of texts into calls: pure arithmetic on sizes. Order is kept; nothing is sorted.
 
 Sizes are upper bounds of what the wire format needs, so that a call that fits here fits there.
 """
@@ -11,20 +11,20 @@ from typing import Final
 
 SMALL_TEXTS: Final = 32
 SMALL_BYTES: Final = 1024 * 1024
-"""Up to here a list goes out as one call, without asking the server for its limits first."""
+"""Limits below which a list goes out as one call, without asking the server for its limits first."""
 
 BULK_TEXTS: Final = 256  # lengths sorted by the server in a window of 256: padding 4.16 -> 1.30 (design notes)
 BULK_BYTES: Final = 16 * 1024
-"""What one of several calls holds at most. Four in flight are at most 33,000 tokens even at two bytes a token: half of
-what a server on a CPU lets wait (65,536), and some 10 s of work for two cores that run MiniLM."""
+"""Limits of one of several calls. Four in flight are at most 33,000 tokens even at two bytes a token: half of the queue
+of a server on a CPU (65,536), and some 10 s of work for two cores that run MiniLM."""
 
 ENTRY_BYTES: Final = 6
-"""Tag and length of one text in a request."""
+"""Bytes of the tag and the length of one text in a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallLimits:
-    """What one call may hold.
+    """The limits of one call.
 
     Attributes:
         max_texts: number of texts.
@@ -38,7 +38,7 @@ class CallLimits:
 
 
 def is_small(text_bytes: Sequence[int]) -> bool:
-    """Whether the texts go out as one call while the server's limits are not known."""
+    """Say whether the texts go out as one call while the server's limits are not known."""
     return len(text_bytes) <= SMALL_TEXTS and sum(text_bytes) < SMALL_BYTES
 
 
@@ -47,8 +47,8 @@ def split(text_bytes: Sequence[int], reply_bytes: Sequence[int], limits: CallLim
 
     Args:
         text_bytes: bytes of UTF-8 of each text.
-        reply_bytes: bound of what each text adds to the reply; as long as text_bytes.
-        limits: of one call. A text that alone exceeds a byte limit gets a call of its own.
+        reply_bytes: upper bound of the bytes that each text adds to the reply; as long as text_bytes.
+        limits: the limits of one call. A text that alone exceeds a byte limit gets a call of its own.
 
     Returns:
         Ranges of indices that cover all texts in order; none is empty.

@@ -1,4 +1,4 @@
-"""One list of texts as the calls that the server accepts; what Embed and Tokenize have in common."""
+"""Send one list of texts as calls that the server accepts, for Embed and Tokenize."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REPLY_BYTES: Final = 4096  # all else in a reply: timings, model, tags
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextCalls:
-    """How to turn any range of one list of texts into a call.
+    """The calls for one list of texts, which is split into ranges.
 
     Attributes:
         path: /package.Service/Method.
@@ -45,62 +45,66 @@ class TextCalls:
     reply_bytes: Callable[[Model, int], int]
 
 
-def send_texts(work: TextCalls, catalog: Catalog) -> Plan[None]:
+def send_texts(calls: TextCalls, catalog: Catalog) -> Plan[None]:
     """Send all texts, in one call or several.
 
-    A small list goes out at once; only if the server finds it too large are its limits asked for.
+    A small list goes out at once, without asking the server for its limits; it is split if the server refuses it.
 
     Raises:
         InvalidArgumentError: a text is over the server's limit: index, got, limit.
     """
-    model = catalog.known(work.model)
-    whole = range(len(work.text_bytes))
-    if model is None and is_small(work.text_bytes):
+    model = catalog.known(calls.model)
+    everything = range(len(calls.text_bytes))
+    if model is None and is_small(calls.text_bytes):
         try:
-            yield from _send(work, [whole])
+            yield from _send(calls, [everything])
         except (InvalidArgumentError, MessageTooLargeError) as refused:
-            ranges = yield from _smaller_ranges(work, catalog, refused)
+            ranges = yield from _smaller_ranges(calls, catalog, refused)
         else:
             return
     else:
-        ranges = plan_ranges(work, model or (yield from catalog.get(work.model, work.timeout)))
-    yield from _send(work, ranges)
+        ranges = plan_ranges(calls, model or (yield from catalog.get(calls.model, calls.timeout)))
+    yield from _send(calls, ranges)
 
 
-def _smaller_ranges(work: TextCalls, catalog: Catalog, refused: PolysemeError) -> Plan[list[range]]:
-    """Cut what the server refused, or raise its refusal if the size was not the reason."""
-    if len(work.text_bytes) == 1:
+def _smaller_ranges(calls: TextCalls, catalog: Catalog, refused: PolysemeError) -> Plan[list[range]]:
+    """Split the texts that the server refused, or raise its refusal if their size was not the reason."""
+    if len(calls.text_bytes) == 1:
         raise refused
     try:
-        model = yield from catalog.get(work.model, work.timeout)
+        model = yield from catalog.get(calls.model, calls.timeout)
     except PolysemeError:
         raise refused from None
-    ranges = plan_ranges(work, model)
+    ranges = plan_ranges(calls, model)
     if len(ranges) == 1:
         raise refused
     return ranges
 
 
-def plan_ranges(work: TextCalls, model: Model) -> list[range]:
-    """Choose the calls, within the limits of the model's server."""
-    check_text_bytes(work.text_bytes, model.limits)
+def plan_ranges(calls: TextCalls, model: Model) -> list[range]:
+    """Split the texts into calls within the limits of the server.
+
+    Raises:
+        InvalidArgumentError: a text alone is over the limit: index, got, limit.
+    """
+    check_text_bytes(calls.text_bytes, model.limits)
     message = message_bytes(model.limits)
-    texts, sent = (SMALL_TEXTS, SMALL_BYTES) if is_small(work.text_bytes) else (BULK_TEXTS, BULK_BYTES)
+    texts, sent = (SMALL_TEXTS, SMALL_BYTES) if is_small(calls.text_bytes) else (BULK_TEXTS, BULK_BYTES)
     limits = CallLimits(
         max_texts=min(texts, model.limits.max_texts or texts),
-        max_request_bytes=min(sent, message - work.overhead_bytes),
+        max_request_bytes=min(sent, message - calls.overhead_bytes),
         max_reply_bytes=message - _REPLY_BYTES,
     )
-    return split(work.text_bytes, [work.reply_bytes(model, size) for size in work.text_bytes], limits)
+    return split(calls.text_bytes, [calls.reply_bytes(model, size) for size in calls.text_bytes], limits)
 
 
 def message_bytes(limits: Limits) -> int:
-    """Give how large a message both sides accept; a server that does not say leaves it to the SDK."""
+    """Give the largest message in bytes that both sides accept; the SDK's limit where the server names none."""
     return min(limits.max_message_bytes or MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
 
 
 def check_text_bytes(text_bytes: Sequence[int], limits: Limits, name: str = "texts") -> None:
-    """Hold every text against the server's limit.
+    """Check every text against the server's limit.
 
     Raises:
         InvalidArgumentError: index, got, limit.
@@ -112,20 +116,20 @@ def check_text_bytes(text_bytes: Sequence[int], limits: Limits, name: str = "tex
         raise InvalidArgumentError(f"{field} has {size} bytes of UTF-8; limit {limit} (max_text_bytes)", field=field)
 
 
-def _send(work: TextCalls, ranges: Sequence[range]) -> Plan[None]:
+def _send(calls: TextCalls, ranges: Sequence[range]) -> Plan[None]:
     expected = deque(ranges)
 
     def receive(reply: bytes) -> None:
-        work.receive(expected[0], reply)
+        calls.receive(expected[0], reply)
         expected.popleft()
 
     try:
         yield Calls(
-            path=work.path,
-            requests=map(work.encode, ranges),
+            path=calls.path,
+            requests=map(calls.encode, ranges),
             count=len(ranges),
             receive=receive,
-            timeout=work.timeout,
+            timeout=calls.timeout,
         )
     except PolysemeError as error:  # replies come in order: it is that of the first range without one
         raise shift_texts(error, expected[0].start if expected else 0)  # noqa: B904  the same error, its words changed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
-from polyseme.client._convert.replies import EmbeddingsCollector, tokenized_texts
+from polyseme.client._convert.replies import EmbeddingsAssembler, tokenized_texts
 from polyseme.client._convert.requests import embed_request, tokenize_request
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, TextCalls, send_texts
@@ -27,14 +27,14 @@ def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOpt
     listed, single = as_list(texts)
     request = embed_request(options, model=defaults.model_name(options), dtype=dtype)
     row_bytes = _ROW_BYTES + TEXT_INFO_BYTES
-    collector = EmbeddingsCollector(len(listed))
+    assembler = EmbeddingsAssembler(len(listed))
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
 
         def receive(rows: range, reply: bytes) -> None:
-            collector.receive(rows, reply)
+            assembler.receive(rows, reply)
             advance(len(rows))
 
-        work = TextCalls(
+        calls = TextCalls(
             path=EMBED,
             model=request.model.name,
             timeout=defaults.timeout(options),
@@ -44,14 +44,14 @@ def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOpt
             receive=receive,
             reply_bytes=lambda model, _: model.dimensions * _ELEMENT_BITS[dtype] // 8 + row_bytes,
         )
-        yield from send_texts(work, defaults.catalog)
-    return collector.result(single=single)
+        yield from send_texts(calls, defaults.catalog)
+    return assembler.result(single=single)
 
 
 def plan_tokenize(
     defaults: Defaults, texts: Texts, offset_unit: OffsetUnit, options: TextOptions
 ) -> Plan[tuple[list[TokenizedText], bool]]:
-    """Plan `Client.tokenize`: the tokens of each text, and whether one `str` was passed."""
+    """Plan `Client.tokenize`: the tokens of each text, and whether a single `str` was passed."""
     listed, single = as_list(texts)
     request = tokenize_request(options, model=defaults.model_name(options), offset_unit=offset_unit)
     collected: list[TokenizedText] = []
@@ -59,7 +59,7 @@ def plan_tokenize(
     def receive(rows: range, reply: bytes) -> None:
         collected.extend(tokenized_texts(decode(service_pb2.TokenizeResponse, reply), len(rows)))
 
-    work = TextCalls(
+    calls = TextCalls(
         path=TOKENIZE,
         model=request.model.name,
         timeout=defaults.timeout(options),
@@ -69,7 +69,7 @@ def plan_tokenize(
         receive=receive,
         reply_bytes=lambda _, size: (size + _ADDED_TOKENS) * _TOKEN_BYTES + TEXT_INFO_BYTES,
     )
-    yield from send_texts(work, defaults.catalog)
+    yield from send_texts(calls, defaults.catalog)
     return collected, single
 
 

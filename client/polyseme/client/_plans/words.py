@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from polyseme.client._arguments.layers import selection
+from polyseme.client._arguments.layers import choose_layers
 from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
 from polyseme.client._arguments.words import span_messages, word_queries
 from polyseme.client._convert.requests import spans_request, tokens_request
-from polyseme.client._plans.contextual import embed_context
-from polyseme.client._plans.contextual_calls import span_subject, token_subject
+from polyseme.client._plans.contextual import send_contextual
+from polyseme.client._plans.contextual_calls import spans_call, tokens_call
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.options import EmbedTokensOptions, EmbedWordsOptions
@@ -18,29 +18,29 @@ from polyseme.v1 import embedding_service_pb2 as service_pb2
 def plan_embed_tokens(
     defaults: Defaults, texts: Texts, options: EmbedTokensOptions
 ) -> Plan[tuple[list[TokenEmbeddings], bool]]:
-    """Plan `Client.embed_tokens`: the tokens of each text, and whether one `str` was passed."""
+    """Plan `Client.embed_tokens`: the tokens of each text, and whether a single `str` was passed."""
     listed, single = as_list(texts)
-    layers = selection(options.get("layers", (-1,)), options.get("combine", "none"))
+    layers = choose_layers(options.get("layers", (-1,)), options.get("combine", "none"))
     request = tokens_request(options, model=defaults.model_name(options), layers=layers)
     timeout = defaults.timeout(options)
-    subject = token_subject(listed, request, layers, timeout=timeout, target=defaults.target)
-    return (yield from embed_context(subject, defaults.catalog)), single
+    call = tokens_call(listed, request, layers, timeout=timeout, target=defaults.target)
+    return (yield from send_contextual(call, defaults.catalog)), single
 
 
 def plan_embed_words(
     defaults: Defaults, texts: Texts, spans: object, options: EmbedWordsOptions
 ) -> Plan[tuple[list[WordEmbeddings], bool]]:
-    """Plan `Client.embed_words`: the words of each text, and whether one `str` was passed."""
+    """Plan `Client.embed_words`: the words of each text, and whether a single `str` was passed."""
     listed, single = as_list(texts)
     utf8_sizes(listed)
-    layers = selection(options.get("layers", (-1,)), options.get("combine", "sum"))
+    layers = choose_layers(options.get("layers", (-1,)), options.get("combine", "sum"))
     request = spans_request(options, model=defaults.model_name(options), layers=layers)
     queries = word_queries(options.get("words"))
-    of_texts = span_messages(spans, len(listed), single=single, needed=not queries)
+    spans_of_texts = span_messages(spans, len(listed), single=single, needed=not queries)
     inputs = [
-        service_pb2.SpanInput(text=text, spans=of_text, words=queries)
-        for text, of_text in zip(listed, of_texts, strict=True)
+        service_pb2.SpanInput(text=text, spans=spans_of_text, words=queries)
+        for text, spans_of_text in zip(listed, spans_of_texts, strict=True)
     ]
     timeout = defaults.timeout(options)
-    subject = span_subject(inputs, request, layers, timeout=timeout, target=defaults.target)
-    return (yield from embed_context(subject, defaults.catalog)), single
+    call = spans_call(inputs, request, layers, timeout=timeout, target=defaults.target)
+    return (yield from send_contextual(call, defaults.catalog)), single

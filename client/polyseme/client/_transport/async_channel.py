@@ -1,4 +1,4 @@
-"""What a plan's steps are on a grpc.aio channel, on one event loop."""
+"""Do the steps of plans on a grpc.aio channel, on one event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import grpc.aio
 
 from polyseme.client._connection import Connection
 from polyseme.client._transport.async_stream import AsyncStream
-from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, room_in
+from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, retry_delay
 from polyseme.client._transport.status import error_from_status
 from polyseme.client.errors import PolysemeError
 
@@ -38,7 +38,7 @@ class AsyncChannel:
         self._closed = asyncio.Event()
 
     async def close(self) -> None:
-        """Close it; calls and pauses under way end with ClosedClientError."""
+        """Close the channel; calls and pauses under way end with ClosedClientError."""
         self._closed.set()
         for stream in tuple(self._streams):
             stream.cancel()
@@ -46,12 +46,20 @@ class AsyncChannel:
             await self._channel.close()
 
     def check_open(self) -> None:
-        """Refuse to go on after close()."""
+        """Refuse to go on after close().
+
+        Raises:
+            ClosedClientError: it was called.
+        """
         if self._closed.is_set():
             raise self._connection.closed_error()
 
     async def exchange(self, calls: Calls) -> None:
-        """Keep MAX_IN_FLIGHT calls under way; the first error cancels the others."""
+        """Make the calls, MAX_IN_FLIGHT at a time; the first error cancels the others.
+
+        Raises:
+            PolysemeError: a call failed.
+        """
         pending: deque[_Started] = deque()
         try:
             for request in calls.requests:
@@ -77,7 +85,7 @@ class AsyncChannel:
         await stream.end(grace_s)
 
     async def pause(self, seconds: float) -> None:
-        """Wait."""
+        """Wait this many seconds; close() ends it with ClosedClientError."""
         try:
             async with asyncio.timeout(seconds):
                 await self._closed.wait()
@@ -86,14 +94,20 @@ class AsyncChannel:
         raise self._connection.closed_error()
 
     def error(self, failure: grpc.RpcError, path: str) -> PolysemeError:
-        """Translate; what close() cancelled is a ClosedClientError."""
+        """Translate the failure of a call; if close() cancelled it, to ClosedClientError."""
         error = error_from_status(failure, self._connection.target, path)
         if error.code is grpc.StatusCode.CANCELLED and self._closed.is_set():
             return self._connection.closed_error()
         return error
 
     async def unless_closed(self, awaited: Awaitable[_T]) -> _T:
-        """Wait; grpc.aio cancels what awaits a call of a channel that is closed, as if the task had been cancelled."""
+        """Wait for a call; tell a closed channel from a cancelled task.
+
+        On close(), grpc.aio cancels the task that awaits a call, as if someone had cancelled the task itself.
+
+        Raises:
+            ClosedClientError: the channel was closed.
+        """
         task = asyncio.current_task()
         requests = task.cancelling() if task else 0
         try:
@@ -104,7 +118,7 @@ class AsyncChannel:
             raise
 
     async def _settle(self, pending: deque[_Started], calls: Calls) -> None:
-        """Receive the first reply; where the server is full and there are several calls, come again when it says."""
+        """Receive the first reply; where there are several calls, send one again that a full server refuses."""
         began = pending[0].at
         while True:
             try:
@@ -113,7 +127,7 @@ class AsyncChannel:
             except grpc.RpcError as failure:
                 error = self.error(failure, calls.path)
                 left = None if calls.timeout is None else calls.timeout - (time.monotonic() - began)
-                if calls.count == 1 or (wait := room_in(error, left)) is None:
+                if calls.count == 1 or (wait := retry_delay(error, left)) is None:
                     raise error from failure
             await self.pause(wait)
             pending[0] = self._start(pending[0].request, calls.path, None if left is None else left - wait)

@@ -1,4 +1,4 @@
-"""One stream of a grpc.aio channel: nothing here waits except for replies."""
+"""One stream of a grpc.aio channel, on which only receiving waits."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from polyseme.client.errors import UnavailableError
 _T = TypeVar("_T")
 _Replies: TypeAlias = asyncio.Queue[bytes | grpc.RpcError | asyncio.CancelledError | None]
 
-# grpc.aio says so where a request could not be written, and then puts it over the status that the server sent, if
-# it comes later: https://github.com/grpc/grpc/issues/36066
+# grpc.aio reports this where it could not write a request, even in place of a status that the server sent before: https://github.com/grpc/grpc/issues/36066
 _WRITE_FAILED: Final = "Internal error from Core"
 
 
 class AsyncStream:
-    """A call whose requests are queued and whose replies a task collects, so that waiting for one can end in time.
+    """A call whose requests are queued and whose replies a task collects, so that waiting for a reply can time out.
 
     Both queues are as short as the window of unanswered requests that the caller keeps.
     """
@@ -37,19 +36,19 @@ class AsyncStream:
         self._pump = asyncio.create_task(_pump(self._call, self._replies), name="polyseme-stream")
 
     def send(self, request: bytes | None) -> None:
-        """Queue a request; None: the last one was queued."""
+        """Queue a request; None: no more follow."""
         self._requests.put_nowait(request)
 
-    async def receive(self, timeout: float | None) -> bytes | None:  # noqa: ASYNC109  at its end None is given
-        """Wait for a reply; None: none came in time.
+    async def receive(self, timeout: float | None) -> bytes | None:  # noqa: ASYNC109  None is returned in time, no TimeoutError
+        """Wait for a reply, at most this many seconds; None: none came in time.
 
         Raises:
             grpc.RpcError: the stream ended with this status.
             UnavailableError: it ended without one.
-            asyncio.CancelledError: this side has cancelled it.
+            asyncio.CancelledError: this side cancelled it.
         """
         if timeout == 0:
-            await asyncio.sleep(0)  # a turn for the task that collects
+            await asyncio.sleep(0)  # lets the task that collects replies run
             if self._replies.empty():
                 return None
         try:
@@ -69,7 +68,7 @@ class AsyncStream:
         raise status
 
     async def end(self, grace_s: float) -> None:
-        """Wait so long for the server to end the stream, then cancel it and its task."""
+        """Wait at most this many seconds for the server to end the stream, then cancel it and its task."""
         self._requests.put_nowait(None)
         try:
             if grace_s:
@@ -78,7 +77,7 @@ class AsyncStream:
             self.cancel()
 
     def cancel(self) -> None:
-        """Cancel the call; whoever waits for a reply gets asyncio.CancelledError."""
+        """Cancel the call; a task that waits for a reply gets asyncio.CancelledError."""
         self._call.cancel()
 
     def _keep_status(self, call: Any) -> None:  # noqa: ANN401  as grpc.aio types it
@@ -90,7 +89,7 @@ class AsyncStream:
 
 
 def _result(coroutine: Coroutine[Any, Any, _T]) -> _T | None:
-    """Give what a coroutine returns without waiting; None: it would wait."""
+    """Run a coroutine that does not wait, and give its result; None: it would wait."""
     try:
         coroutine.send(None)
     except StopIteration as returned:

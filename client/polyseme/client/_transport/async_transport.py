@@ -1,4 +1,4 @@
-"""Drives plans on one event loop."""
+"""Drive plans on one event loop."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class AsyncTransport:
-    """A channel, and what drives plans over it."""
+    """Drives plans over one channel."""
 
     def __init__(self, connection: Connection, channel_options: Sequence[tuple[str, Any]]) -> None:
         self._channel = AsyncChannel(connection, channel_options)
@@ -49,7 +49,7 @@ class AsyncTransport:
         self._channel.check_open()
 
     async def run(self, plan: Plan[_T]) -> _T:
-        """Do what the plan asks for until it returns.
+        """Do the steps of a plan until it returns.
 
         Raises:
             PolysemeError: a step failed and the plan did not handle it.
@@ -68,13 +68,13 @@ class AsyncTransport:
                 await driver.close()
 
     async def iterate(self, plan: Plan[None], source: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
-        """Do what the plan asks for, with the objects of the source; yield what it emits.
+        """Do the steps of a plan, with the objects of the source; yield the values that it emits.
 
         Raises:
             PolysemeError: a step failed and the plan did not handle it.
             asyncio.CancelledError: the task was cancelled; so are its calls.
         """
-        objects = aiter(source) if isinstance(source, AsyncIterable) else _turned(source)
+        objects = aiter(source) if isinstance(source, AsyncIterable) else _as_async(source)
         driver = _Driver(self._channel)
         with closing(plan):
             try:
@@ -96,13 +96,13 @@ class AsyncTransport:
                 await driver.close()
 
 
-async def _turned(source: Iterable[Any]) -> AsyncIterator[Any]:
+async def _as_async(source: Iterable[Any]) -> AsyncIterator[Any]:
     for one in source:
         yield one
 
 
 class _Driver:
-    """Does the steps of one plan, which has one stream open at most."""
+    """Does the steps of one plan, which has at most one stream open."""
 
     def __init__(self, channel: AsyncChannel) -> None:
         self._channel = channel
@@ -110,7 +110,7 @@ class _Driver:
         self._path = ""
 
     async def attempt(self, step: Step) -> tuple[bytes | None, PolysemeError | None]:
-        """Do a step: what it gives, and what it failed with."""
+        """Do a step; give its result, and the error that it failed with."""
         try:
             return await self._do(step), None
         except PolysemeError as error:

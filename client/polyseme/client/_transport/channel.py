@@ -1,4 +1,4 @@
-"""How the SDK sets up a gRPC channel: retries, balancing, sizes, keepalive. Pure data."""
+"""Options of the SDK's gRPC channels: retries, balancing, sizes, keepalive. Pure data."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 """The largest request or reply that the SDK sends or accepts."""
 
 _SERVICE_CONFIG: Final = {
-    # All addresses that the target's name has, each used only while its health service says SERVING: that, and the
-    # retries below, are what a rolling restart without a failed call rests on.
+    # Use all addresses of the target's name, each only while its health service says SERVING. A rolling restart
+    # without a failed call needs this and the retries below.
     "loadBalancingConfig": [{"round_robin": {}}],
     "healthCheckConfig": {"serviceName": "polyseme.v1.EmbeddingService"},
     "methodConfig": [
         {
             "name": [{}],
-            # Every call is idempotent. RESOURCE_EXHAUSTED is not retried: it also means "message too large", and a full
-            # server is not helped by more calls. The waits add up to 1.2 s (gRPC varies each by a fifth): with 1 s to
+            # Every call is idempotent. RESOURCE_EXHAUSTED is not retried: it also means "message too large", and more
+            # calls do not help a full server. The waits add up to 1.2 s (gRPC varies each by a fifth): with 1 s to
             # connect, a target where nobody listens is an error within 3 s.
             "retryPolicy": {
                 "maxAttempts": 5,
@@ -40,15 +40,15 @@ _DEFAULTS: Final[dict[str, str | int]] = {
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     # gRPC's default is 256 KiB, and a larger request is then silently not retried.
     "grpc.per_rpc_retry_buffer_size": MAX_MESSAGE_BYTES + 1024 * 1024,
-    # The service config is ours; a TXT record for it is not asked for.
+    # The service config is the SDK's; no TXT record is looked up for it.
     "grpc.service_config_disable_resolution": 1,
-    # One attempt to connect lasts this long (gRPC's name for it misleads; its default is 20 s) ...
+    # An attempt to connect lasts this long (the option's name is misleading; its default is 20 s) ...
     "grpc.min_reconnect_backoff_ms": 1_000,
     # ... and a server that comes back is found within 5 s instead of gRPC's 2 min.
     "grpc.initial_reconnect_backoff_ms": 200,
     "grpc.max_reconnect_backoff_ms": 5_000,
-    # A server with gRPC's defaults takes a ping every 5 min while calls run; more often it hangs up (too_many_pings).
-    # Where data is sent and not acknowledged for 20 s, TCP_USER_TIMEOUT (set through keepalive_timeout) ends it.
+    # A server with gRPC's defaults allows a ping every 5 min while calls run, and hangs up on more (too_many_pings).
+    # TCP_USER_TIMEOUT, set through keepalive_timeout, ends a connection whose data is unacknowledged for 20 s.
     "grpc.keepalive_time_ms": 310_000,
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.keepalive_permit_without_calls": 0,

@@ -1,4 +1,4 @@
-"""Read what a server says of an error beside its message: the details of google.rpc.Status, in a trailer.
+"""Read the details that a server sends with an error: those of google.rpc.Status, in a trailer.
 
 Trailers that cannot be read count as absent: they must not hide the error that they came with.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from polyseme.client._convert import wire as _wire
 from polyseme.client._convert.indices import checked_field
@@ -16,11 +16,14 @@ _BAD_REQUEST: Final = b"type.googleapis.com/google.rpc.BadRequest"
 _RETRY_INFO: Final = b"type.googleapis.com/google.rpc.RetryInfo"
 _MAX_VIOLATIONS: Final = 16  # as many as a server sends
 
-Trailers = Iterable[tuple[str, str | bytes]]
+Trailers: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 
 def retry_after(trailers: Trailers) -> float | None:
-    """Seconds until a retry is welcome, from google.rpc.RetryInfo or else grpc-retry-pushback-ms; None: not said."""
+    """Give the seconds until a retry is welcome; None: the server does not say.
+
+    Source: google.rpc.RetryInfo, or else grpc-retry-pushback-ms.
+    """
     values = _by_name(trailers)
     try:
         for value in _details(values, _RETRY_INFO):
@@ -36,10 +39,11 @@ def retry_after(trailers: Trailers) -> float | None:
 
 
 def wrong_field(trailers: Trailers) -> str | None:
-    """Name the field of the request that is wrong, from google.rpc.BadRequest; None: not said.
+    """Give the first field of the request that the server calls wrong; None: it names none.
 
     Returns:
-        The first field that it names, spelled as in `texts[3]`, by the server's count.
+        The field, spelled as in `texts[3]`, texts counted within the request.
+    Source: google.rpc.BadRequest.
     """
     try:
         for value in _details(_by_name(trailers), _BAD_REQUEST):

@@ -1,12 +1,12 @@
-"""What the clients are asked to do: calls and streams as plain bytes, so that everything above them does no I/O.
+"""The steps that plans consist of: calls and streams as plain bytes, so that everything above them does no I/O.
 
-An operation of the SDK is a generator, a `Plan`: it yields steps, is resumed with what each gave (or thrown into with
-the error that ended it), and returns its result. `Client` and `AsyncClient` only drive plans.
+An operation of the SDK is a generator, a `Plan`: it yields steps, is resumed with the result of each (or
+with the error that ended it, thrown into it), and returns its result. `Client` and `AsyncClient` only drive plans.
 
     Calls                                  unary calls, several under way at once
     OpenStream, Send, Receive, EndStream   one stream at a time
-    Pause                                  time
-    Pull, Emit                             the caller's texts, one by one, and what is handed to the caller meanwhile
+    Pause                                  waiting
+    Pull, Emit                             the caller's texts, one by one; values handed to the caller meanwhile
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from google.protobuf.message import DecodeError
 from polyseme.client.errors import InvalidReplyError, PolysemeError, ResourceExhaustedError
 
 MAX_IN_FLIGHT: Final = 4
-"""Calls of one operation that are under way at once: enough to hide the way there and back behind the server's work,
-few enough for others to get their turn."""
+"""Calls of one operation that are under way at once: enough to hide the round trip behind the server's work, few enough
+to leave room for other callers."""
 
 EMBED: Final = "/polyseme.v1.EmbeddingService/Embed"
 EMBED_TOKENS: Final = "/polyseme.v1.EmbeddingService/EmbedTokens"
@@ -65,14 +65,14 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Hand a serialized request to the stream, which never waits; None: there will be no more."""
+    """Hand a serialized request to the stream, which never waits; None: no more will follow."""
 
     request: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """Wait for the next serialized reply of the stream, at most so many seconds; gives None where none came.
+    """Wait for the next serialized reply of the stream, at most this many seconds; gives None where none came.
 
     A stream that has ended raises: its status, or UnavailableError where that is OK.
     """
@@ -82,7 +82,7 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class EndStream:
-    """Wait so many seconds at most for the server to end the stream, then cancel what is left of it."""
+    """Wait at most this many seconds for the server to end the stream, then cancel it if it is still open."""
 
     grace_s: float = 0.0
 
@@ -96,37 +96,37 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Take the next object from what the caller passed to be iterated over; gives EXHAUSTED after the last."""
+    """Take the next object from the iterable that the caller passed; gives EXHAUSTED after the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Hand values to the caller, who takes them in his own time."""
+    """Hand values to the caller; the plan goes on once they are taken."""
 
     values: Sequence[Any]
 
 
 EXHAUSTED: Final = object()
-"""What Pull gives after the last object."""
+"""The answer to Pull after the last object."""
 
 Step: TypeAlias = Calls | OpenStream | Send | Receive | EndStream | Pause | Pull | Emit
 Plan: TypeAlias = Generator[Step, Any, _T]
 
 
 def resume(plan: Generator[Step, Any, Any], answer: object, error: PolysemeError | None) -> Step:
-    """Go on with a plan after a step; gives the next one, or raises StopIteration with the result."""
+    """Go on with a plan after a step; give the next step, or raise StopIteration with the result."""
     return plan.send(answer) if error is None else plan.throw(error)
 
 
-def room_in(error: PolysemeError, left: float | None) -> float | None:
-    """Seconds after which a refused call is to be sent again.
+def retry_delay(error: PolysemeError, left: float | None) -> float | None:
+    """Give the seconds after which to send a refused call again.
 
     Args:
-        error: what it was refused with.
+        error: the refusal.
         left: seconds of its timeout that are left; None: without end.
 
     Returns:
-        None: the server did not say that it will have room, or not within what is left.
+        None: do not send it again: the server did not say when it has room, or that is later than the timeout.
     """
     wait = error.retry_after if isinstance(error, ResourceExhaustedError) else None
     return wait if wait and (left is None or wait < left) else None

@@ -1,4 +1,4 @@
-"""One gRPC status becomes one error of the SDK: the only place that reads grpc's exceptions and codes."""
+"""Translate a gRPC status to an error of the SDK; only this module reads grpc's exceptions and codes."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
     grpc.StatusCode.UNIMPLEMENTED: UnimplementedError,
     grpc.StatusCode.INTERNAL: InternalError,
 }
-# gRPC core has one code for "full" and for "message over the limit"; its words tell them apart.
+# gRPC core uses one code for a full server and for a message over the limit; only its words differ.
 _TOO_LARGE: Final = "message larger than max"
 _CODES: Final[Mapping[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def error_from_status(failure: grpc.RpcError, target: str, path: str = "") -> PolysemeError:
-    """Translate what grpc or grpc.aio raised for a call of /package.Service/Method; unknown codes become InternalError.
+    """Translate the exception of grpc or grpc.aio for a call of /package.Service/Method.
 
-    The caller raises the result `from failure`.
+    The caller raises the result `from failure`. Unknown codes become InternalError.
     """
     status = cast("Any", failure)  # both of grpc's error types have these methods, their base class does not
     code: grpc.StatusCode = status.code()
@@ -62,7 +62,7 @@ def error_from_status(failure: grpc.RpcError, target: str, path: str = "") -> Po
 
 
 def error_from_stream(failure: service_pb2.StreamError, target: str) -> PolysemeError:
-    """Translate why one request of a stream failed."""
+    """Translate the error of one request of a stream."""
     error = _error(_CODES.get(failure.code, grpc.StatusCode.UNKNOWN), failure.message, target)
     error.field = checked_field(failure.field)
     if isinstance(error, ResourceExhaustedError) and failure.retry_after_ms:

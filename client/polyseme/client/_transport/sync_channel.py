@@ -1,4 +1,4 @@
-"""What a plan's steps are on a grpc channel, from any thread."""
+"""Do the steps of plans on a grpc channel, from any thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import grpc
 
 from polyseme.client._connection import Connection
-from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, room_in
+from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, retry_delay
 from polyseme.client._transport.status import error_from_status
 from polyseme.client._transport.sync_stream import SyncStream
 from polyseme.client.errors import PolysemeError
@@ -24,7 +24,7 @@ class _Started(NamedTuple):
 
 
 class SyncChannel:
-    """One channel, opened now and connected at the first call."""
+    """One channel, which connects at the first call."""
 
     def __init__(self, connection: Connection, options: Sequence[tuple[str, Any]]) -> None:
         self._connection = connection
@@ -37,17 +37,25 @@ class SyncChannel:
             self._channel = grpc.secure_channel(target, credentials, options=options)
 
     def close(self) -> None:
-        """Close it; calls and pauses under way end with ClosedClientError."""
+        """Close the channel; calls and pauses under way end with ClosedClientError."""
         self._closed.set()
         self._channel.close()
 
     def check_open(self) -> None:
-        """Refuse to go on after close()."""
+        """Refuse to go on after close().
+
+        Raises:
+            ClosedClientError: it was called.
+        """
         if self._closed.is_set():
             raise self._connection.closed_error()
 
     def exchange(self, calls: Calls) -> None:
-        """Make all calls."""
+        """Make the calls, MAX_IN_FLIGHT at a time; the first error cancels the others.
+
+        Raises:
+            PolysemeError: a call failed.
+        """
         if calls.count == 1:
             self._call(calls)
         else:
@@ -60,12 +68,12 @@ class SyncChannel:
         return SyncStream(stub, self._connection.metadata, self._connection.target)
 
     def pause(self, seconds: float) -> None:
-        """Wait."""
+        """Wait this many seconds; close() ends it with ClosedClientError."""
         self._closed.wait(seconds)
         self.check_open()
 
     def error(self, failure: grpc.RpcError, path: str) -> PolysemeError:
-        """Translate; what close() cancelled is a ClosedClientError."""
+        """Translate the failure of a call; if close() cancelled it, to ClosedClientError."""
         error = error_from_status(failure, self._connection.target, path)
         if error.code is grpc.StatusCode.CANCELLED and self._closed.is_set():
             return self._connection.closed_error()
@@ -96,7 +104,7 @@ class SyncChannel:
                 started.future.cancel()
 
     def _settle(self, pending: deque[_Started], calls: Calls) -> None:
-        """Receive the first reply; where the server is full, come again when it says."""
+        """Receive the first reply; send a call again that a full server refuses."""
         began = pending[0].at
         while True:
             try:
@@ -105,7 +113,7 @@ class SyncChannel:
             except grpc.RpcError as failure:
                 error = self.error(failure, calls.path)
                 left = None if calls.timeout is None else calls.timeout - (time.monotonic() - began)
-                if (wait := room_in(error, left)) is None:
+                if (wait := retry_delay(error, left)) is None:
                     raise error from failure
             self.pause(wait)
             pending[0] = self._start(pending[0].request, calls.path, None if left is None else left - wait)

@@ -1,4 +1,4 @@
-"""One stream of a grpc channel, for threads: nothing here waits except for replies."""
+"""One stream of a grpc channel, for threads, on which only receiving waits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Requests: TypeAlias = SimpleQueue[bytes | None]
 
 
 class SyncStream:
-    """A call whose requests are queued and whose replies a thread collects, so that waiting can end in time.
+    """A call whose requests are queued and whose replies a thread collects, so that waiting for a reply can time out.
 
     Both queues are as short as the window of unanswered requests that the caller keeps. SimpleQueue, since its put may
     run in a finalizer.
@@ -38,11 +38,11 @@ class SyncStream:
         ).start()
 
     def send(self, request: bytes | None) -> None:
-        """Queue a request; None: the last one was queued."""
+        """Queue a request; None: no more follow."""
         self._requests.put(request)
 
     def receive(self, timeout: float | None) -> bytes | None:
-        """Wait for a reply; None: none came in time.
+        """Wait for a reply, at most this many seconds; None: none came in time.
 
         Raises:
             grpc.RpcError: the stream ended with this status.
@@ -60,7 +60,7 @@ class SyncStream:
         raise reply
 
     def end(self, grace_s: float) -> None:
-        """Wait so long for the server to end the stream, then cancel it; both of its threads end."""
+        """Wait at most this many seconds for the server to end the stream, then cancel it; both of its threads end."""
         self._requests.put(None)
         deadline = time.monotonic() + grace_s
         try:

@@ -1,4 +1,4 @@
-"""Drives plans from any thread."""
+"""Drive plans from any thread."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class SyncTransport:
-    """A channel, and what drives plans over it."""
+    """Drives plans over one channel."""
 
     def __init__(self, connection: Connection, channel_options: Sequence[tuple[str, Any]]) -> None:
         self._channel = SyncChannel(connection, channel_options)
@@ -49,7 +49,7 @@ class SyncTransport:
         self._channel.check_open()
 
     def run(self, plan: Plan[_T]) -> _T:
-        """Do what the plan asks for until it returns.
+        """Do the steps of a plan until it returns.
 
         Raises:
             PolysemeError: a step failed and the plan did not handle it.
@@ -63,7 +63,7 @@ class SyncTransport:
             return result
 
     def iterate(self, plan: Plan[_T], source: Iterable[Any]) -> Generator[Any, None, _T]:
-        """Do what the plan asks for, with the objects of the source; yield what it emits.
+        """Do the steps of a plan, with the objects of the source; yield the values that it emits.
 
         Raises:
             PolysemeError: a step failed and the plan did not handle it.
@@ -88,7 +88,7 @@ class SyncTransport:
 
 
 class _Driver:
-    """Does the steps of one plan, which has one stream open at most."""
+    """Does the steps of one plan, which has at most one stream open."""
 
     def __init__(self, channel: SyncChannel) -> None:
         self._channel = channel
@@ -96,7 +96,7 @@ class _Driver:
         self._path = ""
 
     def attempt(self, step: Step) -> tuple[bytes | None, PolysemeError | None]:
-        """Do a step: what it gives, and what it failed with."""
+        """Do a step; give its result, and the error that it failed with."""
         try:
             return self._do(step), None
         except PolysemeError as error:

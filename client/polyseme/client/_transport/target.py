@@ -1,4 +1,4 @@
-"""Addresses: what gRPC understands, or a word about what to write instead. Pure."""
+"""Check that gRPC understands a target; else say what to write instead. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from polyseme.client.errors import InvalidArgumentError
 # Source: grpc/doc/naming.md, and the resolvers of gRPC core.
 _GRPC_NAME: Final = re.compile(r"(?:(?:dns|ipv4|ipv6|unix|unix-abstract|vsock):.|(?:xds|google-c2p):///.)", re.DOTALL)
 _HOST_AND_PORT: Final = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.%\w]+\]):(?P<port>[0-9]{1,5})")
-_MOST: Final = 65_535
+_MAX_PORT: Final = 65_535
 
 
 def check_target(target: object) -> None:
-    """Hold a target against the forms that gRPC has.
+    """Check the form of a target.
 
     Raises:
-        InvalidArgumentError: another form, which gRPC would look up as a name, in vain and with other words.
+        InvalidArgumentError: gRPC has no such form; it would look the target up as a name, in vain.
     """
     if isinstance(target, str):
         if _GRPC_NAME.match(target):
             return
         found = _HOST_AND_PORT.fullmatch(target)
-        if found and 1 <= int(found["port"]) <= _MOST:
+        if found and 1 <= int(found["port"]) <= _MAX_PORT:
             return
     raise InvalidArgumentError(f"target is {_shown(target)}; {_hint(target)}", field="target")
 

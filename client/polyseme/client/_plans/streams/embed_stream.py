@@ -1,4 +1,4 @@
-"""embed_stream: texts without end as messages of one stream, vectors in order."""
+"""embed_stream: any number of texts as requests of one stream, vectors in order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from polyseme.client._arguments.texts import check_iterable, utf8_size
 from polyseme.client._convert.indices import name_text
-from polyseme.client._convert.replies import EmbeddingsCollector
+from polyseme.client._convert.replies import EmbeddingsAssembler
 from polyseme.client._convert.requests import embed_stream_request
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.split import ENTRY_BYTES
-from polyseme.client._plans.streams.job import Message
-from polyseme.client._plans.streams.resumable import Conversation
+from polyseme.client._plans.streams.job import StreamRequest
+from polyseme.client._plans.streams.resumable import ResumableStream
 from polyseme.client._progress import progress_bar
 from polyseme.client._transport.rpc import EXHAUSTED, Emit, Plan, Pull
 from polyseme.client.errors import InvalidArgumentError, InvalidReplyError, ModelChangedError, PolysemeError
@@ -28,7 +28,7 @@ from polyseme.v1 import embedding_service_pb2 as service_pb2
 MESSAGE_TEXTS: Final = 64
 MESSAGE_BYTES: Final = 16 * 1024
 
-_OF_ONE_TEXT: Final = frozenset(
+_CAUSED_BY_A_TEXT: Final = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
         grpc.StatusCode.OUT_OF_RANGE,
@@ -38,27 +38,28 @@ _OF_ONE_TEXT: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-"""What a text can be the reason of. All else, such as an unknown model, is the whole stream's."""
+"""Statuses that a single text can cause. All others, such as an unknown model, concern the whole stream."""
 
 
-class VectorStream:
-    """The Topic of embed_stream.
+class EmbedStreamJob:
+    """The job of embed_stream: requests of up to MESSAGE_TEXTS texts, read from the caller one by one.
 
-    Args of the constructor: what all requests have in common, what becomes of errors, and what counts delivered texts.
+    Args of the constructor: the fields that all requests share; "raise" or "return" for errors of single texts; the
+    function that counts delivered texts.
     """
 
     def __init__(self, options: service_pb2.EmbedRequest, on_error: OnError, advance: Callable[[int], None]) -> None:
         self._options, self._on_error, self._advance = options, on_error, advance
-        self._pulled = 0
-        self._carried: tuple[str, int] | PolysemeError | None = None  # pulled, and for the next message
+        self._read = 0
+        self._carried: tuple[str, int] | PolysemeError | None = None  # read already, for the next request
         self._exhausted = False
         self._model: ModelIdentity | None = None
         self._width: tuple[int, ...] = ()
 
-    def pull(self) -> Plan[Message[npt.NDArray[Any]] | None]:
-        """Take texts until a message is full."""
+    def next_request(self) -> Plan[StreamRequest[npt.NDArray[Any]] | None]:
+        """Read texts until a request is full."""
         texts: list[str] = []
-        first, room = self._pulled - (self._carried is not None), MESSAGE_BYTES
+        first, room = self._read - (self._carried is not None), MESSAGE_BYTES
         while len(texts) < MESSAGE_TEXTS:
             if self._carried is None:
                 self._carried = yield from self._next()
@@ -72,38 +73,40 @@ class VectorStream:
             self._carried = None
         if not texts and isinstance(self._carried, PolysemeError):
             bad, self._carried = self._carried, None
-            return Message(first, (), answer=bad)
-        return Message(first, texts) if texts else None
+            return StreamRequest(first, (), answer=bad)
+        return StreamRequest(first, texts) if texts else None
 
-    def encode(self, message: Message[npt.NDArray[Any]]) -> service_pb2.StreamEmbedRequest:
-        """Build the request."""
-        request = service_pb2.StreamEmbedRequest(embed=service_pb2.EmbedRequest(texts=message.texts))
-        request.embed.MergeFrom(self._options)
-        return request
+    def encode(self, request: StreamRequest[npt.NDArray[Any]]) -> service_pb2.StreamEmbedRequest:
+        """Build the message for a request."""
+        encoded = service_pb2.StreamEmbedRequest(embed=service_pb2.EmbedRequest(texts=request.texts))
+        encoded.embed.MergeFrom(self._options)
+        return encoded
 
-    def reply(self, message: Message[npt.NDArray[Any]]) -> VectorsReply:
-        """Prepare for the answer."""
-        return VectorsReply(len(message.texts), self._same)
+    def assembler(self, request: StreamRequest[npt.NDArray[Any]]) -> EmbedReplyAssembler:
+        """Make the assembler of the reply to a request."""
+        return EmbedReplyAssembler(len(request.texts), self._check_same)
 
-    def refused(self, message: Message[npt.NDArray[Any]], error: PolysemeError) -> list[Message[npt.NDArray[Any]]]:
-        """Send several texts again one by one, unless the error is no text's."""
-        if error.code not in _OF_ONE_TEXT:
+    def replace_refused(
+        self, request: StreamRequest[npt.NDArray[Any]], error: PolysemeError
+    ) -> list[StreamRequest[npt.NDArray[Any]]]:
+        """Send several texts again one by one, unless no text can have caused the error."""
+        if error.code not in _CAUSED_BY_A_TEXT:
             raise error
-        if len(message.texts) == 1:
-            name_text(error, message.first)
+        if len(request.texts) == 1:
+            name_text(error, request.first)
             return []
-        return [Message(message.first + index, (text,)) for index, text in enumerate(message.texts)]
+        return [StreamRequest(request.first + index, (text,)) for index, text in enumerate(request.texts)]
 
-    def deliver(self, message: Message[npt.NDArray[Any]]) -> Plan[None]:
+    def deliver(self, request: StreamRequest[npt.NDArray[Any]]) -> Plan[None]:
         """Hand vectors to the caller, each an array of its own; or the error of a text."""
-        answer = message.answer
+        answer = request.answer
         if isinstance(answer, PolysemeError):
             if self._on_error == "raise":
                 raise answer
             yield Emit((answer,))
         elif answer is not None:
             yield Emit([row.copy() for row in answer])
-        self._advance(max(1, len(message.texts)))
+        self._advance(max(1, len(request.texts)))
 
     def _next(self) -> Plan[tuple[str, int] | PolysemeError | None]:
         if self._exhausted:
@@ -112,14 +115,14 @@ class VectorStream:
         if text is EXHAUSTED:
             self._exhausted = True
             return None
-        self._pulled += 1
+        self._read += 1
         try:
-            return text, utf8_size(text, f"texts[{self._pulled - 1}]")
+            return text, utf8_size(text, f"texts[{self._read - 1}]")
         except InvalidArgumentError as error:
             return error
 
-    def _same(self, vectors: npt.NDArray[Any], dimensions: int, model: ModelIdentity) -> None:
-        """Hold that all vectors come from one model."""
+    def _check_same(self, vectors: npt.NDArray[Any], dimensions: int, model: ModelIdentity) -> None:
+        """Check that all vectors come from one model and have one width."""
         before = self._model or model
         if (before.name, before.version) != (model.name, model.version):
             raise ModelChangedError(
@@ -132,17 +135,17 @@ class VectorStream:
         self._model, self._width = model, width
 
 
-class VectorsReply:
-    """The chunks of one reply to Embed: whole rows, in order."""
+class EmbedReplyAssembler:
+    """Puts the chunks of one reply to Embed together: whole rows, in order."""
 
-    def __init__(self, count: int, check: Callable[[npt.NDArray[Any], int, ModelIdentity], None]) -> None:
-        self._count, self._check = count, check
-        self._collector = EmbeddingsCollector(count)
+    def __init__(self, count: int, check_same: Callable[[npt.NDArray[Any], int, ModelIdentity], None]) -> None:
+        self._count, self._check_same = count, check_same
+        self._embeddings = EmbeddingsAssembler(count)
         self._rows = 0
         self._chunks = 0
 
     def add(self, chunk: service_pb2.StreamEmbedResponse) -> None:
-        """Take the next one.
+        """Add the next chunk.
 
         Raises:
             InvalidReplyError: it does not follow those before it.
@@ -152,24 +155,24 @@ class VectorsReply:
         misplaced = chunk.first_text != self._rows or chunk.first_layer or chunk.first_token
         if misplaced or not self._rows < stop <= self._count:
             raise InvalidReplyError(f"chunk has texts {chunk.first_text} to {stop} of {self._count}")
-        self._collector.add(range(self._rows, stop), chunk.embed)
+        self._embeddings.add(range(self._rows, stop), chunk.embed)
         self._rows, self._chunks = stop, self._chunks + 1
 
-    def answer(self) -> npt.NDArray[Any]:
-        """Put them together: [N, D].
+    def assembled(self) -> npt.NDArray[Any]:
+        """Give all rows: [N, D].
 
         Raises:
             InvalidReplyError: rows are missing.
         """
         if self._rows != self._count:
             raise InvalidReplyError(f"reply to {self._count} texts has {self._rows}")
-        result = self._collector.result(single=False)
-        self._check(result.embeddings, result.dimensions, result.model)
+        result = self._embeddings.result(single=False)
+        self._check_same(result.embeddings, result.dimensions, result.model)
         return np.asarray(result.embeddings)
 
 
 def check_chunk(chunk: service_pb2.StreamEmbedResponse, kind: str, index: int) -> None:
-    """Hold that a chunk is of this kind, and the next.
+    """Check that a chunk is of this kind, and the next one.
 
     Raises:
         InvalidReplyError: it is not.
@@ -182,7 +185,7 @@ def check_chunk(chunk: service_pb2.StreamEmbedResponse, kind: str, index: int) -
 def plan_embed_stream(
     defaults: Defaults, texts: object, dtype: Dtype, on_error: OnError, options: EmbedStreamOptions
 ) -> Plan[None]:
-    """Plan `Client.embed_stream`; arguments are checked now, not at the first step."""
+    """Plan `Client.embed_stream`; check the arguments now, not at the first step."""
     if not isinstance(texts, AsyncIterable):
         check_iterable(texts)
     if on_error not in ("raise", "return"):
@@ -211,5 +214,5 @@ def _streamed(
     progress: bool,
 ) -> Plan[None]:
     with progress_bar(total, enabled=progress) as advance:
-        topic = VectorStream(request, on_error, advance)
-        yield from Conversation(topic, timeout=timeout, target=target, clock=time.monotonic).run()
+        job = EmbedStreamJob(request, on_error, advance)
+        yield from ResumableStream(job, timeout=timeout, target=target, clock=time.monotonic).run()

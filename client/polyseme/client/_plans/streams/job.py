@@ -1,4 +1,4 @@
-"""What a Conversation is about: which messages it sends, and what becomes of their answers."""
+"""The work that a stream does for one operation: its requests, and what becomes of the answers."""
 
 from __future__ import annotations
 
@@ -15,50 +15,58 @@ _A_co = TypeVar("_A_co", covariant=True)
 
 
 @dataclass(slots=True, eq=False)
-class Message(Generic[_A]):
-    """One request of a stream: neighbouring texts, and what became of them.
+class StreamRequest(Generic[_A]):
+    """One request of a stream: neighbouring texts, and their answer once there is one.
 
     Attributes:
-        first: the index of its first text among all.
-        texts: what it carries.
-        answer: the server's; or why there is none.
-        parts: what is sent in its place.
+        first: index of its first text among all texts of the operation.
+        texts: the texts, or what stands for them.
+        answer: the assembled reply, or the error in its place; None: not answered yet.
+        replacements: requests that are sent in its place after it was refused.
     """
 
     first: int
     texts: Sequence[Any]
     answer: _A | PolysemeError | None = None
-    parts: list[Message[_A]] = field(default_factory=list)
+    replacements: list[StreamRequest[_A]] = field(default_factory=list)
 
 
-class Reply(Protocol[_A_co]):
-    """The chunks of one reply."""
+class ReplyAssembler(Protocol[_A_co]):
+    """Puts the chunks of one reply together."""
 
     def add(self, chunk: service_pb2.StreamEmbedResponse) -> None:
-        """Take the next one."""
-
-    def answer(self) -> _A_co:
-        """Put them together."""
-
-
-class Topic(Protocol[_A]):
-    """What a stream is about."""
-
-    def pull(self) -> Plan[Message[_A] | None]:
-        """Give the next message; None: there are no more."""
-
-    def encode(self, message: Message[_A]) -> service_pb2.StreamEmbedRequest:
-        """Build the request."""
-
-    def reply(self, message: Message[_A]) -> Reply[_A]:
-        """Prepare for the answer."""
-
-    def refused(self, message: Message[_A], error: PolysemeError) -> list[Message[_A]]:
-        """Say what is sent in place of what was refused; nothing: the error is the message's answer.
+        """Add the next chunk.
 
         Raises:
-            PolysemeError: the error is not the message's alone.
+            InvalidReplyError: it does not follow those before it.
         """
 
-    def deliver(self, message: Message[_A]) -> Plan[None]:
-        """Take an answered message, in order."""
+    def assembled(self) -> _A_co:
+        """Give the whole reply.
+
+        Raises:
+            InvalidReplyError: chunks are missing.
+        """
+
+
+class StreamJob(Protocol[_A]):
+    """The requests of one operation over StreamEmbed, and the use that it makes of the answers."""
+
+    def next_request(self) -> Plan[StreamRequest[_A] | None]:
+        """Give the next request; None: there are no more."""
+
+    def encode(self, request: StreamRequest[_A]) -> service_pb2.StreamEmbedRequest:
+        """Build the message for a request."""
+
+    def assembler(self, request: StreamRequest[_A]) -> ReplyAssembler[_A]:
+        """Make the assembler of the reply to a request."""
+
+    def replace_refused(self, request: StreamRequest[_A], error: PolysemeError) -> list[StreamRequest[_A]]:
+        """Give the requests to send in place of a refused one; none: the error is its answer.
+
+        Raises:
+            PolysemeError: the error concerns the whole operation, not this request alone.
+        """
+
+    def deliver(self, request: StreamRequest[_A]) -> Plan[None]:
+        """Use an answered request; they come in order."""
