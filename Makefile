@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-wheel callers bench ghz loadtest image clean
+.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum reference test-wheel callers bench ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -95,6 +95,15 @@ test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run the tests wi
 test-optimum: .venv-optimum/.installed $(MODEL)/manifest.json  ## Test the export through optimum, in an environment with torch
 	.venv-optimum/bin/python -m pytest -m 'optimum or transformers' tests $(PYTEST_ARGS)
 
+# The newest transformers and sentence-transformers, which judge how checkpoints are read. Nothing of polyseme is in it.
+.venv-reference/.installed: constraints/reference.txt
+	@test -x .venv-reference/bin/python || $(PYTHON) -m venv .venv-reference
+	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/reference.txt \
+	  torch transformers sentence-transformers peft sentencepiece fugashi unidic-lite
+	@touch $@
+
+reference: .venv-reference/.installed  ## Make the environment of the newest transformers and sentence-transformers
+
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging
 
@@ -116,4 +125,4 @@ image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image w
 	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum models .cache/image .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference models .cache/image .cache/callers
