@@ -139,12 +139,13 @@ def run_route(route: Route, source: Path, target: Path, probes: list[Probe]) -> 
 def milliseconds(artifacts: list[Artifact]) -> list[float]:
     """Of one batch on one core in fp32, the least of several rounds, side by side."""
     rng = np.random.default_rng(3)
-    batch = collate(rng.integers(1000, 30000, (TEXTS, TOKENS)).tolist(), 0)
+    ids = rng.integers(1000, 30000, (TEXTS, TOKENS)).tolist()
+    batches = [collate(ids, 0, artifact.manifest.model.padding_idx) for artifact in artifacts]
     device = Device(execution_provider=CPU, precision=Precision.FP32)
     sessions = [Session(artifact, device) for artifact in artifacts]
     times: list[list[float]] = [[] for _ in sessions]
     for _ in range(ROUNDS):
-        for session, taken in zip(sessions, times, strict=True):
+        for session, batch, taken in zip(sessions, batches, times, strict=True):
             started = time.perf_counter()
             session.run(batch, ["normalized"])
             taken.append((time.perf_counter() - started) * 1e3)

@@ -132,7 +132,9 @@ def test_hostile_values_are_refused_in_one_line(path, value, why):
     assert why in refusal(changed(*path, value=value))
 
 
-@pytest.mark.parametrize("field", sorted(set(ModelSpec.__dataclass_fields__) - {"dense", "matryoshka_dims"}))
+@pytest.mark.parametrize(
+    "field", sorted(set(ModelSpec.__dataclass_fields__) - {"dense", "matryoshka_dims", "padding_idx"})
+)
 def test_a_missing_field_is_named(field):
     assert f"manifest field model.{field} is missing" == refusal(removed("model", field))
 
@@ -193,6 +195,19 @@ lines = st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]), max_s
 prompts = st.dictionaries(lines, texts, max_size=3)
 
 
+@pytest.mark.parametrize("architecture", ["camembert", "mpnet", "roberta", "xlm-roberta"])
+def test_artifacts_from_before_positions_were_counted_are_refused(architecture):
+    """They would give a text with a literal <pad> another vector than the model does."""
+    native, traced = ({"exporter": exporter} for exporter in ("native", "optimum"))
+    old = manifest(FILES, model=spec(architecture=architecture), builder=native).to_json()
+    assert refusal(old) == f"this {architecture} artifact takes positions by place, and not from ids: export again"
+    for model, builder in (
+        (spec(architecture=architecture, padding_idx=1), native),
+        (spec(architecture=architecture), traced),
+    ):
+        Manifest.from_json(manifest(FILES, model=model, builder=builder).to_json())
+
+
 @st.composite
 def specs(draw):
     heads = draw(st.integers(1, 16))
@@ -220,6 +235,7 @@ def specs(draw):
         normalizes=draw(st.booleans()),
         prompts=named,
         default_prompt_name=draw(st.sampled_from(["", *named])),
+        padding_idx=draw(st.none() | st.integers(0, 100)),
     )
 
 

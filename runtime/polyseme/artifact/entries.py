@@ -33,6 +33,7 @@ class ModelSpec:
 
     Attributes:
         architecture: `model_type` of the source's config.json.
+        max_position_embeddings: most tokens that have a position each.
         max_tokens: most tokens of a text, special tokens included.
         dimensions: length of a text's vector: the hidden size, or what the last dense layer gives.
         pooling_assumed: the source does not say how to pool, and mean was taken.
@@ -40,6 +41,8 @@ class ModelSpec:
         prompts: text to put before each input, by name.
         default_prompt_name: the prompt used where a request names none; empty: none.
         dense: layers between pooling and normalization, in their order.
+        padding_idx: the id whose tokens have row 0 of the position table, while the others of a text count from 1;
+            None: the position of a token is its place, or the graph finds it.
         matryoshka_dims: lengths to which vectors may be cut, as the source says that it was trained; ascending.
     """
 
@@ -62,15 +65,17 @@ class ModelSpec:
     default_prompt_name: str = ""
     dense: tuple[DenseSpec, ...] = ()
     matryoshka_dims: tuple[int, ...] = ()
+    padding_idx: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in the manifest; what few models have is there only where they have it."""
         fields = {**asdict(self), "pooling": self.pooling.value}
-        del fields["dense"], fields["matryoshka_dims"]
+        del fields["dense"], fields["matryoshka_dims"], fields["padding_idx"]
         return {
             **fields,
             **({"dense": [layer.as_json() for layer in self.dense]} if self.dense else {}),
             **({"matryoshka_dims": list(self.matryoshka_dims)} if self.matryoshka_dims else {}),
+            **({} if self.padding_idx is None else {"padding_idx": self.padding_idx}),
         }
 
 

@@ -6,10 +6,12 @@ be any valid id.
     input_ids   int32 [B, S]   ids in the vocabulary
     lengths     int32 [B]      real tokens of each text, 1..S
 
+and, of models with a `padding_idx`, `position_ids` int32 [B, S]: each token's row of the position table.
+
 Packed graphs take the T tokens of all texts one after another, with nothing between them:
 
     input_ids           int32 [1, T]
-    position_ids        int32 [1, T]    place of each token in its text
+    position_ids        int32 [1, T]    its row of the position table: its place, unless there is a `padding_idx`
     text_ids            int32 [1, T]    which text each token is of
     texts               int32 [B, 1]    0, 1, 2, ... B - 1
     cumulative_lengths  int32 [B + 1]   where each text begins; T at the end

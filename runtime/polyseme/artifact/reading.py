@@ -71,6 +71,7 @@ def read_model(fields: Fields) -> ModelSpec:
         default_prompt_name=fields.text("default_prompt_name"),
         dense=read_dense(fields, hidden_size, dimensions),
         matryoshka_dims=read_matryoshka_dims(fields, dimensions),
+        padding_idx=fields.integer("padding_idx", most=1 << 24) if "padding_idx" in fields.names() else None,
     )
     if spec.max_tokens > spec.max_position_embeddings:
         raise InvalidManifestError(

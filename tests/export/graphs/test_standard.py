@@ -5,6 +5,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from tests.data.golden.make_families import ids
+from tests.data.golden.make_padding import ids as ids_with_padding
 from tests.export.encoders.architectures.test_families import NAMES, checkpoint
 
 from polyseme.artifact import Artifact, Precision, Variant
@@ -26,6 +27,10 @@ def artifact(request, tmp_path_factory):
     return export_model(str(checkpoint(request.param, folder)), folder / "out", TENSORRT)
 
 
+def texts(artifact):
+    return [*ids(), *ids_with_padding(artifact.manifest.model.pad_token_id)]
+
+
 def run(path, feeds, model=None):
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # or it is fused again
@@ -38,7 +43,7 @@ def run(path, feeds, model=None):
 def test_every_output_is_that_of_the_fused_graph(artifact, variant):
     path = artifact.path(artifact.manifest.precisions[Precision.FP32].graphs[variant])
     taken_apart = standard(onnx.load(path, load_external_data=False)).SerializeToString()
-    batch = collate(ids(), artifact.manifest.model.pad_token_id)
+    batch = collate(texts(artifact), artifact.manifest.model.pad_token_id, artifact.manifest.model.padding_idx)
     more = every_state(batch, 2).feeds() if variant is Variant.LAYERS else {}
     feeds = {**batch.feeds(), **more}
     for got, want in zip(run(path, feeds, taken_apart), run(path, feeds), strict=True):
@@ -63,7 +68,7 @@ def test_it_is_judged_as_every_graph_is(artifact):
     assert report["fp32 standard"]["pooled_abs"] <= 1e-6
     assert report["fp16 standard"]["pooled_cosine"] >= 0.999995
     fp16 = Device(execution_provider=CPU, precision=Precision.FP16)
-    batch = collate(ids(), artifact.manifest.model.pad_token_id)
+    batch = collate(texts(artifact), artifact.manifest.model.pad_token_id, artifact.manifest.model.padding_idx)
     one, other = (Session(artifact, fp16, standard=which).run(batch, ["normalized"])[0] for which in (True, False))
     assert np.einsum("nd,nd->n", one, other).min() > 0.99999
 

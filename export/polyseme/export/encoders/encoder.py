@@ -23,7 +23,9 @@ class EncoderConfig:
     """Sizes of an encoder.
 
     Attributes:
+        max_position_embeddings: most tokens that have a position each.
         hidden_act: `gelu`, the exact one with erf.
+        padding_idx: as `ModelSpec` has it.
     """
 
     architecture: str
@@ -36,6 +38,7 @@ class EncoderConfig:
     layer_norm_eps: float
     hidden_act: str
     pad_token_id: int
+    padding_idx: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,8 @@ class Encoder:
 
     Attributes:
         word_embeddings: [V, H].
-        position_embeddings: [P, H], row i for place i of a text, with the row of token type 0 added to each.
+        position_embeddings: [P, H], row i for place i of a text, with the row of token type 0 added to each; with a
+            padding_idx [P + 1, H], row 0 that of its tokens.
         relative_bias: [N, 2P - 1], what every layer adds to the score of a key d places behind its query, at P - 1 + d;
             None where the model has none.
     """

@@ -50,9 +50,9 @@ def refuse_deviant(
     """
     spec = artifact.manifest.model
     lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec.max_tokens)
-    texts = make_texts(samples, lengths)
+    texts = make_texts(samples, lengths, spec.padding_idx)
     judging = judges(artifact)
-    probes = make_probes(reference, texts, spec.pooling, spec.pad_token_id, dense)
+    probes = make_probes(reference, texts, spec.pooling, spec.pad_token_id, dense, padding_idx=spec.padding_idx)
     for number, probe in enumerate(probes, start=1):
         tell(f"{_describe(probe)} ({number} of {len(texts)})")
         for judge in judging:

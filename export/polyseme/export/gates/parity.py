@@ -157,7 +157,7 @@ def _collate_padded(probe: Probe) -> Batch:
 
 
 def _collate_packed(probe: Probe) -> PackedBatch:
-    return pack(probe.texts)
+    return pack(probe.texts, probe.batch.padding_idx)
 
 
 def _padded_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:

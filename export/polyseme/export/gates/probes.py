@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
 import numpy as np
@@ -46,11 +47,12 @@ def standard_lengths(max_tokens: int) -> tuple[int, ...]:
     return (*(length for length in _STANDARD_LENGTHS if length < max_tokens), max_tokens)
 
 
-def make_texts(sentences: Sequence[Ids], lengths: Sequence[int]) -> list[list[Ids]]:
+def make_texts(sentences: Sequence[Ids], lengths: Sequence[int], padding_idx: int | None = None) -> list[list[Ids]]:
     """One text alone for each length, then a mixed batch: one token, and whole sentences from short to long.
 
     A long text is several sentences within one pair of special tokens: inside a text a model has never seen these, and
     what it makes of them says little (a </s> within a text moves all-mpnet-base-v2 ten times as far as any word does).
+    But a padding token has to be seen where positions are counted past it: one text of the mixed batch has one.
     """
     first, last = _common(sentences), _common([sentence[::-1] for sentence in sentences])
     running = [token for sentence in sentences for token in sentence[first : len(sentence) - last]]
@@ -61,7 +63,19 @@ def make_texts(sentences: Sequence[Ids], lengths: Sequence[int]) -> list[list[Id
     short_first = sorted((list(sentence[:limit]) for sentence in sentences), key=len)
     step = max(1, (len(short_first) - 1) // (_MIXED_TEXTS - 1))
     one, *others = short_first[::step][:_MIXED_TEXTS]
+    if padding_idx is not None:
+        others = _with_padding(others, padding_idx)
     return [*alone, [one[:1], *others]]
+
+
+def _with_padding(texts: list[Ids], padding_idx: int) -> list[Ids]:
+    """The same, with a padding token in the middle of the first that has room for one between others."""
+    chosen = next((i for i, text in enumerate(texts) if len(text) > 4), None)
+    if chosen is None:
+        return texts
+    text = texts[chosen]
+    middle = len(text) // 2
+    return [*texts[:chosen], [*text[:middle], padding_idx, *text[middle + 1 :]], *texts[chosen + 1 :]]
 
 
 def _joined(begin: Ids, running: Ids, end: Ids, length: int) -> Ids:
@@ -83,25 +97,28 @@ def make_probes(
     pooling: Pooling,
     pad_token_id: int,
     dense: Sequence[Dense] = (),
+    *,
+    padding_idx: int | None = None,
 ) -> Iterator[Probe]:
     """One probe per group of texts, in order."""
+    padded = partial(collate, pad_token_id=pad_token_id, padding_idx=padding_idx)
     for chunk in _chunks(groups):
         # Texts of several groups go through the reference together: each weight is read and widened once.
         per_layer = [iter(states) for states in reference([text for group in chunk for text in group])]
         for group in chunk:
             layers = [[next(states) for _ in group] for states in per_layer]
-            yield _probe(group, layers, pooling, pad_token_id, dense)
+            yield _probe(padded(group), group, layers, pooling, dense)
 
 
 def _probe(
-    group: list[Ids], layers: list[list[Float64Array]], pooling: Pooling, pad_token_id: int, dense: Sequence[Dense]
+    batch: Batch, group: list[Ids], layers: list[list[Float64Array]], pooling: Pooling, dense: Sequence[Dense]
 ) -> Probe:
     pooled = apply_dense(np.stack([pool(last, pooling) for last in layers[-1]]), dense)
     with np.errstate(invalid="ignore"):  # 0/0 is NaN, which is beyond every limit
         unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
     return Probe(
         texts=group,
-        batch=collate(group, pad_token_id),
+        batch=batch,
         layers=tuple(np.concatenate(states) for states in layers),
         pooled=unit,
     )

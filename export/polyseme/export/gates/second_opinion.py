@@ -54,10 +54,11 @@ def ask_transformers(artifact: Artifact, source: str, *, full: bool = False) -> 
     dense = [module.widened() for module in read_text_model(directory, spec.hidden_size).dense]
     tokenizer = load_tokenizer(artifact.path(TOKENIZER), vocab_size=spec.vocab_size)
     lengths = range(1, spec.max_tokens + 1) if full else standard_lengths(spec.max_tokens)
-    texts = make_texts(sample_ids(tokenizer), lengths)
+    texts = make_texts(sample_ids(tokenizer), lengths, spec.padding_idx)
+    theirs = reference(model, behind=True)
     judging = judges(artifact)
     beyond: dict[str, str] = {}
-    for probe in make_probes(reference(model, behind=True), texts, spec.pooling, spec.pad_token_id, dense):
+    for probe in make_probes(theirs, texts, spec.pooling, spec.pad_token_id, dense, padding_idx=spec.padding_idx):
         for judge in judging:
             try:
                 judge.see(probe)

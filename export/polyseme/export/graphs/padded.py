@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from polyseme.artifact import Pooling
-from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED, POOLED
+from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED, POOLED, POSITION_IDS
 from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, value
 
 
@@ -24,14 +24,18 @@ class PaddedNodes(Nodes):
     has_relative_bias: bool = False
 
     def inputs(self) -> list[onnx.ValueInfoProto]:
-        """Ids and lengths."""
-        return [value(INPUT_IDS, TensorProto.INT32, "B", "S"), value(LENGTHS, TensorProto.INT32, "B")]
+        """Ids and lengths, and positions where they are not the columns."""
+        rows = [INPUT_IDS] if self.config.padding_idx is None else [INPUT_IDS, POSITION_IDS]
+        shapes: dict[str, tuple[str, ...]] = {**dict.fromkeys(rows, ("B", "S")), LENGTHS: ("B",)}
+        return [value(name, TensorProto.INT32, *shape) for name, shape in shapes.items()]
 
     def embed(self) -> str:
-        """Positions are the columns."""
+        """Positions are the columns, unless they are given."""
+        tables = (f"embeddings.{part}" for part in ("word", "position"))
+        given = [] if self.config.padding_idx is None else ["", POSITION_IDS]
         x = self.add(
             "EmbedLayerNormalization",
-            [INPUT_IDS, "", *(f"embeddings.{part}" for part in ("word", "position")), "", *norm("embeddings")],
+            [INPUT_IDS, "", *tables, "", *norm("embeddings"), *given],
             hidden_state(0),
             domain=CONTRIB,
             epsilon=self.config.layer_norm_eps,

@@ -90,15 +90,18 @@ class _Parts(NodeList):
         return self.shared(f"standard.{'.'.join(map(str, values))}", np.array(values))
 
     def embed(self, node: onnx.NodeProto) -> None:
-        """Rows of two tables, added and normalized; positions are the columns."""
-        ids, segments, words, positions, _, scale, shift, *_ = node.input
+        """Rows of two tables, added and normalized; positions are the columns, unless they are given."""
+        ids, segments, words, positions, _, scale, shift, mask, given = (*node.input, "", "")[:9]
         output = node.output[0]
-        if segments or len(node.input) > 7:
+        if segments or mask:
             raise UnsupportedError("an embedding of segments has no form in ONNX's own operators, for --tensorrt")
         word = self.add("Gather", [words, ids], output + ".word")
-        ends = self._length(ids, output + ".size")
-        first = self.integers(0)
-        places = self.add("Slice", [positions, first, ends, first], output + ".positions")
+        if given:
+            places = self.add("Gather", [positions, given], output + ".positions")
+        else:
+            first = self.integers(0)
+            ends = self._length(ids, output + ".size")
+            places = self.add("Slice", [positions, first, ends, first], output + ".positions")
         total = self.add("Add", [word, places], output + ".sum")
         self._normalize([total, scale, shift], node)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, INPUT_IDS, POSITION_IDS, TEXT_IDS, TEXTS
+from polyseme.runtime.batches.positions import packed_position_ids
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -21,11 +22,13 @@ class PackedBatch:
         input_ids: [T] int32, text after text.
         lengths: [B] int32, tokens of each text; 0 for texts that only fill a bucket.
         longest: S, no less than any length.
+        padding_idx: as the model's spec has it; None: the position of a token is its place.
     """
 
     input_ids: Int32Array
     lengths: Int32Array
     longest: int
+    padding_idx: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -40,14 +43,13 @@ class PackedBatch:
 
     def feeds(self) -> dict[str, Int32Array]:
         """The graph's inputs, but for `token_offset`, of which the shape alone is read; see `artifact.graphs`."""
-        cumulative, texts = self._cumulative(), np.arange(len(self.lengths), dtype=np.int32)
-        tokens = np.arange(len(self.input_ids), dtype=np.int32)
+        texts = np.arange(len(self.lengths), dtype=np.int32)
         return {
             INPUT_IDS: self.input_ids[None],
-            POSITION_IDS: (tokens - np.repeat(cumulative[:-1], self.lengths))[None],
+            POSITION_IDS: self._position_ids()[None],
             TEXT_IDS: np.repeat(texts, self.lengths)[None],
             TEXTS: texts[:, None],
-            CUMULATIVE_LENGTHS: cumulative,
+            CUMULATIVE_LENGTHS: self._cumulative(),
         }
 
     def fitted(self, bucket: Bucket, filler: int) -> PackedBatch:
@@ -66,7 +68,13 @@ class PackedBatch:
             lengths[len(self.lengths) + whole] = rest
         ids = np.full(bucket.tokens, filler, dtype=np.int32)
         ids[: len(self.input_ids)] = self.input_ids
-        return PackedBatch(input_ids=ids, lengths=lengths, longest=bucket.longest)
+        return replace(self, input_ids=ids, lengths=lengths, longest=bucket.longest)
+
+    def _position_ids(self) -> Int32Array:
+        if self.padding_idx is not None:
+            return packed_position_ids(self.input_ids, self.lengths, self.padding_idx)
+        places: Int32Array = np.arange(len(self.input_ids), dtype=np.int32) - np.repeat(self.starts, self.lengths)
+        return places
 
     def _cumulative(self) -> Int32Array:
         cumulative = np.zeros(len(self.lengths) + 1, dtype=np.int32)
@@ -74,11 +82,12 @@ class PackedBatch:
         return cumulative
 
 
-def pack(sequences: Sequence[Sequence[int]]) -> PackedBatch:
+def pack(sequences: Sequence[Sequence[int]], padding_idx: int | None = None) -> PackedBatch:
     """Put sequences of token ids one after another.
 
     Args:
         sequences: B >= 1 sequences of at least one id each.
+        padding_idx: of the model's spec.
 
     Raises:
         ValueError: no sequence, or an empty one: a text without a token has no mean.
@@ -87,7 +96,7 @@ def pack(sequences: Sequence[Sequence[int]]) -> PackedBatch:
     if not lengths.size or not lengths.min():
         raise ValueError(f"pack needs 1 or more sequences of 1 or more ids; got lengths {lengths.tolist()[:8]}")
     ids = np.concatenate([np.asarray(ids, dtype=np.int32) for ids in sequences])
-    return PackedBatch(input_ids=ids, lengths=lengths, longest=int(lengths.max()))
+    return PackedBatch(input_ids=ids, lengths=lengths, longest=int(lengths.max()), padding_idx=padding_idx)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
+from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, POSITION_IDS
+from polyseme.runtime.batches.positions import padded_position_ids
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -20,10 +21,12 @@ class Batch:
     Attributes:
         input_ids: [B, S] int32, padded on the right.
         lengths: [B] int32, real tokens of each row, 1..S.
+        padding_idx: as the model's spec has it; None: its graph finds the positions itself.
     """
 
     input_ids: Int32Array
     lengths: Int32Array
+    padding_idx: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -39,15 +42,19 @@ class Batch:
 
     def feeds(self) -> dict[str, Int32Array]:
         """The graph's inputs; see `polyseme.artifact.graphs`."""
-        return {INPUT_IDS: self.input_ids, LENGTHS: self.lengths}
+        feeds = {INPUT_IDS: self.input_ids, LENGTHS: self.lengths}
+        if self.padding_idx is not None:
+            feeds[POSITION_IDS] = padded_position_ids(self.input_ids, self.padding_idx)
+        return feeds
 
 
-def collate(sequences: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
+def collate(sequences: Sequence[Sequence[int]], pad_token_id: int, padding_idx: int | None = None) -> Batch:
     """Pad sequences of token ids on the right to the longest of them.
 
     Args:
         sequences: B >= 1 sequences of at least one id each.
         pad_token_id: any id of the vocabulary; padding is never attended to.
+        padding_idx: of the model's spec.
 
     Raises:
         ValueError: no sequence, or an empty one: a row without a token has no mean.
@@ -58,4 +65,4 @@ def collate(sequences: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
     input_ids = np.full((len(sequences), int(lengths.max())), pad_token_id, dtype=np.int32)
     for row, ids in zip(input_ids, sequences, strict=True):
         row[: len(ids)] = ids
-    return Batch(input_ids=input_ids, lengths=lengths)
+    return Batch(input_ids=input_ids, lengths=lengths, padding_idx=padding_idx)

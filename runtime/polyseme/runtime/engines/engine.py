@@ -94,7 +94,7 @@ class PaddedEngine:
         self.devices = (device,)
         self.lanes = 0 if device.execution_provider == CPU else 1  # every thread that calls would have a stream
         self.most_texts = 0
-        self._pad_token_id = artifact.manifest.model.pad_token_id
+        self._spec = artifact.manifest.model
         self.sessions: dict[Variant, Session] = {}
         if device.execution_provider == TENSORRT:
             self.most_texts = MOST_TEXTS
@@ -109,7 +109,7 @@ class PaddedEngine:
 
     def collate(self, sequences: Sequence[Sequence[int]]) -> Batch:
         """Pad to the longest."""
-        return collate(sequences, self._pad_token_id)
+        return collate(sequences, self._spec.pad_token_id, self._spec.padding_idx)
 
     def run(
         self, variant: Variant, batch: Batch, outputs: Sequence[str], selection: Selection | None = None
@@ -153,6 +153,7 @@ class PackedEngine:
         self.devices = tuple(devices)
         self._lanes: list[_Lane] = []
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
+        self._padding_idx = artifact.manifest.model.padding_idx
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
         # One after the other: while a run is captured, nothing else may touch the device.
         for device in devices:
@@ -170,7 +171,7 @@ class PackedEngine:
 
     def collate(self, sequences: Sequence[Sequence[int]]) -> PackedBatch:
         """Put texts one after another."""
-        return pack(sequences)
+        return pack(sequences, self._padding_idx)
 
     def run(
         self, variant: Variant, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None

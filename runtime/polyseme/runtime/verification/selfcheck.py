@@ -91,7 +91,7 @@ def _batches(artifact: Artifact, *, full: bool) -> list[Batch]:
     longest = max(texts, key=len)
     lengths = range(1, spec.max_tokens + 1) if full else ()
     alone = [[[longest[i % len(longest)] for i in range(length)]] for length in lengths]
-    return [collate(group, spec.pad_token_id) for group in (texts, *alone)]
+    return [collate(group, spec.pad_token_id, spec.padding_idx) for group in (texts, *alone)]
 
 
 def _texts(tokenizer: Path, spec: ModelSpec) -> list[list[int]]:

@@ -1,5 +1,6 @@
 """Each family against what transformers made of a tiny random checkpoint (tests/data/golden/make_families.py)."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,14 +8,20 @@ import numpy as np
 import pytest
 from tests.conftest import tiny_tokenizer
 from tests.data.golden.make_families import FAMILIES, ids
+from tests.data.golden.make_padding import NAMES as COUNT_PAST_PADDING
+from tests.data.golden.make_padding import ids as ids_with_padding
 from tests.export.checkpoints import change_json, change_weights, read_weights
+from tests.packed import twins
 from tests.states import all_states
 
 from polyseme.artifact import Precision, Variant
+from polyseme.artifact.graphs import POOLED, TOKEN_VECTORS
 from polyseme.export import CheckpointError, ExportError, ExportOptions, UnsupportedError, export_model
 from polyseme.export.encoders.architectures import find
 from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
 from polyseme.runtime.engines.onnxruntime.session import Session
 
@@ -51,7 +58,9 @@ def test_every_layer_of_every_token_is_that_of_transformers(family, golden, tmp_
     assert artifact.manifest.parity["fused_attention"] == 2
     assert (artifact.manifest.precisions[Precision.FP16].packed is None) == (family.name in ("modernbert", "mpnet"))
     session = Session(artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS)
-    states = all_states(session, collate(ids(), artifact.manifest.model.pad_token_id), 2)[1:]
+    states = all_states(
+        session, collate(ids(), artifact.manifest.model.pad_token_id, artifact.manifest.model.padding_idx), 2
+    )[1:]
     for row, (text, want) in enumerate(zip(ids(), golden, strict=True)):
         np.testing.assert_allclose(states[:, row, : len(text)], want, atol=3e-5, err_msg=f"{len(text)} tokens")
 
@@ -63,6 +72,54 @@ def test_the_reference_is_that_of_transformers(family, golden):
     for layer, texts in enumerate(reference(ids())):
         for got, want in zip(texts, golden, strict=True):
             np.testing.assert_allclose(got, want[layer], atol=1e-5)
+
+
+@pytest.fixture(params=COUNT_PAST_PADDING)
+def padded(request, tmp_path):
+    """A checkpoint, texts with its padding's id in them, and their states by transformers."""
+    source = checkpoint(request.param, tmp_path)
+    texts = ids_with_padding(json.loads((source / "config.json").read_text())["pad_token_id"])
+    with np.load(source / "padding.npz") as states:
+        return source, texts, [states[name] for name in states.files]
+
+
+def test_the_reference_counts_past_padding_in_a_text_as_transformers_does(padded):
+    folder, texts, golden = padded
+    source = Checkpoint(folder)
+    architecture = find(source)
+    reference = architecture.reference(source, architecture.read_config(source))
+    for layer, rows in enumerate(reference(texts)):
+        for got, want in zip(rows, golden, strict=True):
+            np.testing.assert_allclose(got, want[layer], atol=1e-5)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
+def test_graphs_count_past_padding_in_a_text_as_transformers_does(padded, packed, tmp_path):
+    folder, texts, golden = padded
+    if packed and folder.name == "mpnet":
+        pytest.skip("mpnet has no packed graphs")
+    artifact = export_model(str(folder), tmp_path / "out", ExportOptions())
+    device = Device(execution_provider=CPU, precision=Precision.FP16 if packed else Precision.FP32)
+    if packed:
+        engine = PackedEngine(artifact, [device], buckets=[32], twins=twins(artifact, device))
+    else:
+        engine = PaddedEngine(artifact, device)
+    batch = engine.collate(texts)
+    (states,) = engine.run(Variant.LAYERS, batch, [TOKEN_VECTORS], every_state(batch, 2))
+    (alone, filled) = (engine.run(Variant.EMBED, engine.collate(some), [POOLED])[0] for some in (texts, texts[:2]))
+    engine.close()
+    tolerance = 2e-2 if packed else 3e-5  # of fp16; counted by place, elements differ by 1 and more
+    np.testing.assert_allclose(states[1:], np.concatenate(golden, axis=1), atol=tolerance)
+    np.testing.assert_allclose(alone, [states[-1].mean(axis=0) for states in golden], atol=tolerance)
+    np.testing.assert_allclose(filled, alone[:2], atol=tolerance)
+
+
+def test_the_gates_see_padding_in_a_text(padded, tmp_path):
+    folder, texts, _ = padded
+    artifact = export_model(str(folder), tmp_path / "out", ExportOptions(precisions=(Precision.FP32,)))
+    padding_idx = artifact.manifest.model.padding_idx
+    assert padding_idx == texts[0][2]
+    assert any(padding_idx in text for text in artifact.manifest.probe.texts)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -61,7 +61,7 @@ def test_the_manifest_is_that_of_the_folder(artifact):
 def test_every_layer_of_every_token_is_that_of_transformers(artifact, texts, theirs):
     session = Session(artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS)
     for ids, want in zip(texts, theirs, strict=True):
-        got = all_states(session, collate([ids], 1), 12)[1:, 0].astype(np.float64)
+        got = all_states(session, collate([ids], 1, 1), 12)[1:, 0].astype(np.float64)
         distance = np.linalg.norm(got - want, axis=-1) / np.linalg.norm(want, axis=-1)
         assert distance.max() <= 1e-5, len(ids)
         assert np.abs(got - want).max() <= 3e-5, len(ids)
@@ -70,7 +70,7 @@ def test_every_layer_of_every_token_is_that_of_transformers(artifact, texts, the
 @pytest.mark.parametrize(("precision", "least"), [(Precision.FP32, 1 - 1e-9), (Precision.FP16, 0.999995)])
 def test_texts_in_one_batch_are_those_of_transformers(artifact, texts, theirs, precision, least):
     session = Session(artifact, Device(execution_provider=CPU, precision=precision), Variant.EMBED)
-    (got,) = session.run(collate(texts, 1), [NORMALIZED])
+    (got,) = session.run(collate(texts, 1, 1), [NORMALIZED])
     want = np.stack([states[-1].mean(axis=0) for states in theirs])
     want /= np.linalg.norm(want, axis=1, keepdims=True)
     cosines = (got.astype(np.float64) * want).sum(axis=1) / np.linalg.norm(got.astype(np.float64), axis=1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.export.encoders.architectures.test_families import checkpoint
 
 from polyseme.artifact import Artifact, Precision
 from polyseme.export import ExportOptions, export_model
@@ -27,6 +28,13 @@ def test_engines_take_every_batch_that_a_server_makes(artifact):
     assert options["trt_profile_opt_shapes"] == "input_ids:16x128,lengths:16"
     assert options["trt_profile_max_shapes"] == f"input_ids:{MOST_TEXTS}x128,lengths:{MOST_TEXTS}"
     assert "trt_engine_cache_enable" not in options
+
+
+def test_engines_take_the_positions_of_models_that_count_from_ids(tmp_path):
+    artifact = export_model(str(checkpoint("roberta", tmp_path)), tmp_path / "out", ExportOptions(tensorrt=True))
+    options = provider_options(artifact, ON_TENSORRT, None)
+    assert options["trt_profile_min_shapes"] == "input_ids:1x1,position_ids:1x1,lengths:1"
+    assert options["trt_profile_max_shapes"] == "input_ids:64x160,position_ids:64x160,lengths:64"
 
 
 def test_models_never_get_the_engines_of_others(artifact, tiny_artifact):

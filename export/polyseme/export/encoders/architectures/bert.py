@@ -38,7 +38,8 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of BertModel in float64."""
     weights = FAMILY.weights(checkpoint)
-    return post_norm.reference(weights, config, FAMILY, _positions(weights, checkpoint, config))
+    positions = _positions(weights, checkpoint, config)
+    return post_norm.reference(weights, config, FAMILY, lambda ids: positions[: len(ids)])
 
 
 def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:

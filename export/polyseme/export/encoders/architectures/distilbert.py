@@ -45,7 +45,8 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of DistilBertModel in float64."""
     weights = FAMILY.weights(checkpoint)
-    return post_norm.reference(weights, config, FAMILY, _positions(weights, config))
+    positions = _positions(weights, config)
+    return post_norm.reference(weights, config, FAMILY, lambda ids: positions[: len(ids)])
 
 
 def _positions(weights: Weights, config: EncoderConfig) -> Float64Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from polyseme.export.encoders.architectures import post_norm
 from polyseme.export.encoders.architectures.reading import Fields, Weights, read_sizes
-from polyseme.export.encoders.architectures.roberta import used_positions, without_unused_positions
+from polyseme.export.encoders.architectures.roberta import position_rows, used_positions, without_unused_positions
 from polyseme.export.encoders.encoder import Encoder, EncoderConfig, Float32Array
 from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.export.reading.checkpoint import Checkpoint
@@ -60,8 +60,8 @@ def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
         places = np.arange(length)
         return by_bucket[_bucket(places - places[:, None])].transpose(2, 0, 1)
 
-    positions = used_positions(weights, config).astype(np.float64)
-    return post_norm.reference(weights, config, FAMILY, positions, bias)
+    rows = position_rows(weights, config)
+    return post_norm.reference(weights, config, FAMILY, rows, bias)
 
 
 def _bias_by_bucket(weights: Weights, config: EncoderConfig) -> Float32Array:

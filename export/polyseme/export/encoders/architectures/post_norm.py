@@ -51,7 +51,7 @@ def read_encoder(
         weights: of the checkpoint.
         config: sizes.
         family: names.
-        positions: [P, H], what is added to the token at each place of a text.
+        positions: as `Encoder` has its position_embeddings.
         relative_bias: as `Encoder` has it.
 
     Raises:
@@ -91,7 +91,7 @@ def reference(
     weights: Weights,
     config: EncoderConfig,
     family: Family,
-    positions: Float64Array,
+    positions: Callable[[list[int]], Float64Array],
     bias: Callable[[int], Float64Array] | None = None,
 ) -> HiddenStates:
     """The same model in float64, one text at a time, from weights as the checkpoint has them.
@@ -100,7 +100,7 @@ def reference(
         weights: of the checkpoint.
         config: sizes.
         family: names.
-        positions: as `read_encoder` has them.
+        positions: for a text of S ids, what is added to each token, [S, H].
         bias: for texts of S tokens, what is added to the scores of each head, [N, S, S].
     """
     h, i, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
@@ -118,7 +118,7 @@ def reference(
 
     def hidden_states(texts: list[list[int]]) -> Iterator[list[Float64Array]]:
         words = weights("embeddings.word_embeddings.weight", config.vocab_size, h)
-        xs = [norm(words[ids] + positions[: len(ids)], "embeddings.LayerNorm") for ids in texts]
+        xs = [norm(words[ids] + positions(ids), "embeddings.LayerNorm") for ids in texts]
         del words  # a gigabyte for some; the rest takes a while
         yield xs
         for number in map(str, range(config.num_hidden_layers)):

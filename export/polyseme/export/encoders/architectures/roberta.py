@@ -1,10 +1,12 @@
 """RoBERTa (Liu et al. 2019), and what is built like it: XLM-R (Conneau et al. 2020), CamemBERT.
 
-BERT's layers; positions are counted from behind the padding's id, so that the table's first rows are never used.
+BERT's layers; positions are counted from behind the padding's id, so that the table's first rows are never used. Tokens
+of that id are not counted, wherever they stand: all of them have the row of the padding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +28,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 
 
 def without_unused_positions(config: EncoderConfig) -> EncoderConfig:
-    """The first token of a text has position pad_token_id + 1.
+    """The first token of a text has position pad_token_id + 1, and padding has pad_token_id.
 
     Raises:
         CheckpointError: no position is left.
@@ -37,7 +39,7 @@ def without_unused_positions(config: EncoderConfig) -> EncoderConfig:
             f"config.json max_position_embeddings: got {config.max_position_embeddings}; "
             f"positions begin at {config.pad_token_id + 1}, behind pad_token_id"
         )
-    return replace(config, max_position_embeddings=usable)
+    return replace(config, max_position_embeddings=usable, padding_idx=config.pad_token_id)
 
 
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
@@ -49,18 +51,39 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
     """The forward pass of RobertaModel in float64."""
     weights = FAMILY.weights(checkpoint)
-    return post_norm.reference(weights, config, FAMILY, _positions(weights, checkpoint, config))
+    rows = position_rows(weights, config)
+    kind = bert.token_types(weights, checkpoint, config)[0].astype(np.float64)
+    return post_norm.reference(weights, config, FAMILY, lambda ids: rows(ids) + kind)
+
+
+def position_rows(weights: Weights, config: EncoderConfig) -> Callable[[list[int]], Float64Array]:
+    """For the reference: the rows of a text's positions, of the whole table, counted token by token."""
+    padding = config.pad_token_id
+    table = _table(weights, config).astype(np.float64)
+
+    def rows(ids: list[int]) -> Float64Array:
+        positions, last = [], padding
+        for i in ids:
+            last += i != padding
+            positions.append(padding if i == padding else last)
+        return table[positions]
+
+    return rows
 
 
 def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
-    """What is added at each place, with the row of the one segment."""
+    """What is added at each position, with the row of the one segment."""
     table = used_positions(weights, config)
     positions: Float64Array = np.add(table, bert.token_types(weights, checkpoint, config)[0], dtype=np.float64)
     return positions
 
 
 def used_positions(weights: Weights, config: EncoderConfig) -> Float32Array:
-    """[P, H]: the rows behind those up to the padding's id."""
-    first = config.pad_token_id + 1
-    rows = first + config.max_position_embeddings
-    return weights("embeddings.position_embeddings.weight", rows, config.hidden_size)[first:]
+    """[P + 1, H]: the row of the padding and those behind it."""
+    return _table(weights, config)[config.pad_token_id :]
+
+
+def _table(weights: Weights, config: EncoderConfig) -> Float32Array:
+    """[padding's id + 1 + P, H]."""
+    rows = config.pad_token_id + 1 + config.max_position_embeddings
+    return weights("embeddings.position_embeddings.weight", rows, config.hidden_size)

@@ -59,6 +59,7 @@ class BoundSession:
         self._weights = weights  # the session reads them where they lie
         self._vocab_size = artifact.manifest.model.vocab_size
         self._filler = artifact.manifest.model.pad_token_id
+        self._padding_idx = artifact.manifest.model.padding_idx
         self._session = _load(artifact, device, variant, weights, twin, captures=bool(buckets))
         self._eager = _Staging(device)
         self._offsets = _Offsets(device)
@@ -112,7 +113,10 @@ class BoundSession:
 
     def _prepare(self, bucket: Bucket, number: int) -> _Prepared:
         one = PackedBatch(
-            input_ids=np.full(1, self._filler, dtype=np.int32), lengths=np.ones(1, dtype=np.int32), longest=1
+            input_ids=np.full(1, self._filler, dtype=np.int32),
+            lengths=np.ones(1, dtype=np.int32),
+            longest=1,
+            padding_idx=self._padding_idx,
         )
         batch = one.fitted(bucket, self._filler)
         staging, feeds, binding = _Staging(self.device), batch.feeds(), self._session.io_binding()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from polyseme.artifact import Artifact, Precision
-from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
+from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, POSITION_IDS
 from polyseme.runtime.engines.onnxruntime.devices import CUDA, TENSORRT, Device
 from polyseme.runtime.engines.onnxruntime.session import Session, providers_of
 from polyseme.runtime.errors import RuntimeUnavailableError
@@ -53,12 +53,13 @@ def provider_options(artifact: Artifact, device: Device, cache: Path | None) -> 
     Source: onnxruntime, TensorRT Execution Provider, Configurations.
     """
     most = artifact.manifest.model.max_tokens
+    rows = [INPUT_IDS] if artifact.manifest.model.padding_idx is None else [INPUT_IDS, POSITION_IDS]
     shapes = {"min": (1, 1), "opt": (_USUAL[0], min(_USUAL[1], most)), "max": (MOST_TEXTS, most)}
     options = {
         "device_id": str(device.number),
         "trt_fp16_enable": "1" if device.precision is Precision.FP16 else "0",
         **{
-            f"trt_profile_{name}_shapes": f"{INPUT_IDS}:{texts}x{tokens},{LENGTHS}:{texts}"
+            f"trt_profile_{name}_shapes": ",".join([*(f"{row}:{texts}x{tokens}" for row in rows), f"{LENGTHS}:{texts}"])
             for name, (texts, tokens) in shapes.items()
         },
     }
