@@ -7,8 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.runtime.test_hard_text import hard_texts
+from tokenizers import Tokenizer as HFTokenizer
+from tokenizers import models, pre_tokenizers
 
-from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
+from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit, Overlaps
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.runtime.text.words import find, words
 from polyseme.server.errors import InvalidInputError
@@ -93,6 +95,58 @@ def test_tokens_of_a_query(tokenize, text, query, tokens):
     tokenized = tokenize(text)
     (located,) = locate(text, tokenized, query)
     assert [tokenized.tokens[i] for i in located.tokens] == tokens
+
+
+SPLIT, METASPACE = pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()
+PRE_TOKENIZERS = {
+    "metaspace": METASPACE,  # bge-m3
+    "split": pre_tokenizers.Sequence([SPLIT, METASPACE]),  # XLM-R
+    "unsplit": pre_tokenizers.Metaspace(split=False),
+    "first": pre_tokenizers.Metaspace(prepend_scheme="first"),
+    "bytes": pre_tokenizers.ByteLevel(add_prefix_space=True, trim_offsets=False),
+}
+
+
+@pytest.fixture(params=PRE_TOKENIZERS)
+def by_letter(request, tmp_path):
+    """Tokenizes into letters and the mark of a space, as words are that the vocabulary has not."""
+    pre_tokenizer, tokenizer = PRE_TOKENIZERS[request.param], HFTokenizer(models.BPE())
+    if request.param == "bytes":
+        letters = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+        tokenizer.model = models.BPE(letters, [])
+    else:
+        tokenizer.model = models.Unigram([("<unk>", 0.0), ("\u2581", -2.0), *((one, -3.0) for one in "Zo!我爱ab")], 0)
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    ours = Tokenizer(tmp_path / "tokenizer.json", vocab_size=1000)
+    return lambda text, **options: next(ours.tokenize([text], EncodeOptions(**{"limit": 1000, **options})))
+
+
+@pytest.mark.parametrize(("text", "asked"), [
+    ("Zoo Zoo", "Zoo"), ("Zoo!Zoo", "Zoo"), ("我爱我 我", "我"), ("Zoo  Zoo\nZoo", "Zoo"), ("!Zoo Zoo", "Zoo"),
+])  # fmt: skip
+@pytest.mark.parametrize("prompt", ["", "ab: "])
+def test_a_word_has_the_same_tokens_wherever_it_stands(by_letter, text, asked, prompt):
+    """The first word of a text has no token for the space that SentencePiece puts before it."""
+    tokens = by_letter(text, prompt=prompt)
+    spelled = {"".join(tokens.tokens[i] for i in located.tokens) for located in locate(text, tokens, word(asked))}
+    assert spelled == {"æĪĳ" if "æ" in tokens.tokens else asked}  # a letter of three bytes, in a vocabulary of bytes
+
+
+def test_a_mark_that_the_text_has_is_the_texts_own(by_letter):
+    for text, part in (("Zo Zo", span(2, 3)), ("a \u2581 b", span(2, 3)), ("\u2581Zo", span(0, 1))):
+        tokens = by_letter(text)
+        if text == "Zo Zo" and not Overlaps(tokens.offsets).any_over(2, 3):
+            continue  # split at spaces, of which nothing is left
+        (located,) = locate(text, tokens, part)
+        assert located.tokens
+
+
+def test_a_word_of_which_the_mark_alone_is_kept_is_cut(by_letter):
+    tokens = by_letter("Zoo", limit=1, truncate=Truncate.END)
+    if tokens.tokens[0] == "Z":
+        pytest.skip("nothing is put before the first word")
+    assert "beyond the truncation" in refusal(lambda: locate("Zoo", tokens, word("Zoo")))
 
 
 def test_without_queries_every_word_is_located(tokenize):

@@ -13,6 +13,7 @@ from polyseme.runtime.text.words import WordFinder, words
 from polyseme.server.errors import FieldPath, InvalidInputError
 
 MAX_WORD_BYTES = 1024  # of WordQuery.text
+_SPACES = "\u2581\u0120"  # the space before a word, as SentencePiece and byte-level vocabularies spell it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +175,24 @@ class _Locator:
         return self._finder.find(word.text, partial_word=word.partial_word, ignore_case=word.ignore_case)
 
     def _locate(self, start: int, end: int, *, query: int, occurrence: int) -> LocatedSpan | None:
-        if not (tokens := self._kept.over(start, end)):
-            return None
         truncated = self._is_cut(start, end)
+        overlapping = self._kept.over(start, end)
+        tokens = [i for i in overlapping if not self._is_put_before(i)] or ([] if truncated else overlapping)
+        if not tokens:
+            return None
         return LocatedSpan(start=start, end=end, tokens=tokens, query=query, occurrence=occurrence, truncated=truncated)
+
+    def _is_put_before(self, token: int) -> bool:
+        """Whether the tokenizer put this token before a word, as a space that the text has not.
+
+        It has the offsets of the word's first letter, and is of no word: where the text has a space, the
+        token of it lies outside of the word.
+        """
+        spelled = self._tokens.tokens[token]
+        if spelled.strip(_SPACES):
+            return False
+        letters = self._text[slice(*self._tokens.offsets[token])]
+        return spelled != letters and any(letter.isprintable() and not letter.isspace() for letter in letters)
 
     def _is_cut(self, start: int, end: int) -> bool:
         return bool(self._tokens.cut_offsets) and self._cut.any_over(start, end)
