@@ -102,7 +102,9 @@ test-optimum: .venv-optimum/.installed $(MODEL)/manifest.json  ## Test the expor
 	  torch transformers sentence-transformers peft sentencepiece fugashi unidic-lite
 	@touch $@
 
-reference: .venv-reference/.installed  ## Make the environment of the newest transformers and sentence-transformers
+reference: .venv-reference/.installed $(VENV)/.installed-dev  ## Ask transformers and sentence-transformers about odd checkpoints, and compare
+	.venv-reference/bin/python -m tests.reference.asking.judge
+	$(BIN)/python -m tests.reference.table
 
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging

@@ -1,0 +1,67 @@
+"""Prompts, and what else config_sentence_transformers.json says."""
+
+from tests.reference.cases.registry import REFUSED, case
+from tests.reference.making.folders import ST, base
+
+BOTH = {"query": "query: ", "passage": "[SEP] passage: "}
+
+
+@case("prompt/named", {"prompts": BOTH}, prompts=("query", "passage"))
+@case("prompt/default", {"prompts": BOTH, "default_prompt_name": "query"}, prompts=("query", "passage"))
+@case("prompt/null", {"prompts": {"query": None, "document": "doc: "}}, prompts=("document",))
+@case("prompt/empty", {"prompts": {"query": "", "document": ""}}, prompts=("query", "document"))
+@case("prompt/assumed", {"prompts": {}}, prompts=("query", "document"))
+@case("prompt/query-alone", {"prompts": {"query": "query: "}}, prompts=("query", "document"))
+@case("prompt/default-null", {"prompts": BOTH, "default_prompt_name": None}, prompts=("query",))
+@case("prompt/no-space", {"prompts": {"query": "quer"}}, prompts=("query",))
+def prompts(path, config):
+    """prompts of config_sentence_transformers.json"""
+    base(path).sentence_transformer().write("config_sentence_transformers.json", config)
+
+
+@case("prompt/default-unknown", expected=REFUSED)
+def unknown_default(path):
+    """default_prompt_name names no prompt"""
+    config = {"prompts": BOTH, "default_prompt_name": "question"}
+    base(path).sentence_transformer().write("config_sentence_transformers.json", config)
+
+
+@case("prompt/excluded", {"prompts": BOTH}, "mean", prompts=("query", "passage"))
+@case("prompt/excluded-cls", {"prompts": BOTH}, "cls", prompts=("query", "passage"))
+@case("prompt/excluded-max", {"prompts": BOTH}, "max", prompts=("query", "passage"))
+@case("prompt/excluded-default", {"prompts": BOTH, "default_prompt_name": "query"}, "mean", prompts=("query",))
+@case("prompt/excluded-empty", {"prompts": {"query": "", "document": ""}}, "mean", prompts=("query",))
+@case("prompt/excluded-none", {"prompts": {}}, "mean")
+def excluded(path, config, pooling):
+    """include_prompt is false: the prompt's tokens have no part in the pooling"""
+    folder = base(path).sentence_transformer(pooling=pooling, include_prompt=False)
+    folder.write("config_sentence_transformers.json", config)
+
+
+@case("prompt/excluded-bytes", prompts=("query",))
+def excluded_bytes(path):
+    """include_prompt is false, over byte pairs, which join a prompt and a text"""
+    folder = base(path, "roberta").sentence_transformer(include_prompt=False)
+    folder.write("config_sentence_transformers.json", {"prompts": {"query": "query: "}})
+
+
+for metric in ("cosine", "dot", "euclidean", "manhattan"):
+
+    @case(f"setting/similarity-{metric}", metric)
+    def similarity(path, metric):
+        """similarity_fn_name"""
+        base(path).sentence_transformer().write("config_sentence_transformers.json", {"similarity_fn_name": metric})
+
+
+@case("setting/similarity-unknown", {"similarity_fn_name": "tanimoto"}, expected=REFUSED)
+@case("setting/similarity-null", {"similarity_fn_name": None})
+@case("setting/truncate-dim", {"truncate_dim": 8})
+@case("setting/truncate-dim-null", {"truncate_dim": None})
+@case("setting/truncate-dim-beyond", {"truncate_dim": 99})
+@case("setting/unknown-key", {"some_new_key": 1})
+@case("setting/versions", {"__version__": {"sentence_transformers": "99.0.0"}, "model_type": "SentenceTransformer"})
+def settings(path, config):
+    """other keys of config_sentence_transformers.json"""
+    base(path).sentence_transformer((ST + "Normalize", "2_Normalize")).write(
+        "config_sentence_transformers.json", config
+    )
