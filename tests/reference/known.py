@@ -71,7 +71,6 @@ _FAULTS = {
         "length/unknown-key",
     ),
     "4. Modules by the last word of their class": (
-        "config/quantized",
         "module/cross",
         "module/foreign-dense",
         "module/foreign-normalize",

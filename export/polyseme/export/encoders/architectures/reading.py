@@ -50,6 +50,8 @@ def read_sizes(
     activation = config.get(fields.hidden_act, "gelu")
     if activation not in _EXACT_GELU:
         raise UnsupportedError(f"config.json {fields.hidden_act} {str(activation)[:40]!r} is not supported; gelu is")
+    if config.get("quantization_config"):  # transformers would compute with other weights than those in the files
+        raise UnsupportedError("config.json quantization_config is set; weights in plain floats are supported")
     for field, needed in must_be.items():
         if config.get(field, needed) != needed:
             raise UnsupportedError(f"config.json {field} {str(config[field])[:40]!r} is not supported; {needed!r} is")
