@@ -16,6 +16,7 @@ TEXTS = (
     "[query] the bank[query]",
     "ＦＵＬＬ ½ ﬁ e\u0301 \u200bzero\u00adwidth\ttab\nline\x07",
     "the bank 🏦👍🏽 ##ing ▁mark Ġ_",
+    "longest " + "b" * 100 + " " + "b" * 101 + " bank",
 )
 LONG = "the bank of the river " * 40
 
