@@ -89,6 +89,7 @@ def make_checkpoint(model_type: str, directory: Path, tokenizer: Path) -> Path:
             values.normal_(1.0 if norm and name.endswith("weight") else 0.0, 0.1 if norm else 0.05)
     model.save_pretrained(directory)
     shutil.copyfile(tokenizer, directory / TOKENIZER)
+    (directory / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
     return directory
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
@@ -15,7 +14,6 @@ import numpy as np
 import onnx
 
 from polyseme.artifact import (
-    TOKENIZER,
     Artifact,
     ArtifactWriter,
     InvalidManifestError,
@@ -29,19 +27,18 @@ from polyseme.artifact import (
 )
 from polyseme.export.encoders import architectures
 from polyseme.export.encoders.encoder import EncoderConfig
-from polyseme.export.errors import CheckpointError, ExportError, UnsupportedError
+from polyseme.export.errors import ExportError, UnsupportedError
 from polyseme.export.gates.acceptance import Verify, refuse_deviant
 from polyseme.export.gates.probes import Probe
 from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.export.reading.sentence_transformers import TextModel, read_text_model
 from polyseme.export.reading.source import Located, locate
-from polyseme.export.reading.tokenization import load_tokenizer, lower_case, sample_ids
-from polyseme.export.reading.vocabulary import OF_WORD_PIECES, VOCABULARY, convert_vocabulary
+from polyseme.export.reading.tokenization import make_tokenizer, sample_ids
+from polyseme.export.reading.tokenizer.files import read_tokenizer_files
 from polyseme.export.routes.build import Build
 from polyseme.export.routes.native import NativeRoute
 from polyseme.export.routes.optimum import OptimumRoute, open_route, refuse_missing_packages
 from polyseme.runtime.engines.onnxruntime.session import runtime_version
-from polyseme.runtime.text.tokenizer import Tokenizer
 
 Exporter = Literal["auto", "native", "optimum"]
 PROBE = "probe.bin"
@@ -111,7 +108,14 @@ def _export(source: str, writer: ArtifactWriter, options: ExportOptions, progres
     config = route.config
     text_model = read_text_model(located.directory, config.hidden_size)
     spec = _spec(config, text_model, options)
-    tokenizer = _copy_tokenizer(located.directory, writer.directory, config, lower_cases=text_model.lower_cases)
+    tokenizer = make_tokenizer(
+        located.directory,
+        writer.directory,
+        read_tokenizer_files(located.directory),
+        checkpoint.config,
+        vocab_size=config.vocab_size,
+        lower_cases=text_model.lower_cases,
+    )
     progress("building graphs", f"{config.num_hidden_layers} layers")
     wanted = [precision for precision in Precision if precision in options.precisions]
     samples = sample_ids(tokenizer)
@@ -193,21 +197,6 @@ def _spec(config: EncoderConfig, text_model: TextModel, options: ExportOptions) 
         dense=tuple(module.spec for module in text_model.dense),
         matryoshka_dims=text_model.matryoshka_dims,
     )
-
-
-def _copy_tokenizer(source: Path, target: Path, config: EncoderConfig, *, lower_cases: bool) -> Tokenizer:
-    if (source / TOKENIZER).is_file():
-        shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
-    elif (source / VOCABULARY).is_file() and config.architecture in OF_WORD_PIECES:
-        convert_vocabulary(source, target / TOKENIZER)
-    else:
-        raise CheckpointError(
-            f"{TOKENIZER} is missing in {source.name}; "
-            "make it by AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
-        )
-    if lower_cases:
-        lower_case(target / TOKENIZER)
-    return load_tokenizer(target / TOKENIZER, vocab_size=config.vocab_size)
 
 
 def _sha256(checkpoint: Checkpoint, text_model: TextModel) -> str:

@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 
 from polyseme.artifact import Precision
 from polyseme.export import CheckpointError, ExportOptions, export_model
-from polyseme.export.reading.vocabulary import convert_vocabulary
+from polyseme.export.reading.tokenizer.classes import write_tokenizer
+from polyseme.export.reading.tokenizer.files import read_tokenizer_files
 
 FP32 = ExportOptions(precisions=(Precision.FP32,))
 
@@ -18,10 +19,18 @@ FP32 = ExportOptions(precisions=(Precision.FP32,))
 @pytest.fixture
 def source(checkpoint):
     """A checkpoint without tokenizer.json."""
-    (checkpoint / "tokenizer.json").unlink()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (checkpoint / name).unlink()
     vocabulary = sorted(tiny_vocabulary(), key=tiny_vocabulary().get)
     (checkpoint / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     return checkpoint
+
+
+def convert(folder):
+    """The tokenizer of a folder of BERT's."""
+    files = read_tokenizer_files(folder)
+    write_tokenizer(folder, folder / "made.json", files, {"model_type": "bert"}, vocab_size=1 << 20)
+    return Tokenizer.from_file(str(folder / "made.json"))
 
 
 def refusal(source):
@@ -38,8 +47,7 @@ def test_a_vocabulary_of_bert_is_the_tokenizer_of_its_model(minilm_source, tmp_p
     own.no_truncation()
     vocabulary = own.get_vocab()
     (tmp_path / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.get)), encoding="utf-8")
-    convert_vocabulary(tmp_path, tmp_path / "tokenizer.json")
-    made = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    made = convert(tmp_path)
     for text in [*PIECES, " ".join(PIECES), "".join(PIECES), ""]:
         got, want = made.encode(text), own.encode(text)
         assert (got.ids, got.offsets, got.special_tokens_mask) == (want.ids, want.offsets, want.special_tokens_mask)
@@ -52,8 +60,7 @@ def test_ids_and_offsets_are_those_of_transformers(tmp_path, number):
     assert case["settings"] == SETTINGS[number]
     (tmp_path / "vocab.txt").write_text("\n".join(golden["vocabulary"]) + "\n", encoding="utf-8")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(case["settings"]))
-    convert_vocabulary(tmp_path, tmp_path / "tokenizer.json")
-    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    tokenizer = convert(tmp_path)
     for text, ids, offsets in zip(golden["texts"], case["ids"], case["offsets"], strict=True):
         got = tokenizer.encode(text)
         assert (got.ids, [end for pair in got.offsets for end in pair]) == (ids, offsets), ascii(text)
@@ -80,8 +87,13 @@ def test_tokenizer_config_is_obeyed(source, tmp_path, config, tokens):
 
 @pytest.mark.parametrize(("config", "why"), [
     ({"do_lower_case": "yes"}, "tokenizer_config.json do_lower_case: expected true or false, got 'yes'"),
-    ({"sep_token": 3}, "tokenizer_config.json: '3' is no special token"),
-    ({"mask_token": "<mask>"}, "vocab.txt has no '<mask>', the mask_token"),
+    ({"sep_token": 3}, "sep_token: 3 is no special token"),
+    ({"sep_token": None}, "tokenizer_config.json sep_token is null; BertTokenizer needs one"),
+    ({"cls_token": "<cls>"}, "the vocabulary has no '<cls>', the cls_token"),
+    ({"unk_token": "<unk>"}, "the vocabulary has no '<unk>', the unk_token"),
+    ({"added_tokens_decoder": []}, "tokenizer_config.json added_tokens_decoder: expected tokens by id"),
+    ({"added_tokens_decoder": {"-1": {"content": "a"}}}, "an added token has id '-1'; limits 0..16777215"),
+    ({"added_tokens_decoder": {"1": {"content": 7}}}, "tokenizer_config.json added_tokens_decoder: {'content': 7} is"),
     ([], "tokenizer_config.json: expected a JSON object"),
 ])  # fmt: skip
 def test_a_configuration_without_sense_is_refused(source, config, why):

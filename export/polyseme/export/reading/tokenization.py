@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer as HFTokenizer
 from tokenizers.normalizers import Lowercase, Sequence
 
 from polyseme.artifact import TOKENIZER
-from polyseme.export.errors import CheckpointError
+from polyseme.export.errors import CheckpointError, ExportError
 from polyseme.export.gates.samples import SENTENCES
+from polyseme.export.reading.tokenizer.classes import write_tokenizer
+from polyseme.export.reading.tokenizer.files import TokenizerFiles
 from polyseme.runtime.errors import TokenizerError
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
+
+
+def make_tokenizer(
+    source: Path,
+    target: Path,
+    files: TokenizerFiles,
+    config: Mapping[str, Any],
+    *,
+    vocab_size: int,
+    lower_cases: bool,
+) -> Tokenizer:
+    """Write a checkpoint's tokenizer.json into an artifact, and load it.
+
+    Args:
+        source: the folder of the checkpoint's encoder.
+        target: the artifact's folder.
+        files: what the source says of its tokenizer.
+        config: config.json.
+        vocab_size: rows of the word table.
+        lower_cases: whether texts are lower-cased first.
+
+    Raises:
+        ExportError: a file cannot be used, or the tokenizer is of a class that is not known.
+    """
+    with translated():
+        write_tokenizer(source, target / TOKENIZER, files, config, vocab_size=vocab_size)
+    if lower_cases:
+        lower_case(target / TOKENIZER)
+    return load_tokenizer(target / TOKENIZER, vocab_size=vocab_size)
 
 
 def load_tokenizer(path: Path, *, vocab_size: int) -> Tokenizer:
@@ -23,7 +55,7 @@ def load_tokenizer(path: Path, *, vocab_size: int) -> Tokenizer:
     Raises:
         CheckpointError: it cannot be read, or has ids that the model has not.
     """
-    with _translated():
+    with translated():
         return Tokenizer(path, vocab_size=vocab_size)
 
 
@@ -36,7 +68,7 @@ def lower_case(path: Path) -> None:
     Raises:
         CheckpointError: it cannot be read.
     """
-    with _translated():
+    with translated():
         tokenizer = HFTokenizer.from_file(str(path))
         normalizer = tokenizer.normalizer
         if getattr(normalizer, "lowercase", False) is True:  # BERT's own, whose file mostly says so too
@@ -51,7 +83,7 @@ def sample_ids(tokenizer: Tokenizer) -> list[list[int]]:
     Raises:
         CheckpointError: the tokenizer fails, or finds no token at all.
     """
-    with _translated():
+    with translated():
         encoded = tokenizer.encode(SENTENCES, EncodeOptions(limit=sys.maxsize))
     texts = [list(text.ids) for text in encoded if text.ids]
     if not texts:
@@ -60,10 +92,11 @@ def sample_ids(tokenizer: Tokenizer) -> list[list[int]]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn what the library raises into a CheckpointError of one line."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, ExportError):
         raise
     except TokenizerError as error:
         raise CheckpointError(str(error)) from error

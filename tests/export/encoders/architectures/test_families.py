@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import tiny_tokenizer
+from tests.conftest import save_tiny_tokenizer
 from tests.data.golden.make_families import FAMILIES, ids
 from tests.data.golden.make_padding import NAMES as COUNT_PAST_PADDING
 from tests.data.golden.make_padding import ids as ids_with_padding
@@ -36,7 +36,7 @@ def family(request, tmp_path):
 def checkpoint(name, folder) -> Path:
     """A checkpoint of one's own, with a tokenizer."""
     source = shutil.copytree(FAMILIES / name, folder / name)
-    tiny_tokenizer().save(str(source / "tokenizer.json"))
+    save_tiny_tokenizer(source)
     return source
 
 

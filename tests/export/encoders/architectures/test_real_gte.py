@@ -22,7 +22,8 @@ from polyseme.artifact import Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.gates.samples import SENTENCES
-from polyseme.export.reading.vocabulary import convert_vocabulary
+from polyseme.export.reading.tokenizer.classes import write_tokenizer
+from polyseme.export.reading.tokenizer.files import read_tokenizer_files
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
 from polyseme.runtime.engines.onnxruntime.session import Session
@@ -97,7 +98,8 @@ def test_its_vocabulary_is_its_tokenizer(tmp_path):
     for name in ("vocab.txt", "tokenizer_config.json"):
         shutil.copyfile(FOLDER / name, tmp_path / name)
     assert json.loads((tmp_path / "tokenizer_config.json").read_text())["do_lower_case"]
-    convert_vocabulary(tmp_path, tmp_path / "tokenizer.json")
+    files = read_tokenizer_files(tmp_path)
+    write_tokenizer(tmp_path, tmp_path / "tokenizer.json", files, {"model_type": "bert"}, vocab_size=30_522)
     made, own = (HFTokenizer.from_file(str(folder / "tokenizer.json")) for folder in (tmp_path, FOLDER))
     own.no_padding()
     own.no_truncation()

@@ -1,5 +1,5 @@
 import pytest
-from tests.conftest import tiny_tokenizer, tiny_vocabulary
+from tests.conftest import save_tiny_tokenizer, tiny_vocabulary
 
 PACKAGES = ("torch", "transformers", "optimum.exporters.onnx", "optimum.onnxruntime")
 SIZES = {
@@ -45,7 +45,7 @@ def make_checkpoint(installed, tmp_path_factory):
                 values.normal_(1.0 if norm and name.endswith("weight") else 0.0, 0.1 if norm else 0.2)
         directory = tmp_path_factory.mktemp("random") / model_type
         model.save_pretrained(directory)
-        tiny_tokenizer().save(str(directory / "tokenizer.json"))
+        save_tiny_tokenizer(directory)
         return directory
 
     return make
