@@ -44,7 +44,8 @@ def find_islands(
     try:
         graph.write_bytes(model.SerializeToString())
         names = [name for block in watched.values() for name in block]
-        feeds = [collate([ids[:_MOST_TOKENS]], config.pad_token_id, config.padding_idx).feeds() for ids in samples]
+        most = min(_MOST_TOKENS, config.max_position_embeddings)
+        feeds = [collate([ids[:most]], config.pad_token_id, config.padding_idx).feeds() for ids in samples]
         seen = [[np.abs(values).max() for values in outputs] for outputs in run_each(graph, feeds, names)]
         largest = dict(zip(names, np.max(seen, axis=0).tolist(), strict=True))
     finally:
