@@ -23,13 +23,14 @@ class Pooling(Enum):
 
 
 class Activation(Enum):
-    """What a dense layer does to each element of its sum."""
+    """What a dense layer does to each element of its sum; UNIT scales the whole to length 1."""
 
     IDENTITY = "identity"
     TANH = "tanh"
     GELU = "gelu"
     RELU = "relu"
     SIGMOID = "sigmoid"
+    UNIT = "unit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

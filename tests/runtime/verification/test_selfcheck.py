@@ -75,7 +75,10 @@ def test_self_check_full_runs_every_length(tiny_artifact):
 @pytest.mark.parametrize("pooling", ["mean", "cls", "mean_sqrt_len_tokens"])
 def test_self_check_pools_as_the_manifest_says(tiny_checkpoint, tmp_path, pooling):
     source = shutil.copytree(tiny_checkpoint, tmp_path / "tiny")
-    modules = [{"type": f"m.{kind}", "path": path} for kind, path in (("Transformer", ""), ("Pooling", "1_Pooling"))]
+    modules = [
+        {"type": f"sentence_transformers.models.{kind}", "path": path}
+        for kind, path in (("Transformer", ""), ("Pooling", "1_Pooling"))
+    ]
     (source / "modules.json").write_text(json.dumps(modules))
     (source / "1_Pooling").mkdir()
     (source / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode": pooling}))

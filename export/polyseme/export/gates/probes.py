@@ -12,7 +12,7 @@ import numpy as np
 from polyseme.artifact import Pooling
 from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.runtime.batches.padded import Batch, collate
-from polyseme.runtime.verification.heads import Dense, apply_dense, pool
+from polyseme.runtime.verification.heads import Dense, apply_dense, pool, to_length_one
 
 Ids = list[int]
 _STANDARD_LENGTHS = (1, 2, 3, 8, 17, 64, 128, 256)  # and the longest
@@ -28,7 +28,7 @@ class Probe:
         texts: N of them, as ids.
         batch: the same, padded.
         layers: per layer 0..L the vectors [T, H] of all real tokens, text after text.
-        pooled: [N, D], normalized.
+        pooled: [N, D], normalized; zeros stay zeros.
     """
 
     texts: list[Ids]
@@ -114,13 +114,11 @@ def _probe(
     batch: Batch, group: list[Ids], layers: list[list[Float64Array]], pooling: Pooling, dense: Sequence[Dense]
 ) -> Probe:
     pooled = apply_dense(np.stack([pool(last, pooling) for last in layers[-1]]), dense)
-    with np.errstate(invalid="ignore"):  # 0/0 is NaN, which is beyond every limit
-        unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
     return Probe(
         texts=group,
         batch=batch,
         layers=tuple(np.concatenate(states) for states in layers),
-        pooled=unit,
+        pooled=to_length_one(pooled),
     )
 
 

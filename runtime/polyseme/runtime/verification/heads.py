@@ -42,6 +42,13 @@ def apply_dense(vectors: Array, layers: Sequence[Dense]) -> Array:
     return vectors
 
 
+def to_length_one(x: Array) -> Array:
+    """Vectors [N, D] scaled to length 1; zeros stay zeros."""
+    lengths = np.linalg.norm(x, axis=-1, keepdims=True)
+    result: Array = np.divide(x, lengths, out=np.zeros_like(x), where=lengths != 0)
+    return result
+
+
 def _mean_sqrt_len(tokens: Array) -> Array:
     total: Array = tokens.sum(axis=0) / math.sqrt(len(tokens))
     return total
@@ -101,4 +108,5 @@ _ACTIVATE: dict[Activation, Callable[[Array], Array]] = {
     Activation.GELU: _gelu,
     Activation.RELU: _relu,
     Activation.SIGMOID: _sigmoid,
+    Activation.UNIT: to_length_one,
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.artifact import TOKENIZER, Artifact, ModelSpec, Precision, Variant
+from polyseme.artifact import TOKENIZER, Activation, Artifact, ModelSpec, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.artifact.heads import dense_bias, dense_weight
 from polyseme.runtime.batches.padded import Batch, collate
@@ -20,6 +20,7 @@ from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.errors import SelfCheckError, TokenizerError
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.runtime.verification.heads import Dense, apply_dense, pool
+from polyseme.runtime.verification.vectors import cosines
 
 TEXTS = (
     "I deposited the check at the bank.",
@@ -122,9 +123,9 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
         outputs = layers.run(batch, shapes, selection)
         tokens, normalized = outputs[TOKEN_VECTORS], vectors[NORMALIZED]
         _refuse_other_means(outputs[SPAN_VECTORS], tokens, selection, precision)
-        _refuse_other_lengths(normalized, precision)
         by_text = np.split(tokens[-1], np.cumsum(batch.lengths)[:-1])
         pooled = apply_dense(np.stack([pool(text, spec.pooling) for text in by_text]), dense)
+        _refuse_other_lengths(normalized, precision, may_be_zero=_may_be_zero(pooled, dense))
         worst += [np.abs(_unit(pooled) - normalized).max(), _relative(vectors[POOLED], pooled)]
         if standard is not None:
             _refuse_other_vectors(standard, batch, normalized, precision)
@@ -200,9 +201,18 @@ def _refuse_other_vectors(graph: _Graph, batch: Batch, want: npt.NDArray[Any], p
         raise SelfCheckError(f"{graph.name} differs from embed by {distance:.1e}; limit {_TOLERANCE[precision]}")
 
 
-def _refuse_other_lengths(normalized: npt.NDArray[Any], precision: Precision) -> None:
+def _may_be_zero(pooled: npt.NDArray[Any], dense: Sequence[Dense]) -> npt.NDArray[np.bool_]:
+    """Which of the vectors [N, D] are zeros as they should be: a head may give them only where it cuts off at 0."""
+    cuts_off = any(layer.activation is Activation.RELU for layer in dense)
+    return np.logical_and(cuts_off, ~pooled.any(axis=1))
+
+
+def _refuse_other_lengths(
+    normalized: npt.NDArray[Any], precision: Precision, *, may_be_zero: npt.NDArray[np.bool_]
+) -> None:
     """Zero has no direction: such vectors would agree with everything."""
     lengths = np.linalg.norm(normalized, axis=1)
+    lengths[may_be_zero & (lengths == 0)] = 1
     if np.abs(lengths - 1).max() > _TOLERANCE[precision]:
         raise SelfCheckError(
             f"{precision.value}: {NORMALIZED} has a vector of length {lengths[np.abs(lengths - 1).argmax()]:.6g}, not 1"
@@ -231,7 +241,7 @@ def _agreement(fp32: _Seen, fp16: _Seen) -> float:
             raise SelfCheckError(
                 f"fp16 and fp32 differ in {name}: relative L2 of a token {distance:.2g}; limit {_MOST_TOKEN_L2}"
             )
-    cosine = float(np.einsum("nd,nd->n", fp32.normalized, fp16.normalized).min())
+    cosine = float(cosines(fp32.normalized, fp16.normalized).min())
     if not cosine >= _LEAST_COSINE:
         raise SelfCheckError(f"fp16 and fp32 vectors have cosine {cosine:.7f}; limit {_LEAST_COSINE}")
     return cosine
