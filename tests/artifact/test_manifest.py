@@ -104,6 +104,8 @@ HOSTILE = {
     "too many dense": (("model", "dense"), [DENSE] * 17, "model.dense: 17 entries; limit 16"),
     "matryoshka beyond": (("model", "matryoshka_dims"), [4, 9], "expected at most 64 integers within 1..8"),
     "matryoshka descending": (("model", "matryoshka_dims"), [8, 4], "matryoshka_dims: expected ascending lengths"),
+    "similarity unknown": (("model", "similarity"), "hamming", "model.similarity: got 'hamming'; one of cosine, dot,"),
+    "similarity no text": (("model", "similarity"), 1, "manifest field model.similarity"),
     "matryoshka of no number": (("model", "matryoshka_dims"), [True], "matryoshka_dims: expected at most 64 integers"),
     "unknown prompt": (("model", "default_prompt_name"), "no", "default_prompt_name: not one of model.prompts"),
     "unknown precision": (("precisions", "int4"), {}, "precisions: got 'int4'"),
@@ -133,7 +135,7 @@ def test_hostile_values_are_refused_in_one_line(path, value, why):
 
 
 @pytest.mark.parametrize(
-    "field", sorted(set(ModelSpec.__dataclass_fields__) - {"dense", "matryoshka_dims", "padding_idx"})
+    "field", sorted(set(ModelSpec.__dataclass_fields__) - {"dense", "matryoshka_dims", "padding_idx", "similarity"})
 )
 def test_a_missing_field_is_named(field):
     assert f"manifest field model.{field} is missing" == refusal(removed("model", field))
@@ -222,6 +224,7 @@ def specs(draw):
         hidden_size=sizes[0],
         dimensions=sizes[-1],
         dense=dense,
+        similarity=draw(st.sampled_from(["cosine", "dot", "euclidean", "manhattan"])),
         matryoshka_dims=tuple(sorted(draw(st.sets(st.integers(1, sizes[-1]), max_size=4)))),
         num_attention_heads=heads,
         num_hidden_layers=draw(st.integers(1, 1024)),

@@ -51,11 +51,22 @@ def doubled(folder):
     write_weights(folder / WEIGHTS, read_weights(folder), "F64")
 
 
+def inside(prefix):
+    def put(folder):
+        write_weights(folder / WEIGHTS, {prefix + name: values for name, values in read_weights(folder).items()})
+
+    put.__name__ = prefix
+    return put
+
+
 def with_buffers(folder):
     change_weights(folder, lambda weights: weights.update({"embeddings.position_ids": np.arange(128.0)}))
 
 
-@pytest.mark.parametrize("form", [prefixed, gamma_and_beta, old_and_prefixed, shard, doubled, with_buffers])
+WRAPPED = [inside(prefix) for prefix in ("model.", "0.auto_model.", "0.model.", "0.auto_model.bert.")]
+
+
+@pytest.mark.parametrize("form", [prefixed, gamma_and_beta, old_and_prefixed, shard, doubled, with_buffers, *WRAPPED])
 def test_another_form_gives_the_same_artifact(checkpoint, tiny_artifact, tmp_path, form):
     form(checkpoint)
     artifact = export_model(str(checkpoint), tmp_path / "out", ExportOptions(name="tiny"))

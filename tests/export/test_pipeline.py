@@ -7,11 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-from tests.conftest import tiny_tokenizer
+from tests.conftest import tiny_tokenizer, write_tiny_checkpoint
 from tests.export.checkpoints import (
     WEIGHTS,
     change_json,
     change_weights,
+    copy,
     make_sentence_transformer,
     read_weights,
     write_weights,
@@ -104,7 +105,59 @@ def test_a_sentence_transformer_is_obeyed(checkpoint, tmp_path):
     change_json(checkpoint / "config_sentence_transformers.json", prompts={"query": "ask\n"})
     spec = export_model(str(checkpoint), tmp_path / "out", FP32).manifest.model
     assert (spec.pooling, spec.pooling_assumed, spec.normalizes, spec.max_tokens) == (Pooling.CLS, False, True, 40)
-    assert Artifact.open(tmp_path / "out").manifest.model.prompts == {"query": "ask\n"}
+    assert Artifact.open(tmp_path / "out").manifest.model.prompts == {"query": "ask\n", "document": ""}
+
+
+@pytest.mark.parametrize(("tokenizer", "own", "expected"), [
+    ({"model_max_length": 40}, None, 40), ({"model_max_length": 1e30}, None, 128), ({"max_len": 30}, None, 30),
+    ({"model_max_length": 999}, None, 128), ({"model_max_length": 40}, 50, 50), ({}, 999, 128), ({}, None, 128),
+])  # fmt: skip
+def test_the_limit_is_that_of_sentence_transformers(checkpoint, tmp_path, tokenizer, own, expected):
+    make_sentence_transformer(checkpoint, "Transformer", "Pooling", pooling_mode="mean")
+    change_json(checkpoint / "tokenizer_config.json", **tokenizer)
+    if own:
+        change_json(checkpoint / "sentence_bert_config.json", max_seq_length=own)
+    assert export_model(str(checkpoint), tmp_path / "out", FP32).manifest.model.max_tokens == expected
+
+
+def test_a_limit_is_never_above_the_positions_that_a_text_can_have(tmp_path):
+    source = write_tiny_checkpoint(tmp_path / "tiny", model_type="roberta", pad_token_id=1, max_position_embeddings=66)
+    change_json(source / "tokenizer_config.json", model_max_length=66)
+    assert export_model(str(source), tmp_path / "out", FP32).manifest.model.max_tokens == 64
+
+
+def test_an_encoder_in_a_folder_of_its_own_is_found(checkpoint, tmp_path):
+    inner = tmp_path / "whole" / "0_Transformer"
+    copy(checkpoint, inner)
+    change_json(inner / "sentence_bert_config.json", max_seq_length=40)
+    make_sentence_transformer(inner.parent, "Transformer", "Pooling", pooling_mode="cls")
+    modules = json.loads((inner.parent / "modules.json").read_text())
+    modules[0]["path"] = "0_Transformer"
+    (inner.parent / "modules.json").write_text(json.dumps(modules))
+    spec = export_model(str(inner.parent), tmp_path / "out", FP32).manifest.model
+    assert (spec.pooling, spec.max_tokens) == (Pooling.CLS, 40)
+
+
+def test_what_is_left_out_is_told(checkpoint, tmp_path):
+    def add_heads(weights):
+        weights |= {f"classifier.{n}.weight": np.ones((2, 2)) for n in range(7)}
+        weights |= {"cls.predictions.bias": np.ones(89), "pooler.dense.weight": np.ones((32, 32))}
+
+    change_weights(checkpoint, add_heads)
+    change_json(checkpoint / "config.json", auto_map={"AutoModel": "own.Model"})
+    notes = []
+    export_model(str(checkpoint), tmp_path / "out", FP32, note=notes.append)
+    assert notes == [
+        "left out, as no part of the encoder: weights of classifier.0 (1), classifier.1 (1), classifier.2 (1), "
+        "classifier.3 (1), classifier.4 (1) and 3 more",
+        "not run: code of the model's own, config.json auto_map own.Model",
+    ]
+
+
+def test_nothing_is_told_of_an_encoder_alone(checkpoint, tmp_path):
+    notes = []
+    export_model(str(checkpoint), tmp_path / "out", FP32, note=notes.append)
+    assert notes == []
 
 
 def test_lower_casing_goes_into_the_tokenizer(checkpoint, tmp_path):

@@ -26,6 +26,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from polyseme.artifact import Artifact
 from polyseme.cli.main import main
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 NORM = "embeddings.LayerNorm.weight"
 MEAN = {"pooling_mode_mean_tokens": True}
 
@@ -174,10 +175,29 @@ REFUSED = {
     "tokenizer without words": (other_tokenizer(no_words), "tokenizer.json finds no token in 20 sentences"),
     "dense": (modules("Transformer", "Pooling", "Dense", **MEAN), "config.json is missing in 2_Dense"),
     "dense after": (modules("Transformer", "Pooling", "Normalize", "Dense", **MEAN), "modules.json has Transformer, P"),
-    "unknown module": (modules("Transformer", "Pooling", "Magic", **MEAN), "modules.json has Transformer, Pooling, M"),
+    "unknown module": (
+        modules("Transformer", "Pooling", "Magic", **MEAN),
+        "modules.json: sentence_transformers.models.M",
+    ),
+    "adapter": (
+        text("adapter_config.json", "{}"),
+        "adapter_config.json: the model is an adapter over other weights; m",
+    ),
+    "weights elsewhere": (config(transformers_weights="x.safetensors"), "config.json transformers_weights 'x.safete"),
+    "weights not fetched": (text(WEIGHTS, POINTER), f"{WEIGHTS} is a Git LFS pointer, not the file: fetch that with"),
+    "tokenizer not fetched": (text("tokenizer.json", POINTER), "tokenizer.json is a Git LFS pointer, not the file"),
+    "chat template": (text("chat_template.jinja", "{{messages}}"), "the tokenizer has a chat template, into which"),
+    "short texts": (
+        text("tokenizer_config.json", '{"model_max_length": 2}'),
+        "the model's texts end after 2 tokens; 3",
+    ),
+    "limit no number": (
+        text("tokenizer_config.json", '{"model_max_length": "9"}'),
+        "tokenizer_config.json model_max_l",
+    ),
     "module order": (modules("Pooling", "Transformer", **MEAN), "modules.json has Pooling, Transformer;"),
     "weighted mean": (modules("Transformer", "Pooling", pooling_mode="weightedmean"), "1_Pooling pools by weightedm"),
-    "no pooling": (modules("Transformer", "Pooling"), "1_Pooling pools by nothing"),
+    "no pooling": (modules("Transformer", "Pooling", pooling_mode=[]), "1_Pooling pools by nothing"),
     "lower case": (sentence_transformer("sentence_bert_config.json", do_lower_case=1), "do_lower_case: expected true"),
     "no length": (sentence_transformer("sentence_bert_config.json", max_seq_length=0), "max_seq_length: expected an"),
     "prompts left out": (

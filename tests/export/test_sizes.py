@@ -5,15 +5,15 @@ import random
 
 import pytest
 from bench.random_checkpoint import random_bert
-from polyseme.runtime.devices import CPU, Device
-from polyseme.runtime.engine import PaddedEngine
-from polyseme.runtime.proof import prove
-from polyseme.runtime.selfcheck import self_check
 from safetensors.numpy import save_file
 from tests.conftest import save_tiny_tokenizer, tiny_vocabulary
 
 from polyseme.artifact import Precision
 from polyseme.export import ExportOptions, export_model
+from polyseme.runtime.engines.engine import PaddedEngine
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.verification.proof import prove
+from polyseme.runtime.verification.selfcheck import self_check
 
 ROWS = len(tiny_vocabulary())
 POSITIONS = (8, 9, 16, 33, 48, 63, 65, 67, 68, 69, 127, 128, 129, 255, 300, 512)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -30,11 +30,13 @@ from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.errors import ExportError, UnsupportedError
 from polyseme.export.gates.acceptance import Verify, refuse_deviant
 from polyseme.export.gates.probes import Probe
-from polyseme.export.reading.checkpoint import Checkpoint
-from polyseme.export.reading.sentence_transformers import TextModel, read_text_model
+from polyseme.export.reading.checkpoint import Checkpoint, refuse_adapter
+from polyseme.export.reading.left_out import left_out_lines
+from polyseme.export.reading.modules import MODULES, encoder_folder
+from polyseme.export.reading.sentence_transformers import Dimensions, TextModel, read_text_model
 from polyseme.export.reading.source import Located, locate
 from polyseme.export.reading.tokenization import make_tokenizer, sample_ids
-from polyseme.export.reading.tokenizer.files import read_tokenizer_files
+from polyseme.export.reading.tokenizer.files import TokenizerFiles, read_tokenizer_files
 from polyseme.export.routes.build import Build
 from polyseme.export.routes.native import NativeRoute
 from polyseme.export.routes.optimum import OptimumRoute, open_route, refuse_missing_packages
@@ -42,6 +44,8 @@ from polyseme.runtime.engines.onnxruntime.session import runtime_version
 
 Exporter = Literal["auto", "native", "optimum"]
 PROBE = "probe.bin"
+_LEAST_TOKENS = 3  # one of text within two special ones
+_NO_LIMIT = 1e6  # transformers writes 1e30 where a tokenizer has none
 _PROBED = 128  # tokens: 5 MB of states for BERT-base
 
 
@@ -64,6 +68,7 @@ class ExportOptions:
         replace: whether an artifact that lies at the target may be replaced.
         exporter: who builds the graph; `auto` is native where the architecture has a mapping, else optimum.
         tensorrt: whether to write a graph for TensorRT too.
+        dimensions: `model` cuts vectors to the length that the source's truncate_dim says, `all` cuts none.
     """
 
     name: str | None = None
@@ -73,13 +78,24 @@ class ExportOptions:
     replace: bool = False
     exporter: Exporter = "auto"
     tensorrt: bool = False
+    dimensions: Dimensions = "model"
 
 
 def no_progress(step: str, detail: str = "") -> None:
     """Show nothing."""
 
 
-def export_model(source: str, target: Path, options: ExportOptions, progress: Progress = no_progress) -> Artifact:
+def no_note(line: str) -> None:
+    """Drop it."""
+
+
+def export_model(
+    source: str,
+    target: Path,
+    options: ExportOptions,
+    progress: Progress = no_progress,
+    note: Callable[[str], None] = no_note,
+) -> Artifact:
     """Make an artifact from a checkpoint. All or nothing: the target appears when every gate has been passed.
 
     Args:
@@ -87,6 +103,7 @@ def export_model(source: str, target: Path, options: ExportOptions, progress: Pr
         target: the artifact's directory.
         options: how.
         progress: told of each step as it begins.
+        note: told in one line each what the source has and the artifact has not.
 
     Raises:
         ExportError: the source cannot be used, or a gate failed.
@@ -94,27 +111,39 @@ def export_model(source: str, target: Path, options: ExportOptions, progress: Pr
     """
     with ArtifactWriter(target, replace=options.replace) as writer:
         try:
-            return _export(source, writer, options, progress)
+            return _export(source, writer, options, progress, note)
         except OSError as error:  # a full disk, an unreadable file: nothing that a traceback would explain
             raise ExportError(f"{error.filename or target}: {error.strerror or type(error).__name__}") from error
 
 
-def _export(source: str, writer: ArtifactWriter, options: ExportOptions, progress: Progress) -> Artifact:
+def _export(
+    source: str, writer: ArtifactWriter, options: ExportOptions, progress: Progress, note: Callable[[str], None]
+) -> Artifact:
     progress("reading the checkpoint")
     located = locate(source)
     name = _name(located, options)
-    checkpoint = Checkpoint(located.directory)
+    folder = encoder_folder(located.directory)
+    refuse_adapter(folder)
+    checkpoint = Checkpoint(folder)
     route = _choose(checkpoint, options.exporter)
     config = route.config
-    text_model = read_text_model(located.directory, config.hidden_size)
-    spec = _spec(config, text_model, options)
+    for line in left_out_lines(checkpoint.config, route.left_out):
+        note(line)
+    text_model = read_text_model(located.directory, config.hidden_size, options.dimensions)
+    tokenizer_files = read_tokenizer_files(folder, text_model.transformer.tokenizer)
+    if tokenizer_files.has_chat_template and not (located.directory / MODULES).is_file():
+        raise UnsupportedError(
+            "the tokenizer has a chat template, into which sentence-transformers puts every text of a folder without "
+            f"{MODULES}: not supported"
+        )
+    spec = _spec(config, text_model, tokenizer_files, options)
     tokenizer = make_tokenizer(
-        located.directory,
+        folder,
         writer.directory,
-        read_tokenizer_files(located.directory),
+        tokenizer_files,
         checkpoint.config,
         vocab_size=config.vocab_size,
-        lower_cases=text_model.lower_cases,
+        lower_cases=text_model.transformer.lower_cases,
     )
     progress("building graphs", f"{config.num_hidden_layers} layers")
     wanted = [precision for precision in Precision if precision in options.precisions]
@@ -178,13 +207,15 @@ def _name(located: Located, options: ExportOptions) -> str:
         ) from error
 
 
-def _spec(config: EncoderConfig, text_model: TextModel, options: ExportOptions) -> ModelSpec:
+def _spec(config: EncoderConfig, text_model: TextModel, files: TokenizerFiles, options: ExportOptions) -> ModelSpec:
     positions = config.max_position_embeddings
-    max_tokens = min(text_model.max_tokens or positions, positions)
+    max_tokens = _max_tokens(positions, text_model, files)
     if options.max_tokens is not None:
         max_tokens = options.max_tokens
-    if not 3 <= max_tokens <= positions:
-        raise UnsupportedError(f"--max-length: got {max_tokens}; limits 3..{positions}, the model's positions")
+        if not _LEAST_TOKENS <= max_tokens <= positions:
+            raise UnsupportedError(
+                f"--max-length: got {max_tokens}; limits {_LEAST_TOKENS}..{positions}, the model's positions"
+            )
     return ModelSpec(
         **asdict(config),
         max_tokens=max_tokens,
@@ -196,7 +227,19 @@ def _spec(config: EncoderConfig, text_model: TextModel, options: ExportOptions) 
         default_prompt_name=text_model.default_prompt_name,
         dense=tuple(module.spec for module in text_model.dense),
         matryoshka_dims=text_model.matryoshka_dims,
+        similarity=text_model.similarity,
     )
+
+
+def _max_tokens(positions: int, text_model: TextModel, files: TokenizerFiles) -> int:
+    """The limit that sentence-transformers has: its own files', else the tokenizer's; never more than positions."""
+    told = text_model.transformer.max_tokens
+    if told is None and files.max_tokens is not None and files.max_tokens < _NO_LIMIT:
+        told = int(files.max_tokens)
+    limit = positions if told is None else min(told, positions)
+    if limit < _LEAST_TOKENS:
+        raise UnsupportedError(f"the model's texts end after {limit} tokens; {_LEAST_TOKENS} or more are supported")
+    return limit
 
 
 def _sha256(checkpoint: Checkpoint, text_model: TextModel) -> str:

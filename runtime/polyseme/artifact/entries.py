@@ -44,6 +44,7 @@ class ModelSpec:
         padding_idx: the id whose tokens have row 0 of the position table, while the others of a text count from 1;
             None: the position of a token is its place, or the graph finds it.
         matryoshka_dims: lengths to which vectors may be cut, as the source says that it was trained; ascending.
+        similarity: how the source says that two vectors are compared: cosine, dot, euclidean or manhattan.
     """
 
     architecture: str
@@ -66,16 +67,19 @@ class ModelSpec:
     dense: tuple[DenseSpec, ...] = ()
     matryoshka_dims: tuple[int, ...] = ()
     padding_idx: int | None = None
+    similarity: str = "cosine"
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in the manifest; what few models have is there only where they have it."""
         fields = {**asdict(self), "pooling": self.pooling.value}
-        del fields["dense"], fields["matryoshka_dims"], fields["padding_idx"]
+        for name in ("dense", "matryoshka_dims", "padding_idx", "similarity"):
+            del fields[name]
         return {
             **fields,
             **({"dense": [layer.as_json() for layer in self.dense]} if self.dense else {}),
             **({"matryoshka_dims": list(self.matryoshka_dims)} if self.matryoshka_dims else {}),
             **({} if self.padding_idx is None else {"padding_idx": self.padding_idx}),
+            **({"similarity": self.similarity} if self.similarity != "cosine" else {}),
         }
 
 

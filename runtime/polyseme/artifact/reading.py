@@ -29,6 +29,7 @@ _MAX_FILE_BYTES = 1 << 40
 _MAX_LAYERS = 1024
 _MAX_TENSORS = 100_000
 _MAX_PROBES = 64
+_SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
@@ -72,6 +73,7 @@ def read_model(fields: Fields) -> ModelSpec:
         dense=read_dense(fields, hidden_size, dimensions),
         matryoshka_dims=read_matryoshka_dims(fields, dimensions),
         padding_idx=fields.integer("padding_idx", most=1 << 24) if "padding_idx" in fields.names() else None,
+        similarity=_read_similarity(fields),
     )
     if spec.max_tokens > spec.max_position_embeddings:
         raise InvalidManifestError(
@@ -88,6 +90,15 @@ def read_model(fields: Fields) -> ModelSpec:
     if spec.default_prompt_name and spec.default_prompt_name not in spec.prompts:
         raise InvalidManifestError("manifest field model.default_prompt_name: not one of model.prompts")
     return spec
+
+
+def _read_similarity(fields: Fields) -> str:
+    told = fields.text("similarity", most=16) if "similarity" in fields.names() else "cosine"
+    if told not in _SIMILARITIES:
+        raise InvalidManifestError(
+            f"manifest field model.similarity: got {told[:16]!r}; one of {', '.join(_SIMILARITIES)}"
+        )
+    return told
 
 
 def read_files(fields: Fields) -> dict[str, FileEntry]:

@@ -8,6 +8,7 @@ import pytest
 from tests.export.checkpoints import (
     WEIGHTS,
     change_json,
+    change_weights,
     make_dense,
     make_sentence_transformer,
     read_parts,
@@ -140,11 +141,50 @@ def test_dense_layers_are_computed_in_both_layouts(checkpoint, tmp_path, layers)
     assert prove(PaddedEngine(artifact, FP16), artifact)
 
 
+def sentence(checkpoint, *kinds, **config):
+    make_sentence_transformer(checkpoint, "Transformer", "Pooling", *kinds, pooling_mode="mean")
+    change_json(checkpoint / "config_sentence_transformers.json", **config)
+
+
+@pytest.mark.parametrize("kinds", [(), ("Normalize",)])
+def test_vectors_are_cut_as_sentence_transformers_cuts_them(checkpoint, tmp_path, kinds):
+    """Behind Normalize, whose vectors a cut makes shorter; in every graph that there is."""
+    sentence(checkpoint, *kinds, truncate_dim=8)
+    artifact = export_model(str(checkpoint), tmp_path / "out", ExportOptions(max_tokens=48, tensorrt=True))
+    whole = expected(artifact, FP32, "mean")
+    want = (unit(whole) if kinds else whole)[:, :8]
+    pooled, normalized = Session(artifact, FP32).run(collate(TEXTS, 0), [POOLED, NORMALIZED])
+    np.testing.assert_allclose(pooled, want, atol=2e-6)
+    np.testing.assert_allclose(normalized, unit(want), atol=2e-6)
+    (packed,) = packed_run(artifact, [POOLED])
+    np.testing.assert_allclose(packed, want, atol=5e-3)
+    assert self_check(artifact)
+    assert (artifact.manifest.model.dimensions, artifact.manifest.model.normalizes) == (8, False)
+
+
+def test_vectors_are_not_cut_where_all_dimensions_are_asked_for(checkpoint, tmp_path):
+    sentence(checkpoint, "Normalize", truncate_dim=8, similarity_fn_name="dot")
+    spec = export_model(str(checkpoint), tmp_path / "out", ExportOptions(dimensions="all")).manifest.model
+    assert (spec.dimensions, spec.normalizes, spec.matryoshka_dims) == (32, True, (8,))
+    assert Artifact.open(tmp_path / "out").manifest.model.similarity == "dot"
+
+
+def test_zeros_of_a_head_that_cuts_off_at_zero_stay_zeros(checkpoint, tmp_path):
+    make_layers(checkpoint, (32, 16, True, "activation.ReLU"))
+    change_weights(checkpoint / "2_Dense", lambda weights: weights.update({"linear.bias": np.full(16, -50.0)}))
+    artifact = exported(checkpoint, tmp_path / "out")
+    pooled, normalized = Session(artifact, FP32).run(collate(TEXTS, 0), [POOLED, NORMALIZED])
+    assert (np.abs(pooled).max(), np.abs(normalized).max()) == (0, 0)
+    assert np.abs(packed_run(artifact, [NORMALIZED])[0]).max() == 0
+    assert self_check(artifact)
+    assert prove(PaddedEngine(artifact, FP16), artifact).pooled_cosine == 1
+
+
 @pytest.fixture
 def artifact(checkpoint, tmp_path):
     """Of one dense layer, and lengths to cut to."""
     make_layers(checkpoint, (32, 16, True, "activation.Tanh"))
-    change_json(checkpoint / "config_sentence_transformers.json", matryoshka_dims=[16, 4, 8], truncate_dim=8)
+    change_json(checkpoint / "config_sentence_transformers.json", matryoshka_dims=[16, 4, 8])
     return exported(checkpoint, tmp_path / "out")
 
 

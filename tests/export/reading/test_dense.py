@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from tests.export.checkpoints import WEIGHTS, change_json, make_dense, make_sentence_transformer, write_weights
+from tests.export.checkpoints import MODULE, WEIGHTS, change_json, make_dense, make_sentence_transformer, write_weights
 from tests.export.test_refusals import Marker
 
 from polyseme.artifact import Activation, DenseSpec
@@ -55,7 +55,12 @@ def test_names_of_later_versions_are_known(folder):
             "'torch.nn.modules.activation.M",
         ),
         ({"activation_function": "os.system.Tanh"}, UnsupportedError, "activation_function 'os.system.Tanh' is not su"),
-        ({"activation_function": None}, UnsupportedError, "activation_function None is not supported; torch.nn's iden"),
+        (
+            {"activation_function": "torch.nn.functional.Tanh"},
+            UnsupportedError,
+            "supported; torch.nn.Identity, torch.nn.Tanh",
+        ),
+        ({"activation_function": ""}, UnsupportedError, "activation_function '' is not supported; torch.nn.Identity"),
         ({"activation_function": ["Tanh"]}, UnsupportedError, "activation_function ['Tanh'] is not supported"),
         ({"in_features": 5}, CheckpointError, "2_Dense takes vectors of 5; it is given 4"),
         ({"in_features": "4"}, CheckpointError, "2_Dense in_features: got '4'; limits 1..1048576"),
@@ -127,7 +132,7 @@ def test_a_layer_elsewhere_is_refused(folder, path):
 
 def test_a_second_layer_takes_what_the_first_gives(folder):
     modules = json.loads((folder / "modules.json").read_text())
-    modules.append({"type": "x.Dense", "path": "3_Dense"})
+    modules.append({"type": "sentence_transformers.base.modules.dense.Dense", "path": "3_Dense"})
     (folder / "modules.json").write_text(json.dumps(modules))
     make_dense(folder / "3_Dense", WEIGHT, None, "linear.Identity")
     assert refusal(folder, CheckpointError) == "3_Dense takes vectors of 4; it is given 6"
@@ -137,6 +142,15 @@ def test_a_second_layer_takes_what_the_first_gives(folder):
 
 
 def test_seventeen_layers_are_refused(folder):
-    modules = [{"type": f"x.{kind}", "path": ""} for kind in ("Transformer", "Pooling", *["Dense"] * 17)]
-    (folder / "modules.json").write_text(json.dumps(modules))
-    assert refusal(folder, UnsupportedError).startswith("modules.json has Transformer, Pooling, Dense, Dense,")
+    make_dense(folder / "3_Dense", np.eye(6, dtype=np.float32), None, "linear.Identity")
+    modules = json.loads((folder / "modules.json").read_text())
+    more = [{"type": f"{MODULE}Dense", "path": "3_Dense"}] * 16
+    (folder / "modules.json").write_text(json.dumps([*modules, *more[1:]]))
+    assert len(read_text_model(folder, 4).dense) == 16
+    (folder / "modules.json").write_text(json.dumps([*modules, *more]))
+    assert refusal(folder, UnsupportedError) == "the model has 17 dense layers; limit 16"
+
+
+def test_a_layer_that_does_not_name_its_activation_has_the_usual_one(folder):
+    change_json(folder / "2_Dense/config.json", activation_function=None)
+    assert read_text_model(folder, 4).dense[0].spec.activation is Activation.TANH

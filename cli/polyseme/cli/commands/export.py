@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="lengths to compare with the float64 reference: a few, or every one [%(default)s]",
     )
     parser.add_argument(
+        "--dimensions",
+        choices=["model", "all"],
+        default="model",
+        help="length of vectors; model: cut to the source's truncate_dim where it has one; all: not cut [%(default)s]",
+    )
+    parser.add_argument(
         "--tensorrt",
         action="store_true",
         help="write a graph for `serve --device tensorrt` too, in ONNX's own operators",
@@ -64,10 +70,12 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         with _shown() as show:
-            steps = _Steps(show)
-            artifact = export_model(args.source, args.output, _options(args), steps)
+            steps, notes = _Steps(show), list[str]()
+            artifact = export_model(args.source, args.output, _options(args), steps, notes.append)
     except (ArtifactError, ExportError) as error:
         raise CliError(str(error), 2) from error
+    for note in notes:
+        print(note)
     _summary(artifact, steps.seconds())
     return 0
 
@@ -88,6 +96,7 @@ def _options(args: argparse.Namespace) -> ExportOptions:
         replace=args.force,
         exporter=args.exporter,
         tensorrt=args.tensorrt,
+        dimensions=args.dimensions,
     )
 
 

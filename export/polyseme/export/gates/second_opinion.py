@@ -11,6 +11,7 @@ from polyseme.export.gates.acceptance import judges
 from polyseme.export.gates.parity import Deviation
 from polyseme.export.gates.probes import make_probes, make_texts, standard_lengths
 from polyseme.export.reading.checkpoint import Checkpoint
+from polyseme.export.reading.modules import encoder_folder
 from polyseme.export.reading.sentence_transformers import read_text_model
 from polyseme.export.reading.source import locate
 from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
@@ -45,13 +46,16 @@ def ask_transformers(artifact: Artifact, source: str, *, full: bool = False) -> 
     """
     refuse_missing_packages("--against", COMPARING)
     directory = locate(source).directory
-    model = load_model(Checkpoint(directory))
+    model = load_model(Checkpoint(encoder_folder(directory)))
     spec, config = artifact.manifest.model, read_config(model)
     for name in _MUST_AGREE:
         got, wanted = getattr(spec, name), getattr(config, name)
         if got != wanted:
             raise UnsupportedError(f"{name} is {got} in the artifact, {wanted} in SOURCE: not the same model")
-    dense = [module.widened() for module in read_text_model(directory, spec.hidden_size).dense]
+    text_model = read_text_model(directory, spec.hidden_size)
+    if text_model.dimensions != spec.dimensions:  # exported with --dimensions all
+        text_model = read_text_model(directory, spec.hidden_size, "all")
+    dense = [module.widened() for module in text_model.dense]
     tokenizer = load_tokenizer(artifact.path(TOKENIZER), vocab_size=spec.vocab_size)
     lengths = range(1, spec.max_tokens + 1) if full else standard_lengths(spec.max_tokens)
     texts = make_texts(sample_ids(tokenizer), lengths, spec.padding_idx)

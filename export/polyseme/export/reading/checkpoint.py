@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.export.errors import CheckpointError
-from polyseme.export.reading.tensor_file import TensorFile
+from polyseme.export.errors import CheckpointError, UnsupportedError
+from polyseme.export.reading.tensor_file import TensorFile, refuse_pointer
 
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
+_ADAPTER = "adapter_config.json"
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.bin")
 _MAX_JSON_BYTES = 64 << 20
 
@@ -32,9 +33,13 @@ class Checkpoint:
 
         Raises:
             CheckpointError: a file is missing, corrupt, or pickled.
+            UnsupportedError: config.json names another file of weights.
         """
         self.directory = directory
         self.config = read_json(directory / "config.json")
+        elsewhere = self.config.get("transformers_weights")
+        if elsewhere not in (None, _SINGLE):
+            raise UnsupportedError(f"config.json transformers_weights {ascii(elsewhere)[:80]} is not supported")
         places = _weight_map(directory)
         self._opened = {file: TensorFile(directory / file) for file in sorted(set(places.values()))}
         if not places:
@@ -85,6 +90,19 @@ class Checkpoint:
         return digest.hexdigest()
 
 
+def refuse_adapter(directory: Path) -> None:
+    """Refuse weights that are not all of the model: transformers would put an adapter over them.
+
+    Raises:
+        UnsupportedError: there is an adapter.
+    """
+    if (directory / _ADAPTER).is_file():
+        raise UnsupportedError(
+            f"{_ADAPTER}: the model is an adapter over other weights; merge it first: "
+            "PeftModel.from_pretrained(BASE, DIR).merge_and_unload().save_pretrained(OUT)"
+        )
+
+
 def read_json(path: Path) -> Mapping[str, Any]:
     """A JSON object.
 
@@ -108,6 +126,7 @@ def read_json_value(path: Path) -> Any:  # noqa: ANN401  any JSON there is
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise CheckpointError(f"{path.name} has {path.stat().st_size} bytes; limit {_MAX_JSON_BYTES}")
+        refuse_pointer(path)
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name} cannot be read: {type(error).__name__}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,17 @@ from polyseme.runtime.verification.heads import Dense
 _WEIGHT, _BIAS = "linear.weight", "linear.bias"
 _PICKLE = "pytorch_model.bin"
 _MOST_FEATURES = 1 << 20
-_ACTIVATIONS = {activation.value: activation for activation in Activation}
+_ACTIVATIONS = {
+    f"torch.nn.{module}{name}": activation
+    for name, home, activation in (
+        ("Identity", "linear", Activation.IDENTITY),
+        ("Tanh", "activation", Activation.TANH),
+        ("GELU", "activation", Activation.GELU),
+        ("ReLU", "activation", Activation.RELU),
+        ("Sigmoid", "activation", Activation.SIGMOID),
+    )
+    for module in ("", f"modules.{home}.")
+}
 _KNOWN = {"in_features", "out_features", "bias", "activation_function", "module_input_name", "module_output_name"}
 _VECTOR = "sentence_embedding"  # what it takes and gives, unless it says otherwise
 
@@ -69,6 +80,22 @@ def read_dense(directory: Path, in_features: int) -> DenseModule:
         raise CheckpointError(f"{directory.name}: {error}") from error
 
 
+def to_length_one(size: int) -> DenseModule:
+    """Vectors scaled to length 1, as a Normalize module does it that is not the last."""
+    return _fixed(size, size, Activation.UNIT)
+
+
+def cut_to(size: int, kept: int) -> DenseModule:
+    """The first elements of vectors."""
+    return _fixed(size, kept, Activation.IDENTITY)
+
+
+def _fixed(in_features: int, out_features: int, activation: Activation) -> DenseModule:
+    spec = DenseSpec(in_features=in_features, out_features=out_features, bias=False, activation=activation)
+    weight = np.eye(in_features, out_features, dtype=np.float32)
+    return DenseModule(spec=spec, weight=weight, bias=None, sha256=hashlib.sha256(weight.tobytes()).hexdigest())
+
+
 def dense_initializers(modules: Sequence[DenseModule]) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     """Their weights, by the names that graphs and manifest give them, in order of use."""
     for number, module in enumerate(modules):
@@ -106,16 +133,15 @@ def _spec(config: Mapping[str, Any], name: str, in_features: int) -> DenseSpec:
         in_features=in_features,
         out_features=config["out_features"],
         bias=bias,
-        activation=_activation(config.get("activation_function"), name),
+        activation=_activation(config.get("activation_function", "torch.nn.Tanh"), name),
     )
 
 
 def _activation(function: object, name: str) -> Activation:
     """By the name of a class of torch.nn: torch.nn.modules.activation.Tanh."""
-    kind = function.rpartition(".")[2].lower() if isinstance(function, str) else ""
-    if kind not in _ACTIVATIONS or not str(function).startswith("torch.nn."):
+    if not isinstance(function, str) or function not in _ACTIVATIONS:
         raise UnsupportedError(
             f"{name} activation_function {ascii(function)[:60]} is not supported; "
-            f"torch.nn's {', '.join(_ACTIVATIONS)} are"
+            f"{', '.join(key for key in _ACTIVATIONS if key.count('.') == 2)} are"
         )
-    return _ACTIVATIONS[kind]
+    return _ACTIVATIONS[function]

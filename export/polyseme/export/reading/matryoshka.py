@@ -9,8 +9,9 @@ from polyseme.export.errors import CheckpointError
 from polyseme.export.reading.checkpoint import read_json
 
 _MOST = 64
+_LARGEST = 1 << 20
+_CONFIG = "config_sentence_transformers.json"
 _PLACES = (
-    ("config_sentence_transformers.json", "truncate_dim"),
     ("config_sentence_transformers.json", "matryoshka_dims"),
     ("config.json", "matryoshka_dimensions"),
 )
@@ -26,13 +27,25 @@ def read_matryoshka_dims(directory: Path, dimensions: int) -> tuple[int, ...]:
     Raises:
         CheckpointError: a file names something else than lengths of 1 to `dimensions`.
     """
-    dims: set[int] = set()
+    cut = read_truncate_dim(directory)
+    dims = {cut} if cut is not None and cut <= dimensions else set()
     for name, key in _PLACES:
         config = read_json(directory / name) if (directory / name).is_file() else {}
         said = config.get(key)
         if said is not None:
             dims.update(_lengths(said, f"{name} {key}", dimensions))
     return tuple(sorted(dims))
+
+
+def read_truncate_dim(directory: Path) -> int | None:
+    """To which length sentence-transformers cuts this model's vectors; it leaves shorter ones as they are.
+
+    Raises:
+        CheckpointError: it is no length.
+    """
+    config = read_json(directory / _CONFIG) if (directory / _CONFIG).is_file() else {}
+    told = config.get("truncate_dim")
+    return None if told is None else _lengths([told], f"{_CONFIG} truncate_dim", _LARGEST)[0]
 
 
 def _lengths(said: Any, where: str, dimensions: int) -> list[int]:  # noqa: ANN401

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from polyseme.artifact import Pooling
 from polyseme.export.errors import CheckpointError, UnsupportedError
-from polyseme.export.reading.checkpoint import read_json, read_json_value
-from polyseme.export.reading.dense import DenseModule, read_dense
-from polyseme.export.reading.matryoshka import read_matryoshka_dims
+from polyseme.export.reading.checkpoint import read_json
+from polyseme.export.reading.dense import DenseModule, cut_to, read_dense, to_length_one
+from polyseme.export.reading.matryoshka import read_matryoshka_dims, read_truncate_dim
+from polyseme.export.reading.modules import Module, read_modules
+from polyseme.export.reading.transformer_module import TransformerModule, read_transformer_module
 
-_MOST_DENSE = 16
+_MOST_DENSE = 16  # a cut counts as one, and a Normalize before it
+_CONFIG = "config_sentence_transformers.json"
 _MODES = {pooling.value: pooling for pooling in Pooling}
-_ORDER = re.compile(f"Transformer( Pooling( Dense){{0,{_MOST_DENSE}}}( Normalize)?)?")
 _LEGACY = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_mean_tokens": "mean",
@@ -27,100 +28,112 @@ _LEGACY = {
 }
 
 
+_OF_POOLING = (*_LEGACY, "pooling_mode", "word_embedding_dimension", "embedding_dimension", "include_prompt")
+_SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
+_ASSUMED = ("query", "document")  # prompts of every model, empty where it says nothing of them
+
+Dimensions: TypeAlias = Literal["model", "all"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextModel:
     """How token vectors become the vector of a text.
 
     Attributes:
         pooling_assumed: the folder does not say, and mean was taken.
-        normalizes: a Normalize module follows.
+        normalizes: a Normalize module comes last.
         dimensions: length of the vector.
-        max_tokens: most tokens of a text; None where the folder does not say.
-        lower_cases: texts are lower-cased before the tokenizer sees them.
+        transformer: how texts are read.
         dense: the layers after the pooling, each taking what the one before it gives.
         matryoshka_dims: lengths to which vectors may be cut.
+        similarity: how the model's authors compare two vectors.
     """
 
     pooling: Pooling
     pooling_assumed: bool
     normalizes: bool
     dimensions: int
-    max_tokens: int | None = None
-    lower_cases: bool = False
+    transformer: TransformerModule = field(default_factory=TransformerModule)
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt_name: str = ""
     dense: tuple[DenseModule, ...] = ()
     matryoshka_dims: tuple[int, ...] = ()
+    similarity: str = "cosine"
 
 
-def read_text_model(directory: Path, hidden_size: int) -> TextModel:
+def read_text_model(directory: Path, hidden_size: int, dimensions: Dimensions = "model") -> TextModel:
     """Read the folder; one without modules.json is a bare encoder.
+
+    Args:
+        directory: with modules.json.
+        hidden_size: of the encoder.
+        dimensions: `model` cuts vectors to truncate_dim where the folder has one, `all` cuts none.
 
     Raises:
         UnsupportedError: a module or pooling mode that would not be computed.
         CheckpointError: a file cannot be read, or does not fit the encoder.
     """
-    if not (directory / "modules.json").is_file():
+    modules = read_modules(directory)
+    if not modules:
         return TextModel(
-            pooling=Pooling.MEAN,
+            pooling=_assumed(directory),
             pooling_assumed=True,
             normalizes=False,
             dimensions=hidden_size,
+            prompts=dict.fromkeys(_ASSUMED, ""),
             matryoshka_dims=read_matryoshka_dims(directory, hidden_size),
         )
-    modules = _modules(directory)
-    kinds = dict(modules)
-    prompts, default = _prompts(directory)
-    max_tokens, lower_cases = _transformer(directory / kinds.get("Transformer", ""))
-    pooling = _pooling(directory / kinds["Pooling"], hidden_size, prompts) if "Pooling" in kinds else None
-    dense = _dense([directory / folder for kind, folder in modules if kind == "Dense"], hidden_size)
-    dimensions = dense[-1].spec.out_features if dense else hidden_size
+    config = read_json(directory / _CONFIG) if (directory / _CONFIG).is_file() else {}
+    kind = config.get("model_type")
+    if kind not in (None, "SentenceTransformer"):
+        raise UnsupportedError(f"{_CONFIG} model_type {ascii(kind)[:40]} is not supported; SentenceTransformer is")
+    prompts, default = _prompts(config)
+    kinds = {module.kind: module.folder for module in modules}
+    pooling = _pooling(kinds["Pooling"], hidden_size, prompts) if "Pooling" in kinds else None
+    dense = _dense([module.folder for module in modules if module.kind == "Dense"], hidden_size)
+    full = dense[-1].spec.out_features if dense else hidden_size
+    normalizes = _normalizes(modules)
+    size = min(read_truncate_dim(directory) or full, full) if dimensions == "model" else full
+    if size < full:  # sentence-transformers cuts what Normalize gave: the cut vector is shorter than 1
+        dense = (*dense, *([to_length_one(full)] if normalizes else []), cut_to(full, size))
+        normalizes = False
+    if len(dense) > _MOST_DENSE:
+        raise UnsupportedError(f"the model has {len(dense)} dense layers; limit {_MOST_DENSE}")
     return TextModel(
         pooling=pooling or Pooling.MEAN,
         pooling_assumed=pooling is None,
-        normalizes="Normalize" in kinds,
-        dimensions=dimensions,
-        max_tokens=max_tokens,
-        lower_cases=lower_cases,
+        normalizes=normalizes,
+        dimensions=size,
+        transformer=read_transformer_module(modules[0].folder),
         prompts=prompts,
         default_prompt_name=default,
         dense=dense,
-        matryoshka_dims=read_matryoshka_dims(directory, dimensions),
+        matryoshka_dims=tuple(length for length in read_matryoshka_dims(directory, full) if length <= size),
+        similarity=_similarity(config),
     )
 
 
-def _modules(directory: Path) -> list[tuple[str, str]]:
-    """Kind and folder of each module: a Transformer, a Pooling, Dense ones and a Normalize, in this order."""
-    entries = read_json_value(directory / "modules.json")
-    if not isinstance(entries, list):
-        raise CheckpointError(f"modules.json: expected a list, got {type(entries).__name__}")
-    modules = [_module(entry) for entry in entries]
-    order = [kind for kind, _ in modules]
-    if not _ORDER.fullmatch(" ".join(order)):
-        raise UnsupportedError(
-            f"modules.json has {', '.join(order)[:120] or 'nothing'}; "
-            "Transformer, Pooling and perhaps Dense and Normalize are supported"
-        )
-    for _, folder in modules:
-        if Path(folder).is_absolute() or ".." in Path(folder).parts:
-            raise CheckpointError("modules.json has a path that leads out of the folder")
-    return modules
-
-
-def _module(entry: Any) -> tuple[str, str]:  # noqa: ANN401
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("type", "path")):
-        raise CheckpointError("modules.json: expected objects with type and path")
-    return entry["type"].rpartition(".")[2], entry["path"]
+def _assumed(directory: Path) -> Pooling:
+    """What sentence-transformers takes for a bare encoder: the last token of one that was trained to go on."""
+    path = directory / "config.json"
+    config = read_json(path) if path.is_file() else {}
+    trained_as = config.get("architectures") or [""]
+    is_causal = str(trained_as[0]).endswith("ForCausalLM") and config.get("is_causal", True)
+    return Pooling.LAST_TOKEN if is_causal else Pooling.MEAN
 
 
 def _pooling(directory: Path, hidden_size: int, prompts: Mapping[str, str]) -> Pooling:
     config = read_json(directory / "config.json")
+    for key in sorted(set(config) - set(_OF_POOLING)):
+        if config[key]:
+            raise UnsupportedError(f"{directory.name} {ascii(key)[1:-1][:40]} is not supported")
     width = config.get("word_embedding_dimension", config.get("embedding_dimension", hidden_size))
     if width != hidden_size:
         raise CheckpointError(f"{directory.name} pools vectors of {str(width)[:20]}; the encoder's have {hidden_size}")
-    if prompts and config.get("include_prompt", True) is not True:
+    if any(prompts.values()) and config.get("include_prompt", True) is not True:
         raise UnsupportedError(f"{directory.name} leaves prompts out of the mean, which is not supported")
-    modes = [config["pooling_mode"]] if "pooling_mode" in config else _legacy_modes(config)
+    modes = config["pooling_mode"] if "pooling_mode" in config else _legacy_modes(config)
+    modes = modes if isinstance(modes, list) else [modes]
     if len(modes) != 1 or not isinstance(modes[0], str) or modes[0] not in _MODES:
         shown = ", ".join(map(str, modes))[:80]
         raise UnsupportedError(
@@ -138,23 +151,20 @@ def _dense(directories: Sequence[Path], size: int) -> tuple[DenseModule, ...]:
 
 
 def _legacy_modes(config: Mapping[str, Any]) -> list[Any]:
-    """The modes of a config that has a yes or no for each."""
-    return [_LEGACY.get(key, key) for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
+    """The modes of a config that has a yes or no for each; mean where none has a yes."""
+    return [mode for key, mode in _LEGACY.items() if config.get(key)] or ["mean"]
 
 
-def _transformer(directory: Path) -> tuple[int | None, bool]:
-    """The limit of tokens, where there is one, and whether texts are lower-cased."""
-    path = directory / "sentence_bert_config.json"
-    if not path.is_file():
-        return None, False
-    config = read_json(path)
-    lower_cases = config.get("do_lower_case") or False
-    if not isinstance(lower_cases, bool):
-        raise CheckpointError(f"{path.name} do_lower_case: expected true or false, got {str(lower_cases)[:40]!r}")
-    limit = config.get("max_seq_length")
-    if limit is not None and (type(limit) is not int or limit < 3):
-        raise CheckpointError(f"{path.name} max_seq_length: expected an integer of 3 or more, got {str(limit)[:40]!r}")
-    return limit, lower_cases
+def _normalizes(modules: Sequence[Module]) -> bool:
+    for module in modules:
+        if module.kind == "Normalize":
+            path = module.folder / "config.json"
+            config = read_json(path) if path.is_file() and module.folder != modules[0].folder else {}
+            for key in ("module_input_name", "module_output_name"):
+                if config.get(key) not in (None, "sentence_embedding"):
+                    raise UnsupportedError(f"{module.folder.name} {key} {ascii(config[key])[:40]} is not supported")
+            return True
+    return False
 
 
 def _is_text(value: str) -> bool:
@@ -162,14 +172,20 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _prompts(directory: Path) -> tuple[Mapping[str, str], str]:
-    path = directory / "config_sentence_transformers.json"
-    if not path.is_file():
-        return {}, ""
-    config = read_json(path)
-    prompts, default = config.get("prompts") or {}, config.get("default_prompt_name") or ""
-    if not isinstance(prompts, dict) or not all(isinstance(text, str) and _is_text(text) for text in prompts.values()):
-        raise CheckpointError(f"{path.name} prompts: expected texts by name")
+def _prompts(config: Mapping[str, Any]) -> tuple[Mapping[str, str], str]:
+    told, default = config.get("prompts") or {}, config.get("default_prompt_name") or ""
+    if not isinstance(told, dict):
+        raise CheckpointError(f"{_CONFIG} prompts: expected texts by name")
+    prompts = {**told, **{name: told.get(name) for name in _ASSUMED}}
+    prompts = {name: "" if text is None else text for name, text in prompts.items()}
+    if not all(isinstance(text, str) and _is_text(text) for text in prompts.values()):
+        raise CheckpointError(f"{_CONFIG} prompts: expected texts by name")
     if not isinstance(default, str) or (default and default not in prompts):
-        raise CheckpointError(f"{path.name} default_prompt_name {str(default)[:40]!r} is not one of its prompts")
+        raise CheckpointError(f"{_CONFIG} default_prompt_name {str(default)[:40]!r} is not one of its prompts")
     return prompts, default
+
+
+def _similarity(config: Mapping[str, Any]) -> str:
+    """By name; sentence-transformers takes the cosine for what it does not know."""
+    told = config.get("similarity_fn_name")
+    return told if told in _SIMILARITIES else "cosine"

@@ -19,6 +19,7 @@ from polyseme.export.errors import CheckpointError
 
 _LENGTH_BYTES = 8
 _MAX_HEADER_BYTES = 100_000_000  # the library's own limit
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _METADATA = "__metadata__"
 _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _ITEM_BYTES = {
@@ -27,6 +28,19 @@ _ITEM_BYTES = {
     **dict.fromkeys(("I32", "U32", "F32"), 4),
     **dict.fromkeys(("I64", "U64", "F64"), 8),
 }
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse what Git leaves in the place of a large file that was not fetched.
+
+    Raises:
+        CheckpointError: it is such a pointer.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise CheckpointError(
+                f"{path.name} is a Git LFS pointer, not the file: fetch that with `git lfs pull` where it was cloned"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +69,7 @@ class TensorFile:
         self.name = path.name
         try:
             size = path.stat().st_size
+            refuse_pointer(path)
             if size < _LENGTH_BYTES:
                 raise self._corrupt(f"{size} bytes; {_LENGTH_BYTES} are the least")
             content = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))

@@ -12,6 +12,7 @@ from typing import Any, Final
 from tokenizers import models
 
 from polyseme.export.errors import CheckpointError
+from polyseme.export.reading.tensor_file import refuse_pointer
 
 VOCABULARIES: Final = {"WordPiece": ("vocab.txt",), "BPE": ("vocab.json", "merges.txt")}
 _MAX_BYTES = 64 << 20
@@ -61,6 +62,7 @@ def read_vocabulary(source: Path, model: str) -> Vocabulary:
     for path in paths:
         if path.stat().st_size > _MAX_BYTES:
             raise CheckpointError(f"{path.name} has {path.stat().st_size} bytes; limit {_MAX_BYTES}")
+        refuse_pointer(path)
         try:
             path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:

@@ -33,6 +33,11 @@ class NativeRoute:
         """For the manifest."""
         return {"exporter": "native"}
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Weights of the checkpoint that do not go into the artifact."""
+        return self.architecture.left_out(self.checkpoint)
+
     def write(self, build: Build) -> dict[Precision, PrecisionEntry]:
         """Write weights and graphs of each precision.
 

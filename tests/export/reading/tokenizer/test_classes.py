@@ -83,6 +83,17 @@ def test_a_class_that_no_file_names_is_not_guessed(tmp_path, model_type):
     assert "has no tokenizer_class" in refusal(tmp_path, {"model_type": model_type}, UnsupportedError)
 
 
+def test_token_types_of_another_kind_are_refused(tmp_path):
+    config = write_case("bert, as it is", tmp_path)
+    document = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    document["post_processor"]["single"][1]["Sequence"]["type_id"] = 1
+    (tmp_path / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
+    assert made(tmp_path, config), "the class passes none to the model"
+    options = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": ["input_ids", "token_type_ids"]}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(options))
+    assert refusal(tmp_path, config, UnsupportedError).startswith("tokenizer.json gives tokens another type than 0")
+
+
 def test_the_class_may_stand_in_config(tmp_path):
     write_case("bert, cased file, no config", tmp_path)
     tokenizer = made(tmp_path, {"model_type": "bert", "tokenizer_class": "PreTrainedTokenizerFast"})

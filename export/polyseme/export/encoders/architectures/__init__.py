@@ -25,6 +25,9 @@ class Architecture(Protocol):
     def read_config(self, checkpoint: Checkpoint) -> EncoderConfig:
         """Check config.json, and read the sizes."""
 
+    def left_out(self, checkpoint: Checkpoint) -> tuple[str, ...]:
+        """Weights that the encoder has no part in: heads over it."""
+
     def read_encoder(self, checkpoint: Checkpoint, config: EncoderConfig) -> Encoder | PreNormEncoder:
         """Map the weights."""
 

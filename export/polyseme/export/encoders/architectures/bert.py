@@ -29,6 +29,11 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
     return read_sizes(checkpoint.config, Fields(), layer_norm_eps=1e-12, must_be=MUST_BE)
 
 
+def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Weights that the encoder has no part in."""
+    return FAMILY.weights(checkpoint).left_out
+
+
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
     weights = FAMILY.weights(checkpoint)

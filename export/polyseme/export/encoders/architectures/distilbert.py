@@ -36,6 +36,11 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
     return read_sizes(checkpoint.config, _FIELDS, layer_norm_eps=1e-12, must_be={"layer_norm_eps": 1e-12})
 
 
+def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Weights that the encoder has no part in."""
+    return FAMILY.weights(checkpoint).left_out
+
+
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
     weights = FAMILY.weights(checkpoint)

@@ -32,6 +32,11 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
     return sizes
 
 
+def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Weights that the encoder has no part in."""
+    return _weights(checkpoint).left_out
+
+
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> PreNormEncoder:
     """Map the weights."""
     weights = _weights(checkpoint)

@@ -39,6 +39,11 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
     return without_unused_positions(sizes)
 
 
+def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Weights that the encoder has no part in."""
+    return FAMILY.weights(checkpoint).left_out
+
+
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
     weights = FAMILY.weights(checkpoint)

@@ -89,6 +89,10 @@ def _pad_token_id(config: Mapping[str, Any], vocab_size: int, default: int) -> i
     return value
 
 
+_WRAPPERS = ("", "model.", "auto_model.", "0.auto_model.", "0.model.")
+"""What is put before the names where the encoder was saved as a part: sentence-transformers' first module, trainers."""
+
+
 class Weights:
     """Weights by a family's own names, whatever prefix and age the checkpoint is of; each is to be asked for."""
 
@@ -101,7 +105,7 @@ class Weights:
         *,
         words: str = "embeddings.word_embeddings.weight",
     ) -> None:
-        """Look whether names have the prefix of a model with a head.
+        """Look whether names have the prefix of a model with a head, or of what a model was a part of.
 
         Args:
             checkpoint: where they are.
@@ -111,7 +115,8 @@ class Weights:
             words: the name of the word table.
         """
         self._checkpoint = checkpoint
-        self._prefix = prefix if prefix + words in checkpoint else ""
+        prefixes = [outer + inner for outer in _WRAPPERS for inner in ("", prefix)]
+        self._prefix = next((known for known in prefixes if known + words in checkpoint), "")
         self._roots = tuple(self._prefix + root for root in roots)
         self._taken = {self._prefix + name for name in buffers}
 
@@ -125,6 +130,11 @@ class Weights:
         old = self._prefix + name + ".gamma" in self._checkpoint
         scale, shift = (".gamma", ".beta") if old else (".weight", ".bias")
         return LayerNorm(weight=self(name + scale, size), bias=self(name + shift, size))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Weights of what stands over the encoder, or beside it; a pooler, which nobody misses, is not among them."""
+        return tuple(name for name in self._checkpoint if not name.startswith(self._roots) and "pooler." not in name)
 
     def refuse_leftovers(self) -> None:
         """Refuse weights of the encoder that nobody asked for: config.json then describes another model."""

@@ -42,6 +42,11 @@ def without_unused_positions(config: EncoderConfig) -> EncoderConfig:
     return replace(config, max_position_embeddings=usable, padding_idx=config.pad_token_id)
 
 
+def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Weights that the encoder has no part in."""
+    return FAMILY.weights(checkpoint).left_out
+
+
 def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
     """Map the weights."""
     weights = FAMILY.weights(checkpoint)

@@ -78,6 +78,8 @@ def write_tokenizer(
         tokenizer = _load(own)
         pad = (tokenizer.padding or {}).get("pad_token")
         _add_tokens(tokenizer, replace(files, named={"pad_token": pad, **files.named}), vocab_size)
+        if files.passes_token_types and any(tokenizer.encode("a").type_ids):
+            raise UnsupportedError(f"{TOKENIZER} gives tokens another type than 0, which is not supported")
     else:
         tokenizer = _built(_CLASSES[name], source, files, name, vocab_size)
     if own.is_file() and _same(tokenizer, _load(own)):

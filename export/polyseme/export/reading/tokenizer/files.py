@@ -36,6 +36,7 @@ class TokenizerFiles:
         named: special tokens by role, such as cls_token; None where a file says null.
         extra: special tokens without a role.
         added: tokens to be found in a text before all else, in the order of their ids.
+        has_chat_template: a text may have to be put into a conversation.
     """
 
     class_name: str
@@ -43,6 +44,7 @@ class TokenizerFiles:
     named: Mapping[str, Token | None]
     extra: tuple[Token, ...]
     added: tuple[AddedToken, ...]
+    has_chat_template: bool = False
 
     def flag(self, key: str, *, default: bool | None) -> Any:  # noqa: ANN401  bool, or None
         """An option that is true or false.
@@ -54,6 +56,11 @@ class TokenizerFiles:
         if value is not None and type(value) is not bool:
             raise CheckpointError(f"{CONFIG} {key}: expected true or false, got {ascii(value)[:40]}")
         return default if value is None else value
+
+    @property
+    def passes_token_types(self) -> bool:
+        """Whether the model is given the token types that tokenizer.json has."""
+        return "token_type_ids" in (self.options.get("model_input_names") or ())
 
     @property
     def max_tokens(self) -> float | None:
@@ -104,6 +111,7 @@ def read_tokenizer_files(folder: Path, overrides: Mapping[str, Any] | None = Non
         named={key: by_content.get(_content(t), t) if key in ROLES else t for key, t in named.items()},
         extra=tuple(token for token in (_token(value, "extra_special_tokens") for value in extra) if token),
         added=tuple(token for _, token in sorted(by_id.items(), key=lambda item: item[0])),
+        has_chat_template=bool(options.get("chat_template")) or any(folder.glob("chat_template*")),
     )
 
 

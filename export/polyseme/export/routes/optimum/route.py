@@ -18,7 +18,7 @@ from polyseme.export.reading.dense import dense_initializers
 from polyseme.export.routes.build import Build
 from polyseme.export.routes.optimum.packages import versions
 from polyseme.export.routes.optimum.rewiring import TracedEncoder, float_tensors, halve, rewire, split
-from polyseme.export.routes.optimum.torch_model import load_model, read_config, reference, word_table
+from polyseme.export.routes.optimum.torch_model import left_out, load_model, read_config, reference, word_table
 from polyseme.export.routes.optimum.tracing import trace_fused
 
 _ELEMENT = {Precision.FP32: TensorProto.FLOAT, Precision.FP16: TensorProto.FLOAT16}
@@ -31,6 +31,7 @@ class OptimumRoute:
     checkpoint: Checkpoint
     config: EncoderConfig
     words: Float32Array
+    left_out: tuple[str, ...]
     judged_by: str = "float64 torch"
 
     @property
@@ -86,4 +87,6 @@ def open_route(checkpoint: Checkpoint) -> OptimumRoute:
         CheckpointError: its weights are not those that config.json describes.
     """
     model = load_model(checkpoint)
-    return OptimumRoute(checkpoint=checkpoint, config=read_config(model), words=word_table(model))
+    return OptimumRoute(
+        checkpoint=checkpoint, config=read_config(model), words=word_table(model), left_out=left_out(checkpoint, model)
+    )

@@ -100,6 +100,16 @@ def word_table(model: Any) -> Float32Array:  # noqa: ANN401
     return table
 
 
+def left_out(checkpoint: Checkpoint, model: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Weights of the checkpoint that the model has no part in, heads over it; a pooler is not among them."""
+    prefix, known = f"{model.base_model_prefix}.", set(model.state_dict())
+    return tuple(
+        name
+        for name in checkpoint
+        if name not in known and name.removeprefix(prefix) not in known and "pooler." not in name
+    )
+
+
 def reference(model: Any, *, behind: bool = False) -> HiddenStates:  # noqa: ANN401
     """The model itself in float64, one text at a time: no padding, no mask. The model is widened in place.
 

@@ -1,0 +1,28 @@
+"""What a checkpoint has and its artifact has not, for people: heads over the encoder, and code of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_MOST_SHOWN = 5
+
+
+def left_out_lines(config: Mapping[str, Any], weights: Sequence[str]) -> Iterator[str]:
+    """A line for each kind of thing; none where nothing is left out.
+
+    Args:
+        config: config.json.
+        weights: names of those that do not go into the artifact.
+    """
+    if weights:
+        # By module: the first two words, without that of the weight itself.
+        modules = Counter(".".join(name.split(".")[:-1][:2]) or name for name in weights)
+        shown = [f"{ascii(name)[1:-1][:60]} ({count})" for name, count in sorted(modules.items())[:_MOST_SHOWN]]
+        more = f" and {len(modules) - _MOST_SHOWN} more" if len(modules) > _MOST_SHOWN else ""
+        yield f"left out, as no part of the encoder: weights of {', '.join(shown)}{more}"
+    code = config.get("auto_map")
+    if code:
+        names = sorted({str(name) for name in code.values()}) if isinstance(code, dict) else [str(code)]
+        yield f"not run: code of the model's own, config.json auto_map {ascii(', '.join(names))[1:-1][:120]}"

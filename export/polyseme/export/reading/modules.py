@@ -1,0 +1,85 @@
+"""modules.json: of what a sentence-transformers folder is made, module by module, as untrusted input."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from polyseme.export.errors import CheckpointError, UnsupportedError
+from polyseme.export.reading.checkpoint import read_json_value
+
+MODULES: Final = "modules.json"
+_MOST = 64
+_CLASS = re.compile(
+    r"sentence_transformers\.(?:models|base\.modules|sentence_transformer\.modules)\."
+    r"(?:(\w+)\.)?(Transformer|Pooling|Dense|Dropout|Normalize)"
+)
+_ORDER = re.compile("Transformer( Pooling( Dense| Dropout)*( Normalize)?( Dropout)*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One module.
+
+    Attributes:
+        kind: the last word of its class: Transformer, Pooling, Dense, Dropout or Normalize.
+        folder: where its files lie.
+    """
+
+    kind: str
+    folder: Path
+
+
+def read_modules(directory: Path) -> tuple[Module, ...]:
+    """The modules in their order: a Transformer, a Pooling, Dense ones, a Normalize; none of a folder without the file.
+
+    Raises:
+        UnsupportedError: a class is not one of sentence-transformers' own, or the order is another.
+        CheckpointError: the file cannot be read, or leads out of the folder.
+    """
+    if not (directory / MODULES).is_file():
+        return ()
+    entries = read_json_value(directory / MODULES)
+    if not isinstance(entries, list):
+        raise CheckpointError(f"{MODULES}: expected a list, got {type(entries).__name__}")
+    if len(entries) > _MOST:
+        raise CheckpointError(f"{MODULES}: {len(entries)} modules; limit {_MOST}")
+    modules = tuple(_module(directory, entry) for entry in entries)
+    names = Counter(entry["name"] for entry in entries if isinstance(entry.get("name"), str))
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:  # the later would take the place of the earlier
+        raise CheckpointError(f"{MODULES}: two modules are called {ascii(twice)[:40]}")
+    order = [module.kind for module in modules]
+    if not _ORDER.fullmatch(" ".join(order)):
+        raise UnsupportedError(
+            f"{MODULES} has {', '.join(order)[:120] or 'nothing'}; "
+            "Transformer, Pooling and perhaps Dense and Normalize are supported"
+        )
+    return modules
+
+
+def encoder_folder(directory: Path) -> Path:
+    """Where config.json, the weights and the tokenizer lie: where the Transformer module is, or the folder itself.
+
+    Raises:
+        ExportError: as `read_modules`.
+    """
+    return next((module.folder for module in read_modules(directory)), directory)
+
+
+def _module(directory: Path, entry: Any) -> Module:  # noqa: ANN401  any JSON there is
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("type", "path")):
+        raise CheckpointError(f"{MODULES}: expected objects with type and path")
+    path = Path(entry["path"])
+    if path.is_absolute() or ".." in path.parts:
+        raise CheckpointError(f"{MODULES} has a path that leads out of the folder")
+    named = _CLASS.fullmatch(entry["type"])
+    if named is None or (named[1] or named[2]).lower() != named[2].lower():
+        raise UnsupportedError(
+            f"{MODULES}: {ascii(entry['type'])[1:-1][:80]} is not supported; sentence-transformers' own "
+            "Transformer, Pooling, Dense, Dropout and Normalize are"
+        )
+    return Module(kind=named[2], folder=directory / path)
