@@ -103,7 +103,7 @@ def export_model(
         target: the artifact's directory.
         options: how.
         progress: told of each step as it begins.
-        note: told in one line each what the source has and the artifact has not.
+        note: told in one line each what is to be known of the source, and what of it the artifact has not.
 
     Raises:
         ExportError: the source cannot be used, or a gate failed.
@@ -121,6 +121,8 @@ def _export(
 ) -> Artifact:
     progress("reading the checkpoint")
     located = locate(source)
+    if located.note:
+        note(located.note)
     name = _name(located, options)
     folder = encoder_folder(located.directory)
     refuse_adapter(folder)

@@ -10,6 +10,8 @@ from polyseme.export import SourceError
 from polyseme.export.reading import source as module
 from polyseme.export.reading.source import locate
 
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
 
 def refusal(source):
     with pytest.raises(SourceError) as caught:
@@ -83,6 +85,12 @@ def test_a_module_inside_a_model_is_not_another_model(tmp_path):
     assert package / "model" == locate(f"package:{package}").directory
 
 
+def test_a_model_whose_encoder_has_a_folder_of_its_own_is_one(tmp_path):
+    package = make_package(tmp_path, "folders", "model/0_Transformer", "model/2_Dense")
+    (package / "model" / "modules.json").write_text("[]")
+    assert package / "model" == locate(f"package:{package}").directory
+
+
 def test_a_package_without_a_model(tmp_path):
     assert "has no folder with config.json" in refusal(f"package:{make_package(tmp_path, 'empty')}")
 
@@ -118,6 +126,45 @@ def test_a_hub_that_does_not_answer_is_given_up(silent_hub, monkeypatch):
     message = refusal("hf:some/model@main")
     assert message.startswith("hf:some/model@main cannot be fetched (")
     assert "a local directory, or package:NAME" in message
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path, tiny_checkpoint):
+    """The hub's cache with one model, as its client lays it down."""
+    root = tmp_path / "hub" / "models--some--model"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs" / "main").write_text(SHA)
+    shutil.copytree(tiny_checkpoint, root / "snapshots" / SHA)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return root / "snapshots" / SHA
+
+
+def unreachable(*_, **__):
+    raise ConnectionError
+
+
+@pytest.mark.parametrize("revision", ["", "@main", f"@{SHA}"])
+def test_a_model_in_the_cache_is_found_where_the_hub_is_not(cache, monkeypatch, revision):
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
+    located = locate("hf:some/model" + revision)
+    assert (located.spec, located.name) == (f"hf:some/model@{SHA}", "model")
+    assert cache == located.directory
+    assert located.note.endswith("has no modules.json: if the model has one, how it pools is not known here")
+    (cache / "modules.json").write_text("[]")
+    assert locate("hf:some/model" + revision).note == f"some/model@{SHA[:12]} is from the hub's cache"
+
+
+def test_a_commit_in_the_cache_is_not_asked_for(cache, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: pytest.fail("asked"))
+    assert cache == locate(f"hf:some/model@{SHA}").directory
+
+
+def test_what_the_cache_has_only_the_name_of_is_not_there(cache, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
+    (cache / "model.safetensors").unlink()
+    assert "hf:some/model cannot be fetched (ConnectionError)" in refusal("hf:some/model")
+    assert "cannot be fetched" in refusal("hf:some/other")
+    assert "cannot be fetched" in refusal("hf:some/model@other-branch")
 
 
 def test_a_question_that_hangs_is_given_up_in_less_than_15_s(monkeypatch):

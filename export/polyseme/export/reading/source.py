@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import queue
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ _PROBE_S = 8.0  # for a hub to connect, or to send
 _GIVE_UP_S = 12.0  # for all of the question: looking up a name and waiting for a proxy obey no timeout
 T = TypeVar("T")
 # No pickles, not even to disk; no weights of other frameworks.
-_WANTED = ("*.json", "*.safetensors", "*.txt", "*/config.json")
+_WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*/config.json")
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +30,13 @@ class Located:
     Attributes:
         spec: SOURCE as the manifest gives it: no path of the machine that exported.
         name: a model name that suits it.
+        note: for people, where it is not what it seems.
     """
 
     directory: Path
     spec: str
     name: str
+    note: str = ""
 
 
 def locate(source: str) -> Located:
@@ -59,6 +63,9 @@ def _from_hub(source: str) -> Located:
     from huggingface_hub.errors import HFValidationError
 
     repository, _, revision = source.removeprefix("hf:").partition("@")
+    cached = _cached(repository, revision) if _COMMIT.fullmatch(revision) else None
+    if cached is not None:  # a commit does not change
+        return cached
     try:
         # One short question first: the download below would try for minutes where there is no network.
         sha = _answered(lambda: HfApi().model_info(repository, revision=revision or None, timeout=_PROBE_S).sha)
@@ -66,8 +73,32 @@ def _from_hub(source: str) -> Located:
     except HFValidationError as error:
         raise SourceError(f"{source[:200]!r} is not a model id: write hf:OWNER/NAME") from error
     except Exception as error:  # the client's transport errors share no base with its own
+        cached = _cached(repository, revision)
+        if cached is not None:
+            return cached
         raise SourceError(f"{source[:200]} cannot be fetched ({type(error).__name__}); {_ALTERNATIVES}") from error
     return Located(directory=Path(directory), spec=f"hf:{repository}@{sha}", name=repository.rpartition("/")[2])
+
+
+def _cached(repository: str, revision: str) -> Located | None:
+    """What the hub's client has kept of a model; None where it has none of its weights."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        directory = Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+    except Exception:  # it has its own for each way in which a model is not there
+        return None
+    if not any(directory.rglob("*.safetensors")):
+        return None
+    note = f"{repository}@{directory.name[:12]} is from the hub's cache"
+    if not (directory / "modules.json").is_file():
+        note += ", which has no modules.json: if the model has one, how it pools is not known here"
+    return Located(
+        directory=directory,
+        spec=f"hf:{repository}@{directory.name}",
+        name=repository.rpartition("/")[2],
+        note=note,
+    )
 
 
 def _answered(question: Callable[[], T]) -> T:
@@ -124,4 +155,6 @@ def _package_roots(name: str) -> list[Path]:
 
 
 def _checkpoints_below(root: Path) -> list[Path]:
-    return [path.parent for path in root.rglob("config.json") if any(path.parent.glob("*.safetensors"))]
+    """Folders with weights, and those of modules, below which the weights may lie."""
+    encoders = [path.parent for path in root.rglob("config.json") if any(path.parent.glob("*.safetensors"))]
+    return [*encoders, *(path.parent for path in root.rglob("modules.json"))]
