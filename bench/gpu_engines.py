@@ -23,9 +23,15 @@ from polyseme.export.graphs.packed import PackedNodes
 from polyseme.export.graphs.twin import twin_of
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.engines.engine import BUCKET_TOKENS, PackedEngine, PaddedEngine
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
-from polyseme.runtime.engines.onnxruntime.session import open_session, providers_of, session_options
+from polyseme.runtime.engines.onnxruntime.session import (
+    load_weights,
+    open_session,
+    providers_of,
+    put_weights,
+    session_options,
+)
 
 
 def device(kind: str) -> Device:
@@ -93,7 +99,7 @@ def converted(artifact: Artifact, where: Device) -> Callable[[Batch], object]:
 
 def joined(artifact: Artifact, where: Device, config: object) -> BoundSession:
     """A session over the joined form; CUDA only, as its twin would be another graph."""
-    weights = dict(load_packed_weights(artifact, where))
+    weights = load_weights(artifact, where, Layout.PACKED)
     arrays = artifact.weights(Precision.FP16)
     spec = artifact.manifest.model
     hidden, heads = spec.hidden_size, spec.num_attention_heads
@@ -122,9 +128,6 @@ def joined(artifact: Artifact, where: Device, config: object) -> BoundSession:
             tensor.raw_data = values.tobytes()
             model.graph.initializer.append(tensor)
     names = {one.name for one in model.graph.initializer if one.data_location == TensorProto.EXTERNAL}
-    for name in ("qkv.bias", "attention.bias"):
-        for number in range(spec.num_hidden_layers):
-            key = f"layers.{number}.{name}"
-            weights[key] = ort.OrtValue.ortvalue_from_numpy(added[key].copy(), where.kind, where.number)
+    weights |= put_weights({name: values for name, values in added.items() if name.endswith(".bias")}, where)
     given = {name: value for name, value in weights.items() if name in names}
     return BoundSession(artifact, where, Variant.EMBED, weights=given, twin=model.SerializeToString())

@@ -6,6 +6,15 @@ SelfCheckError              an artifact's graphs do not compute what they should
 DeviceLostError             a device fails for good: the process has to be started again
 """
 
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_LONGEST: Final = 300
+# Where in onnxruntime's source it was raised, and in which of its functions.
+_LOCATION: Final = re.compile(r"/\S+\.(?:cc|cu|h|cuh|cpp):\d+ .*?(?=\[ONNXRuntimeError\]|CU[A-Z]+ (?:failure|error))")
+
 
 class RuntimeUnavailableError(Exception):
     """No session can be made as asked for; the message is one line: what, got, what to do."""
@@ -21,3 +30,9 @@ class SelfCheckError(Exception):
 
 class DeviceLostError(Exception):
     """The device will run nothing any more in this process."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception of onnxruntime says, on one line; the cause stands last in it, and is kept."""
+    line = _LOCATION.sub("", (str(error).strip().splitlines() or [""])[0]) or type(error).__name__
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 3]} ... {line[-_LONGEST * 2 // 3 :]}"

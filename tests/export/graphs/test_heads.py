@@ -27,9 +27,9 @@ from polyseme.export.graphs import heads
 from polyseme.runtime.batches.packed import pack
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.engine import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
-from polyseme.runtime.engines.onnxruntime.session import Session, Variant
+from polyseme.runtime.engines.onnxruntime.session import Session, Variant, load_weights
 from polyseme.runtime.errors import SelfCheckError
 from polyseme.runtime.verification.proof import prove
 from polyseme.runtime.verification.selfcheck import self_check
@@ -58,7 +58,7 @@ def expected(artifact, device, pooling):
 
 def packed_run(artifact, outputs):
     """What the twin of the packed graph gives."""
-    weights, twin = load_packed_weights(artifact, FP16), twins(artifact, FP16)[Variant.EMBED]
+    weights, twin = load_weights(artifact, FP16, Layout.PACKED), twins(artifact, FP16)[Variant.EMBED]
     return BoundSession(artifact, FP16, Variant.EMBED, weights=weights, twin=twin).run(pack(TEXTS), outputs)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.packed import packed_fp32, twins
 
-from polyseme.artifact import Artifact, Precision, Variant
+from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine, make_engine
@@ -70,10 +70,16 @@ def test_a_run_that_fails_gives_its_lane_back(engines):
     assert engine.run(Variant.EMBED, engine.collate(TEXTS), [POOLED])[0].shape == (4, 32)
 
 
-@pytest.mark.parametrize("number", [700, 719])
-def test_an_error_that_stays_is_told_from_one_that_goes(artifact, monkeypatch, number):
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Non-zero status code returned. CUDA failure 700: an illegal memory access was encountered ; GPU=0",
+        "Non-zero status code returned. CUDA failure 719: unspecified launch failure ; GPU=0",
+        "Status Message: CUDA error cudaErrorIllegalAddress:an illegal memory access was encountered",
+    ],
+)
+def test_an_error_that_stays_is_told_from_one_that_goes(artifact, monkeypatch, said):
     engine = PaddedEngine(artifact, FP32)
-    said = f"Non-zero status code returned. CUDA failure {number}: an illegal memory access was encountered ; GPU=0"
 
     def fail(*_):
         raise RuntimeError(said)
@@ -87,12 +93,15 @@ def test_an_error_that_stays_is_told_from_one_that_goes(artifact, monkeypatch, n
         engine.run(Variant.EMBED, engine.collate(TEXTS), [POOLED])
 
 
-@pytest.mark.parametrize(("flash", "tried"), [(True, "put weights on cuda:0"), (False, "embed.fp16.onnx|start CUDA")])
-def test_the_packed_engine_is_for_gpus_with_flash_attention(tiny_artifact, monkeypatch, flash, tried):
-    """Where there is no GPU neither can be had; which one was tried shows in what is said."""
-    device = Device(execution_provider=CUDA, precision=Precision.FP16, flash=flash)
-    with pytest.raises(RuntimeUnavailableError, match=tried):
+@pytest.mark.parametrize(("flash", "layout"), [(True, Layout.PACKED), (False, Layout.PADDED)])
+def test_the_packed_engine_is_for_gpus_with_flash_attention(tiny_artifact, monkeypatch, flash, layout):
+    """Where there is no GPU neither can be had; which one was tried shows in the weights that it wants there."""
+    device, wanted = Device(execution_provider=CUDA, precision=Precision.FP16, flash=flash), []
+    weights = Artifact.weights
+    monkeypatch.setattr(Artifact, "weights", lambda *which: wanted.append(which[2]) or weights(*which))
+    with pytest.raises(RuntimeUnavailableError, match="cannot put weights on cuda:0: "):
         make_engine(Artifact.open(tiny_artifact), [device])
+    assert wanted == [layout]
 
 
 def test_several_gpus_are_not_taken_for_one(tiny_artifact):

@@ -17,7 +17,7 @@ from polyseme.export.graphs.twin import twin_of
 from polyseme.runtime.batches.packed import PackedBatch, pack
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.verification.vectors import cosines
@@ -161,12 +161,12 @@ def _collate_packed(probe: Probe) -> PackedBatch:
 
 
 def _padded_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
-    weights = load_weights(artifact, device.precision)
+    weights = load_weights(artifact, device)
     return {variant: Session(artifact, device, variant, weights=weights, intra_op_threads=0) for variant in Variant}
 
 
 def _twin_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
-    weights = load_packed_weights(artifact, device)
+    weights = load_weights(artifact, device, Layout.PACKED)
     graphs = artifact.manifest.precisions[device.precision].of(Layout.PACKED).graphs
     twins = {variant: twin_of(artifact.path(graphs[variant])) for variant in Variant}
     return {

@@ -7,6 +7,7 @@ PackedEngine   CUDA in fp16; each lane is a thread with sessions of its own, as 
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,12 +18,13 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.artifact import Artifact, Variant
+from polyseme.artifact import Artifact, Layout, Variant
 from polyseme.artifact.graphs import whole
+from polyseme.runtime.access import using
 from polyseme.runtime.batches.packed import Bucket, PackedBatch, pack
 from polyseme.runtime.batches.padded import Batch, collate
 from polyseme.runtime.batches.selection import Selection
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.engines.onnxruntime.tensorrt import MOST_TEXTS, tensorrt_session
@@ -100,7 +102,7 @@ class PaddedEngine:
             self.most_texts = MOST_TEXTS
             self.sessions[Variant.EMBED] = tensorrt_session(artifact, device, engine_cache)
             device = replace(device, execution_provider=CUDA)
-        weights = load_weights(artifact, device.precision)
+        weights = load_weights(artifact, device)
         for variant in Variant:
             if variant not in self.sessions:
                 self.sessions[variant] = Session(
@@ -121,7 +123,8 @@ class PaddedEngine:
 
     def close(self) -> None:
         """Leave the sessions to whoever still runs one."""
-        self.sessions = {}
+        with using(self.devices[0]):
+            self.sessions = {}
 
 
 class PackedEngine:
@@ -155,14 +158,17 @@ class PackedEngine:
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         self._padding_idx = artifact.manifest.model.padding_idx
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
-        # One after the other: while a run is captured, nothing else may touch the device.
-        for device in devices:
-            lanes = [_Lane(f"lane-{device.number}-{i}") for i in range(lanes_per_device)]
-            weights = lanes[0].call(load_packed_weights, artifact, device)
-            self._lanes += lanes
-            for lane in lanes:
-                lane.call(lane.load, artifact, device, weights, shapes, twins or {})
-                self._free.put(lane)
+        try:
+            for device in devices:
+                weights = load_weights(artifact, device, Layout.PACKED)
+                for i in range(lanes_per_device):
+                    lane = _Lane(f"lane-{device.number}-{i}", device)
+                    self._lanes.append(lane)
+                    lane.call(lane.load, artifact, weights, shapes, twins or {})
+                    self._free.put(lane)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def lanes(self) -> int:
@@ -192,8 +198,9 @@ class PackedEngine:
 class _Lane:
     """A thread, and the sessions that belong to it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, device: Device) -> None:
         self.sessions: dict[Variant, BoundSession] = {}
+        self._device = device
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None]
         self._calls = queue.SimpleQueue()
         # A daemon: a device that hangs must not keep the process from ending.
@@ -212,7 +219,6 @@ class _Lane:
     def load(
         self,
         artifact: Artifact,
-        device: Device,
         weights: Mapping[str, Any],
         buckets: Sequence[Bucket],
         twins: Mapping[Variant, bytes],
@@ -221,7 +227,7 @@ class _Lane:
         for variant in Variant:
             shapes = buckets if variant is Variant.EMBED else ()
             self.sessions[variant] = BoundSession(
-                artifact, device, variant, weights=weights, buckets=shapes, twin=twins.get(variant)
+                artifact, self._device, variant, weights=weights, buckets=shapes, twin=twins.get(variant)
             )
 
     def _serve(self) -> None:
@@ -234,7 +240,8 @@ class _Lane:
             else:
                 future.set_result(result)
             del call, future, function, arguments  # nothing is kept while the lane waits
-        self.sessions = {}
+        with using(self._device):
+            self.sessions = {}
 
 
 def _halved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -250,14 +257,32 @@ def _unless_lost(
         return run(batch, outputs, selection)
     except Exception as error:
         text = str(error)
-        if any(mark in text for mark in _STICKY):
+        if _STICKY.search(text):
             raise DeviceLostError("the GPU is in an error that only a new process ends") from error
         raise
 
 
-# Errors that CUDA keeps: every later call of the process fails with them too. Source: CUDA Runtime API, cudaError,
-# "the process must be terminated and relaunched". As onnxruntime prints them, by number.
-_STICKY = tuple(f"CUDA failure {number}:" for number in (214, 220, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721))
+# Errors that CUDA keeps: every later call of the process fails with them too. Source: CUDA Runtime API 13, cudaError,
+# "the process must be terminated and relaunched"; and those of broken hardware.
+_KEPT = {
+    214: "ECCUncorrectable",
+    220: "NvlinkUncorrectable",
+    226: "Contained",
+    700: "IllegalAddress",
+    702: "LaunchTimeout",
+    710: "Assert",
+    714: "HardwareStackError",
+    715: "IllegalInstruction",
+    716: "MisalignedAddress",
+    717: "InvalidAddressSpace",
+    718: "InvalidPc",
+    719: "LaunchFailure",
+    721: "TensorMemoryLeak",
+    810: "MpsClientTerminated",
+    911: "ExternalDevice",
+}
+# onnxruntime prints what a call gave by number, and what a kernel left behind by name.
+_STICKY = re.compile(rf"CUDA failure ({'|'.join(map(str, _KEPT))}):|CUDA error cudaError({'|'.join(_KEPT.values())}):")
 
 
 def make_engine(

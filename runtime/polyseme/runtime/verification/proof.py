@@ -15,7 +15,7 @@ from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.engine import Engine
-from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 from polyseme.runtime.verification.vectors import cosines
 
 Float32Array = npt.NDArray[np.float32]
@@ -60,7 +60,7 @@ def prove(engine: Engine, artifact: Artifact) -> Proof | None:
     except Exception as error:
         raise RuntimeUnavailableError(
             f"{device.execution_provider} cannot run {artifact.manifest.name} in {device.precision.value}: "
-            f"{type(error).__name__}"
+            f"{first_line(error)}"
         ) from error
     # The first state is the row of the word table.
     least = [float(cosines(got, want).min()) for got, want in zip(states[1:], probe.states, strict=True)]

@@ -178,7 +178,8 @@ class _Graph:
 
 
 def _graphs(artifact: Artifact, precision: Precision) -> tuple[_Graph, _Graph]:
-    device, weights = Device(execution_provider=CPU, precision=precision), load_weights(artifact, precision)
+    device = Device(execution_provider=CPU, precision=precision)
+    weights = load_weights(artifact, device)
 
     def graph(variant: Variant) -> _Graph:
         session = Session(artifact, device, variant, weights=weights, intra_op_threads=0)

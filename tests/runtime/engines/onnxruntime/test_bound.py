@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from tests.packed import packed_fp32, twins
 
-from polyseme.artifact import Artifact, Precision, Variant
+from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS, half
 from polyseme.runtime.batches.packed import Bucket, pack
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import Selection, every_state, group_spans
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession, load_packed_weights
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -26,7 +26,7 @@ def artifact(tiny_checkpoint, tiny_artifact, tmp_path_factory):
 
 
 def bound(artifact, variant=Variant.EMBED, device=FP32, **options):
-    weights = load_packed_weights(artifact, device)
+    weights = load_weights(artifact, device, Layout.PACKED)
     return BoundSession(artifact, device, variant, weights=weights, twin=twins(artifact, device)[variant], **options)
 
 
@@ -130,7 +130,7 @@ def test_an_id_outside_the_vocabulary_never_reaches_the_device(artifact, ids):
 
 
 def test_a_graph_that_a_cpu_cannot_run_is_one_line(artifact):
-    weights = load_packed_weights(artifact, FP32)
+    weights = load_weights(artifact, FP32, Layout.PACKED)
     with pytest.raises(RuntimeUnavailableError) as caught:
         BoundSession(artifact, FP32, weights=weights)
     assert "cannot load embed.fp32.packed.onnx on CPUExecutionProvider: " in str(caught.value)
@@ -142,4 +142,4 @@ def test_an_artifact_without_packed_graphs_says_so(tiny_artifact):
     fp16 = replace(artifact.manifest.precisions[Precision.FP16], packed=None)
     bare = Artifact(artifact.directory, replace(artifact.manifest, precisions={Precision.FP16: fp16}))
     with pytest.raises(Exception, match="has no packed graphs"):
-        load_packed_weights(bare, Device(execution_provider=CPU, precision=Precision.FP16))
+        load_weights(bare, Device(execution_provider=CPU, precision=Precision.FP16), Layout.PACKED)

@@ -39,7 +39,7 @@ def test_run_gives_outputs_in_the_order_asked_for(artifact, precision):
 
 
 def test_sessions_share_weights(artifact):
-    weights = load_weights(artifact, Precision.FP32)
+    weights = load_weights(artifact, ON_CPU)
     batch = collate(TEXTS, 0)
     embed, layers = (Session(artifact, ON_CPU, variant, weights=weights) for variant in Variant)
     (pooled,) = embed.run(batch, [POOLED])
@@ -104,7 +104,7 @@ def test_a_graph_that_cannot_be_loaded_is_one_line(artifact, tmp_path):
     (tmp_path / "embed.fp32.onnx").write_bytes(b"no graph")
     broken = Artifact(tmp_path, artifact.manifest)
     with pytest.raises(RuntimeUnavailableError) as caught:
-        Session(broken, ON_CPU, weights=load_weights(artifact, Precision.FP32))
+        Session(broken, ON_CPU, weights=load_weights(artifact, ON_CPU))
     assert str(caught.value).startswith(
         f"onnxruntime {runtime_version()} cannot load embed.fp32.onnx on CPUExecutionProvider: "
     )
@@ -121,7 +121,7 @@ def test_a_device_that_onnxruntime_silently_replaces_is_refused(artifact, monkey
 
     monkeypatch.setattr(module.ort, "InferenceSession", Fallback)
     with pytest.raises(RuntimeUnavailableError, match="cannot start CUDAExecutionProvider"):
-        Session(artifact, Device(execution_provider=CUDA, precision=Precision.FP16))
+        Session(artifact, Device(execution_provider=CUDA, precision=Precision.FP16), weights={})
 
 
 def test_the_version_is_that_of_onnxruntime(artifact):

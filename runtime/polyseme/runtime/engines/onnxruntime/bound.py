@@ -14,12 +14,12 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Layout, Variant
-from polyseme.artifact.graphs import NORMALIZED, TOKEN_OFFSET
+from polyseme.artifact.graphs import TOKEN_OFFSET
+from polyseme.runtime.access import capturing, using
 from polyseme.runtime.batches.packed import Bucket, PackedBatch, smallest
 from polyseme.runtime.batches.selection import Selection
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
-from polyseme.runtime.engines.onnxruntime.session import Providers, first_line, open_session, session_options
-from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.engines.onnxruntime.session import Providers, open_session, session_options
 
 _ALIGNMENT: Final = 64  # elements: 256 bytes, as CUDA's own allocator has it
 _LEAST_BUFFER: Final = 1 << 10  # elements
@@ -60,13 +60,18 @@ class BoundSession:
         self._vocab_size = artifact.manifest.model.vocab_size
         self._filler = artifact.manifest.model.pad_token_id
         self._padding_idx = artifact.manifest.model.padding_idx
-        self._session = _load(artifact, device, variant, weights, twin, captures=bool(buckets))
+        with using(device):
+            self._session = _load(artifact, device, variant, weights, twin, captures=bool(buckets))
         self._eager = _Staging(device)
         self._offsets = _Offsets(device)
         self._eager_options = _run_options(device, _EAGER)
         self._prepared: dict[Bucket, _Prepared] = {}
         for number, bucket in enumerate(sorted(buckets), start=1):
-            self._prepared[bucket] = self._prepare(bucket, number)
+            with using(device):
+                prepared = self._prepare(bucket, number)
+            with capturing(device):
+                prepared.capture()
+            self._prepared[bucket] = prepared
 
     @property
     def buckets(self) -> tuple[Bucket, ...]:
@@ -94,8 +99,14 @@ class BoundSession:
             raise ValueError(f"ids within {ids.min()}..{ids.max()}; limits 0..{self._vocab_size - 1}")
         bucket = smallest(self._prepared, batch) if selection is None else None
         if bucket is not None:
-            return self._prepared[bucket].run(batch.fitted(bucket, self._filler).feeds(), outputs, len(batch.lengths))
+            feeds = batch.fitted(bucket, self._filler).feeds()
+            with using(self.device):
+                return self._prepared[bucket].run(feeds, outputs, len(batch.lengths))
         feeds = batch.feeds() if selection is None else {**batch.feeds(), **selection.feeds()}
+        with using(self.device):
+            return self._run_eagerly(batch, feeds, outputs)
+
+    def _run_eagerly(self, batch: PackedBatch, feeds: Feeds, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
         binding = self._session.io_binding()
         self._bind(binding, self._eager.put(feeds), feeds, batch)
         for name in outputs:
@@ -129,15 +140,13 @@ class BoundSession:
         }
         for name, value in vectors.items():
             binding.bind_ortvalue_output(name, value)
-        prepared = _Prepared(
+        return _Prepared(
             session=self._session,
             staging=staging,
             binding=binding,
             vectors=vectors,
             options=_run_options(self.device, number),
         )
-        prepared.run(feeds, [NORMALIZED], 1)
-        return prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +158,10 @@ class _Prepared:
     binding: ort.IOBinding
     vectors: Mapping[str, ort.OrtValue]
     options: ort.RunOptions
+
+    def capture(self) -> None:
+        """The first run. onnxruntime runs twice and captures a third run inside it."""
+        self.session.run_with_iobinding(self.binding, self.options)
 
     def run(self, feeds: Feeds, outputs: Sequence[str], texts: int) -> list[npt.NDArray[Any]]:
         self.staging.put(feeds)
@@ -199,23 +212,6 @@ class _Offsets:
             room = np.zeros(max(_LEAST_BUFFER, 1 << (size - 1).bit_length()), dtype=np.int32)
             self._grown.append(ort.OrtValue.ortvalue_from_numpy(room, self._device.kind, self._device.number))
         return int(self._grown[-1].data_ptr())
-
-
-def load_packed_weights(artifact: Artifact, device: Device) -> dict[str, ort.OrtValue]:
-    """The initializers of the packed graphs on a device, to be shared by its sessions.
-
-    Raises:
-        RuntimeUnavailableError: the device has no room for them, or onnxruntime cannot reach it.
-    """
-    try:
-        return {
-            name: ort.OrtValue.ortvalue_from_numpy(tensor, device.kind, device.number)
-            for name, tensor in artifact.weights(device.precision, Layout.PACKED).items()
-        }
-    except RuntimeError as error:
-        raise RuntimeUnavailableError(
-            f"onnxruntime {ort.__version__} cannot put weights on {device.kind}:{device.number}: {first_line(error)}"
-        ) from error
 
 
 def _load(

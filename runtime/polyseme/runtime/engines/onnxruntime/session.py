@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from polyseme.artifact import Artifact, Precision, Variant
+from polyseme.artifact import Artifact, Layout, Variant
+from polyseme.runtime.access import using
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.batches.selection import Selection
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
-from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 """Execution providers with their options, the first that can run a node before the others."""
@@ -48,13 +50,14 @@ class Session:
             RuntimeUnavailableError: onnxruntime refuses the graph or the device.
         """
         self.device = device
-        self._weights = load_weights(artifact, device.precision) if weights is None else weights
+        self._weights = load_weights(artifact, device) if weights is None else weights
         entry = artifact.manifest.precisions[device.precision]
         graph = artifact.path(entry.standard if standard else entry.graphs[variant])
         options = session_options(intra_op_threads)
         for name, value in self._weights.items():
             options.add_initializer(name, value)
-        self._session = open_session(graph.name, graph, device, options, providers or providers_of(device))
+        with using(device):
+            self._session = open_session(graph.name, graph, device, options, providers or providers_of(device))
 
     def run(self, batch: Batch, outputs: Sequence[str], selection: Selection | None = None) -> list[npt.NDArray[Any]]:
         """Run the graph once. Releases the GIL.
@@ -68,13 +71,42 @@ class Session:
             One array per output name, in their order.
         """
         feeds = batch.feeds() if selection is None else {**batch.feeds(), **selection.feeds()}
-        result: list[npt.NDArray[Any]] = self._session.run(list(outputs), feeds)
+        with using(self.device):
+            result: list[npt.NDArray[Any]] = self._session.run(list(outputs), feeds)
         return result
 
 
-def load_weights(artifact: Artifact, precision: Precision) -> dict[str, ort.OrtValue]:
-    """The initializers of a precision, to be shared by sessions. They stay memory-mapped: nothing is copied here."""
-    return {name: ort.OrtValue.ortvalue_from_numpy(tensor) for name, tensor in artifact.weights(precision).items()}
+def load_weights(artifact: Artifact, device: Device, layout: Layout = Layout.PADDED) -> dict[str, ort.OrtValue]:
+    """The initializers of a layout's graphs on a device, to be shared by its sessions.
+
+    On a CPU they stay memory-mapped: nothing is copied.
+
+    Raises:
+        RuntimeUnavailableError: the device has no room for them, or onnxruntime cannot reach it.
+    """
+    return put_weights(artifact.weights(device.precision, layout), device)
+
+
+def put_weights(tensors: Mapping[str, npt.NDArray[np.generic]], device: Device) -> dict[str, ort.OrtValue]:
+    """Arrays as initializers on a device, of which sessions take no copy.
+
+    Raises:
+        RuntimeUnavailableError: as `load_weights`.
+    """
+    if device.kind == "cpu":
+        return {name: ort.OrtValue.ortvalue_from_numpy(tensor) for name, tensor in tensors.items()}
+    try:
+        with using(device):
+            return {name: _lent(tensor, device) for name, tensor in tensors.items()}
+    except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
+        raise RuntimeUnavailableError(
+            f"onnxruntime {ort.__version__} cannot put weights on {device.kind}:{device.number}: {first_line(error)}"
+        ) from error
+
+
+def _lent(tensor: npt.NDArray[np.generic], device: Device) -> ort.OrtValue:
+    """A value on the device that does not own its memory, as `add_initializer` asks; what it keeps alive does."""
+    return ort.OrtValue.from_dlpack(ort.OrtValue.ortvalue_from_numpy(tensor, device.kind, device.number))
 
 
 def run_each(
@@ -128,11 +160,6 @@ def open_session(
             f"onnxruntime {ort.__version__} cannot start {device.execution_provider}: its libraries cannot be loaded"
         )
     return session
-
-
-def first_line(error: Exception) -> str:
-    """What an exception of onnxruntime says, on one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def providers_of(device: Device) -> Providers:
