@@ -10,6 +10,7 @@ import pytest
 from polyseme.artifact import Artifact, Variant
 from polyseme.server.app import App
 from polyseme.server.config import ServerConfig
+from polyseme.server.engine.local import LocalEngines
 from polyseme.v1 import embedding_service_pb2_grpc, model_service_pb2_grpc
 
 CANARY = "canaryxyzzy"  # stands in texts, and must not stand in statuses or logs
@@ -47,6 +48,11 @@ class Running:
     def raw(self, method, data, timeout=30):
         """Call with bytes, get bytes."""
         return self.channel.unary_unary(f"/polyseme.v1.{method}")(data, timeout=timeout)
+
+
+def load_engine(artifact, **settings):
+    """The engine of an artifact, as a server makes it; not started."""
+    return LocalEngines(ServerConfig(**settings), watchdog=None).load(artifact)
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.engine import Engine, PackedEngine, make_engine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device, choose_devices
-from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.engines.onnxruntime.devices import CPU, Device, choose_devices
+from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 from polyseme.runtime.verification.proof import prove
 from polyseme.server.config import ServerConfig
 from polyseme.server.engine.client import EngineInfo, Submission
@@ -37,13 +37,36 @@ class LocalEngines:
     def load(self, artifact: Artifact) -> LocalEngine:
         """Load an artifact on its device, prove it, and run it once in several sizes. Blocks for up to seconds.
 
+        Where `auto` was asked for, whatever fails on a GPU makes the CPU run it.
+
         Raises:
             RuntimeUnavailableError: the device or a graph cannot be used.
         """
-        engine = _proven(artifact, self._config)
-        policy = policy_for(engine, self._config)
-        _warm_up(engine, artifact, policy)
-        return LocalEngine(engine, policy, self._config, self)
+        wanted = self._config.device
+        devices = choose_devices(wanted, artifact)
+        if devices[0].execution_provider == CPU:
+            return self._load_on(devices, artifact)
+        try:
+            return self._load_on(devices, artifact)
+        except Exception as error:  # whatever it is: a CPU is there
+            reason = str(error) if isinstance(error, RuntimeUnavailableError) else first_line(error)
+            if wanted != "auto":
+                raise RuntimeUnavailableError(f"device {wanted}: {reason}") from error
+        (cpu,) = choose_devices("cpu", artifact)
+        return self._load_on([cpu.because(reason)], artifact)
+
+    def _load_on(self, devices: Sequence[Device], artifact: Artifact) -> LocalEngine:
+        config = self._config
+        cache = Path(config.tensorrt_cache) if config.tensorrt_cache else None
+        engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads, engine_cache=cache)
+        try:
+            prove(engine, artifact)
+            policy = policy_for(engine, config)
+            _warm_up(engine, artifact, policy)
+        except BaseException:
+            engine.close()
+            raise
+        return LocalEngine(engine, policy, config, self)
 
     def runner_of(self, engine: Engine) -> Runner:
         """Give what runs batches on an engine."""
@@ -155,29 +178,6 @@ def policy_for(engine: Engine, config: ServerConfig) -> BatchPolicy:
         max_queue_tokens=config.max_queue_tokens or queue,
         max_wait_s=config.max_wait_ms / 1000,
     )
-
-
-def _proven(artifact: Artifact, config: ServerConfig) -> Engine:
-    """An engine on the device that was asked for; `auto` takes the CPU where the GPU cannot be used."""
-    devices = choose_devices(config.device, artifact)
-    try:
-        return _proven_on(artifact, devices, config)
-    except RuntimeUnavailableError as error:
-        if config.device != "auto" or devices[0].execution_provider != CUDA:
-            raise
-        (cpu,) = choose_devices("cpu", artifact)
-        return _proven_on(artifact, [cpu.because(str(error))], config)
-
-
-def _proven_on(artifact: Artifact, devices: Sequence[Device], config: ServerConfig) -> Engine:
-    cache = Path(config.tensorrt_cache) if config.tensorrt_cache else None
-    engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads, engine_cache=cache)
-    try:
-        prove(engine, artifact)
-    except BaseException:
-        engine.close()
-        raise
-    return engine
 
 
 def _warm_up(engine: Engine, artifact: Artifact, policy: BatchPolicy) -> None:

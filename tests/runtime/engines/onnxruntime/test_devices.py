@@ -1,6 +1,7 @@
 """Where sessions run on this machine, and why not elsewhere; onnxruntime's answers about GPUs are put in its mouth."""
 
 import os
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -125,3 +126,41 @@ def test_a_device_keeps_why_it_was_taken():
 
 def test_onnxruntime_is_told_to_send_nothing_to_its_maker():
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_choose_device_says_which_libraries_are_missing_and_what_brings_them(
+    artifact, machine, monkeypatch, wanted, capsys
+):
+    machine(provider=True, device=True)
+
+    def preload():
+        for name in ("libcublasLt.so.13", "libcublas.so.13", "libcufft.so.12"):
+            print(f"Failed to load {name}: {name}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(module.ort, "preload_dlls", preload)
+    reason = (
+        "cannot load libcublasLt.so.13, libcublas.so.13: pip install 'polyseme[gpu]', which brings CUDA's libraries"
+    )
+    if wanted == "auto":
+        assert reason in choose_device("auto", artifact).fell_back
+    else:
+        with pytest.raises(RuntimeUnavailableError, match=re.escape(reason)):
+            choose_device("cuda", artifact)
+    assert capsys.readouterr().out == ""
+
+
+def test_choose_device_takes_cuda_without_libraries_that_it_may_not_need(artifact, machine, monkeypatch):
+    machine(provider=True, device=True)
+    monkeypatch.setattr(module.ort, "preload_dlls", lambda: print("Failed to load libcudnn.so.9: no such file"))
+    assert choose_device("cuda", artifact).execution_provider == CUDA
+
+
+def test_choose_device_falls_back_where_libraries_cannot_even_be_looked_for(artifact, machine, monkeypatch):
+    machine(provider=True, device=True)
+
+    def preload():
+        raise RuntimeError("Invalid parameter of directory=x")
+
+    monkeypatch.setattr(module.ort, "preload_dlls", preload)
+    assert choose_device("auto", artifact).fell_back.endswith("load CUDA's libraries: Invalid parameter of directory=x")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Final
@@ -11,11 +14,14 @@ import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Precision
 from polyseme.runtime.engines.onnxruntime.gpus import Gpu, gpus
-from polyseme.runtime.errors import RuntimeUnavailableError
+from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 
 CUDA: Final = "CUDAExecutionProvider"
 TENSORRT: Final = "TensorrtExecutionProvider"
 CPU: Final = "CPUExecutionProvider"
+
+_NOT_LOADED: Final = re.compile(r"^Failed to load (lib\S+): ", re.MULTILINE)
+_NEEDED: Final = ("libcublas", "libcudart")  # by every build; what others are missing shows when they are needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +105,18 @@ def _why_not(provider: str) -> str:
         return f"this onnxruntime has no {name} provider: pip install 'polyseme[gpu]'"
     if not os.path.exists("/dev/nvidiactl") and not os.path.exists("/dev/dxg"):  # noqa: PTH110
         return f"onnxruntime has the {name} provider, but this machine shows no NVIDIA device"
-    ort.preload_dlls()
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said):  # it prints what it cannot load
+            ort.preload_dlls()
+    except Exception as error:
+        return f"onnxruntime {ort.__version__} cannot load CUDA's libraries: {first_line(error)}"
+    missing = [name for name in _NOT_LOADED.findall(said.getvalue()) if name.startswith(_NEEDED)]
+    if missing:
+        return (
+            f"onnxruntime {ort.__version__} cannot load {', '.join(missing)}: pip install 'polyseme[gpu]', "
+            "which brings CUDA's libraries, or put them where the loader finds them"
+        )
     return ""
 
 
