@@ -1,4 +1,4 @@
-"""Access to GPUs: while a CUDA graph is captured, nothing else in the process may touch CUDA.
+"""Access to GPUs: while a CUDA graph is captured, nothing else may touch CUDA; and the errors that end it for good.
 
 onnxruntime captures in mode `global`: an allocation, a free, a copy or a synchronization by any thread then fails with
 cudaErrorStreamCaptureUnsupported (900), and spoils the capture. So captures take one lock alone, which everything else
@@ -10,20 +10,88 @@ Source: CUDA Runtime API, cudaThreadExchangeStreamCaptureMode.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import ctypes
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+from weakref import WeakSet
 
 from polyseme.runtime.engines.onnxruntime.devices import Device
+from polyseme.runtime.errors import DeviceLostError, first_line
 from polyseme.runtime.phase_fair_lock import PhaseFairLock
 
 _CUDA: Final = PhaseFairLock()
+_SESSIONS: Final[WeakSet[object]] = WeakSet()  # all on GPUs
+
+# Errors that CUDA keeps: every later call of the process fails with them too. Source: CUDA Runtime API 13, cudaError,
+# "the process must be terminated and relaunched"; and those of broken hardware.
+_KEPT: Final = {
+    214: "ECCUncorrectable",
+    220: "NvlinkUncorrectable",
+    226: "Contained",
+    700: "IllegalAddress",
+    702: "LaunchTimeout",
+    710: "Assert",
+    714: "HardwareStackError",
+    715: "IllegalInstruction",
+    716: "MisalignedAddress",
+    717: "InvalidAddressSpace",
+    718: "InvalidPc",
+    719: "LaunchFailure",
+    721: "TensorMemoryLeak",
+    810: "MpsClientTerminated",
+    911: "ExternalDevice",
+}
+# onnxruntime prints what a call gave by number, and what a kernel left behind by name.
+_STICKY: Final = re.compile(
+    rf"CUDA failure ({'|'.join(map(str, _KEPT))}):|CUDA error cudaError({'|'.join(_KEPT.values())}):"
+)
 
 
-def using(device: Device) -> AbstractContextManager[None]:
-    """Around whatever touches the device; waits for one capture at most. Not to be nested."""
-    return _CUDA.read() if device.kind == "cuda" else nullcontext()
+@contextmanager
+def using(device: Device) -> Iterator[None]:
+    """Around whatever touches the device; waits for one capture at most. Not to be nested.
+
+    Raises:
+        DeviceLostError: an error that CUDA keeps came up.
+    """
+    if device.kind == "cpu":
+        yield
+        return
+    with _CUDA.read(), _losing():
+        yield
 
 
-def capturing(device: Device) -> AbstractContextManager[None]:
-    """Around a run that is captured; waits for the runs under way. Not within `using`."""
-    return _CUDA.write() if device.kind == "cuda" else nullcontext()
+@contextmanager
+def capturing(device: Device) -> Iterator[None]:
+    """Around a run that is captured; waits for the runs under way. Not within `using`.
+
+    Raises:
+        DeviceLostError: as `using`.
+    """
+    if device.kind == "cpu":
+        yield
+        return
+    with _CUDA.write(), _losing():
+        yield
+
+
+def opened(session: object) -> None:
+    """Remember a session on a GPU, for the case that the GPU is lost."""
+    _SESSIONS.add(session)
+
+
+@contextmanager
+def _losing() -> Iterator[None]:
+    """Tell failures after which nothing can be run from those of one batch."""
+    try:
+        yield
+    except Exception as error:
+        if not _STICKY.search(f"{error} {error.__cause__}"):
+            raise
+        # onnxruntime frees in destructors, where an error ends the process: before anyone has heard of it, and before
+        # a CPU can take over. So no session is ever destroyed any more.
+        for session in _SESSIONS:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+        raise DeviceLostError(f"the GPU is in an error that only a new process ends: {first_line(error)}") from error

@@ -17,6 +17,7 @@ from polyseme.server.engine.watchdog import Watchdog
 FAULTY = """
     import sys, time
     from polyseme.runtime.engines.onnxruntime.session import Session
+    from polyseme.runtime.errors import DeviceLostError
     from polyseme.cli.main import main
 
     healthy, runs = Session.run, 0
@@ -82,7 +83,7 @@ def call(target):
 
 
 def test_a_lost_device_ends_the_process_with_its_own_status(faulty):
-    lost = "raise RuntimeError('CUDA failure 700: an illegal memory access was encountered ; GPU=0')"
+    lost = "raise DeviceLostError('the GPU is in an error that only a new process ends')"
     process, target, log = faulty(lost)
     failed = call(target)
     assert failed.returncode != 0

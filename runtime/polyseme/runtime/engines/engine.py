@@ -7,7 +7,6 @@ PackedEngine   CUDA in fp16; each lane is a thread with sessions of its own, as 
 from __future__ import annotations
 
 import queue
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -28,7 +27,7 @@ from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.engines.onnxruntime.tensorrt import MOST_TEXTS, tensorrt_session
-from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError
+from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 
 T = TypeVar("T")
 AnyBatch: TypeAlias = Batch | PackedBatch
@@ -118,7 +117,7 @@ class PaddedEngine:
     ) -> list[npt.NDArray[Any]]:
         """Run on the calling thread."""
         names = list(dict.fromkeys(map(whole, outputs)))
-        arrays = dict(zip(names, _unless_lost(self.sessions[variant].run, batch, names, selection), strict=True))
+        arrays = dict(zip(names, self.sessions[variant].run(batch, names, selection), strict=True))
         return [arrays[name] if name in arrays else _halved(arrays[whole(name)]) for name in outputs]
 
     def close(self) -> None:
@@ -185,7 +184,7 @@ class PackedEngine:
         """Run on a lane's thread."""
         lane = self._free.get()
         try:
-            return lane.call(_unless_lost, lane.sessions[variant].run, batch, outputs, selection)
+            return lane.call(lane.sessions[variant].run, batch, outputs, selection)
         finally:
             self._free.put(lane)
 
@@ -210,7 +209,12 @@ class _Lane:
         """Call a function on the lane's thread, and wait for what it gives or raises."""
         future: Future[T] = Future()
         self._calls.put((future, function, arguments))
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            # An error's traceback has this frame, and the future has the error: what it holds on the device would wait
+            # for the garbage collector, which frees at any time and on any thread.
+            del future
 
     def end(self) -> None:
         """End the thread, and what belongs to it."""
@@ -249,42 +253,6 @@ def _halved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array.astype(np.float16)
 
 
-def _unless_lost(
-    run: Callable[..., list[npt.NDArray[Any]]], batch: AnyBatch, outputs: Sequence[str], selection: Selection | None
-) -> list[npt.NDArray[Any]]:
-    """Run, and tell failures after which nothing can be run from those of one batch."""
-    try:
-        return run(batch, outputs, selection)
-    except Exception as error:
-        text = str(error)
-        if _STICKY.search(text):
-            raise DeviceLostError("the GPU is in an error that only a new process ends") from error
-        raise
-
-
-# Errors that CUDA keeps: every later call of the process fails with them too. Source: CUDA Runtime API 13, cudaError,
-# "the process must be terminated and relaunched"; and those of broken hardware.
-_KEPT = {
-    214: "ECCUncorrectable",
-    220: "NvlinkUncorrectable",
-    226: "Contained",
-    700: "IllegalAddress",
-    702: "LaunchTimeout",
-    710: "Assert",
-    714: "HardwareStackError",
-    715: "IllegalInstruction",
-    716: "MisalignedAddress",
-    717: "InvalidAddressSpace",
-    718: "InvalidPc",
-    719: "LaunchFailure",
-    721: "TensorMemoryLeak",
-    810: "MpsClientTerminated",
-    911: "ExternalDevice",
-}
-# onnxruntime prints what a call gave by number, and what a kernel left behind by name.
-_STICKY = re.compile(rf"CUDA failure ({'|'.join(map(str, _KEPT))}):|CUDA error cudaError({'|'.join(_KEPT.values())}):")
-
-
 def make_engine(
     artifact: Artifact, devices: Sequence[Device], *, intra_op_threads: int = 1, engine_cache: Path | None = None
 ) -> Engine:
@@ -293,6 +261,19 @@ def make_engine(
     Raises:
         RuntimeUnavailableError: onnxruntime refuses a graph or the device, or there are several and it would be padded.
     """
+    try:
+        return _engine(artifact, devices, intra_op_threads, engine_cache)
+    except RuntimeUnavailableError:
+        raise
+    except Exception as error:
+        if devices[0].kind == "cpu":
+            raise
+        raise RuntimeUnavailableError(
+            f"{devices[0].execution_provider} cannot start {artifact.manifest.name}: {first_line(error)}"
+        ) from error
+
+
+def _engine(artifact: Artifact, devices: Sequence[Device], intra_op_threads: int, engine_cache: Path | None) -> Engine:
     first = devices[0]
     if first.execution_provider == CUDA and first.flash and artifact.manifest.precisions[first.precision].packed:
         return PackedEngine(artifact, devices)

@@ -5,7 +5,7 @@ A session of this kind belongs to one thread: its buffers are used again by ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,6 +62,7 @@ class BoundSession:
         self._padding_idx = artifact.manifest.model.padding_idx
         with using(device):
             self._session = _load(artifact, device, variant, weights, twin, captures=bool(buckets))
+        self._unread = _unread_inputs(self._session, device)
         self._eager = _Staging(device)
         self._offsets = _Offsets(device)
         self._eager_options = _run_options(device, _EAGER)
@@ -108,16 +109,20 @@ class BoundSession:
 
     def _run_eagerly(self, batch: PackedBatch, feeds: Feeds, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
         binding = self._session.io_binding()
-        self._bind(binding, self._eager.put(feeds), feeds, batch)
+        self._bind(binding, self._eager, feeds, batch)
         for name in outputs:
             binding.bind_output(name)  # in the host's memory: nothing but this is copied back
         self._session.run_with_iobinding(binding, self._eager_options)
         return [value.numpy() for value in binding.get_outputs()]
 
-    def _bind(self, binding: ort.IOBinding, places: Mapping[str, int], feeds: Feeds, batch: PackedBatch) -> None:
+    def _bind(self, binding: ort.IOBinding, staging: _Staging, feeds: Feeds, batch: PackedBatch) -> None:
         kind, number = self.device.kind, self.device.number
+        places = staging.put(_without(self._unread, feeds))
         for name, values in feeds.items():
-            binding.bind_input(name, kind, number, values.dtype, values.shape, places[name])
+            if name in places:
+                binding.bind_input(name, kind, number, values.dtype, values.shape, places[name])
+            else:
+                binding.bind_input(name, "cpu", 0, values.dtype, values.shape, values.ctypes.data)
         texts, longest = batch.shape
         offsets = self._offsets.of(texts * longest)
         binding.bind_input(TOKEN_OFFSET, kind, number, np.int32, (texts, longest), offsets)
@@ -131,7 +136,7 @@ class BoundSession:
         )
         batch = one.fitted(bucket, self._filler)
         staging, feeds, binding = _Staging(self.device), batch.feeds(), self._session.io_binding()
-        self._bind(binding, staging.put(feeds), feeds, batch)
+        self._bind(binding, staging, feeds, batch)
         vectors = {
             output.name: ort.OrtValue.ortvalue_from_shape_and_type(
                 (bucket.texts, output.shape[1]), _ELEMENTS[output.type], self.device.kind, self.device.number
@@ -145,6 +150,7 @@ class BoundSession:
             staging=staging,
             binding=binding,
             vectors=vectors,
+            unread={name: feeds[name] for name in self._unread},
             options=_run_options(self.device, number),
         )
 
@@ -157,6 +163,7 @@ class _Prepared:
     staging: _Staging
     binding: ort.IOBinding
     vectors: Mapping[str, ort.OrtValue]
+    unread: Feeds
     options: ort.RunOptions
 
     def capture(self) -> None:
@@ -164,7 +171,7 @@ class _Prepared:
         self.session.run_with_iobinding(self.binding, self.options)
 
     def run(self, feeds: Feeds, outputs: Sequence[str], texts: int) -> list[npt.NDArray[Any]]:
-        self.staging.put(feeds)
+        self.staging.put(_without(self.unread, feeds))
         self.session.run_with_iobinding(self.binding, self.options)
         return [self.vectors[name].numpy()[:texts].copy() for name in outputs]
 
@@ -237,6 +244,18 @@ def _load(
     tf32 = variant is Variant.EMBED and not artifact.manifest.model.dense
     providers = _providers(device, tf32=tf32, captures=captures)
     return open_session(name, artifact.path(name) if twin is None else twin, device, options, providers)
+
+
+def _unread_inputs(session: ort.InferenceSession, device: Device) -> frozenset[str]:
+    """Inputs of a graph that none of its nodes reads: onnxruntime wants them on the host, and would copy them there."""
+    if device.execution_provider != CUDA:
+        return frozenset()
+    places = zip(session.get_inputs(), session.get_input_memory_infos(), strict=True)
+    return frozenset(one.name for one, memory in places if memory.name == "Cpu")
+
+
+def _without(names: Container[str], feeds: Feeds) -> Feeds:
+    return {name: values for name, values in feeds.items() if name not in names}
 
 
 def _providers(device: Device, *, tf32: bool, captures: bool) -> Providers:

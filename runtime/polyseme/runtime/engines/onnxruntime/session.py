@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Layout, Variant
-from polyseme.runtime.access import using
+from polyseme.runtime.access import opened, using
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.batches.selection import Selection
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
@@ -159,6 +159,8 @@ def open_session(
         raise RuntimeUnavailableError(
             f"onnxruntime {ort.__version__} cannot start {device.execution_provider}: its libraries cannot be loaded"
         )
+    if device.kind == "cuda":
+        opened(session)
     return session
 
 
