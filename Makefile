@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 CACHE := .cache
 MODEL := models/all-MiniLM-L6-v2
 PYTEST_ARGS ?=
+# What has to hold for the CPU provider of onnxruntime-gpu too.
+ON_ITS_CPU := tests/runtime tests/export/graphs/test_graph.py tests/export/graphs/test_heads.py tests/export/gates/test_parity.py tests/export/graphs/test_standard.py tests/server/test_packed.py
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum reference test-wheel callers bench ghz loadtest image clean
+.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel callers bench ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -106,6 +108,29 @@ reference: .venv-reference/.installed $(VENV)/.installed-dev  ## Ask transformer
 	.venv-reference/bin/python -m tests.reference.asking.judge
 	$(BIN)/python -m tests.reference.table
 
+# onnxruntime-gpu, 256 MB, over a CUDA runtime that computes nothing: Linux on x86-64. None of NVIDIA's libraries is needed.
+.venv-cuda/.installed: pyproject.toml constraints/cuda.txt constraints/default.txt
+	@command -v cc >/dev/null || { echo "make test-cuda builds a fake CUDA runtime, and needs a C compiler: cc" >&2; exit 2; }
+	@test -x .venv-cuda/bin/python || $(PYTHON) -m venv .venv-cuda
+	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/cuda.txt
+	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/default.txt -e '.[serving,export]' flatbuffers packaging pytest hypothesis safetensors trustme
+	@touch $@
+
+# Not into the environment: beside the headers is the real runtime, which onnxruntime would find there.
+$(CACHE)/cuda/headers/.unpacked: .venv-cuda/.installed constraints/cuda-headers.txt
+	@rm -rf $(@D)
+	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/cuda-headers.txt --target $(@D)
+	@touch $@
+
+$(CACHE)/cuda/.built: $(CACHE)/cuda/headers/.unpacked $(wildcard tests/cuda/runtime/*)
+	tests/cuda/runtime/build.sh $(CACHE)/cuda/headers/nvidia/cu13/include $(CACHE)/cuda
+	@touch $@
+	@touch $@
+
+test-cuda: .venv-cuda/.installed $(CACHE)/cuda/.built $(MODEL)/manifest.json  ## Test the GPU path over a fake CUDA runtime, without a GPU
+	.venv-cuda/bin/python -m pytest --quiet $(ON_ITS_CPU)
+	FAKE_DEVICES=2 LD_LIBRARY_PATH=$(CURDIR)/$(CACHE)/cuda/cuda .venv-cuda/bin/python -m pytest -m cuda tests/cuda $(PYTEST_ARGS)
+
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging
 
@@ -127,4 +152,4 @@ image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image w
 	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference models .cache/image .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference .venv-cuda models .cache/image .cache/cuda .cache/callers

@@ -1,13 +1,17 @@
 """Who may touch a GPU while another does, and which errors end it for good. No GPU is needed to ask."""
 
 import threading
+from dataclasses import replace
 
+import onnxruntime as ort
 import pytest
 
 from polyseme.artifact import Precision
 from polyseme.runtime import access as module
 from polyseme.runtime.access import capturing, opened, using
+from polyseme.runtime.engines.onnxruntime import devices
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
+from polyseme.runtime.engines.onnxruntime.gpus import Gpu
 from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -22,6 +26,9 @@ STICKY = [
 PASSING = [
     "Failed to allocate memory for requested buffer of size 1073741824",
     "CUDA failure 2: out of memory ; GPU=0",
+]
+NO_CODE = [
+    "CUDA failure 209: no kernel image is available ; GPU=0",
     "CUDA error cudaErrorNoKernelImageForDevice:no kernel image is available",
 ]
 
@@ -70,6 +77,15 @@ def test_an_error_that_stays_loses_the_device(way_in, said):
 def test_an_error_that_goes_is_what_it_was(said):
     with pytest.raises(RuntimeError, match="^" + said), using(ON_CUDA):
         raise RuntimeError(said)
+
+
+@pytest.mark.parametrize("said", NO_CODE)
+@pytest.mark.parametrize(("number", "name"), [(1, "Paper B200 (compute capability 10.0)"), (0, "this GPU")])
+def test_a_gpu_without_code_is_named(monkeypatch, said, number, name):
+    monkeypatch.setattr(devices, "gpus", lambda: [Gpu(1, "Paper B200", (10, 0))])
+    with pytest.raises(RuntimeUnavailableError) as caught, using(replace(ON_CUDA, number=number)):
+        raise RuntimeError(said)
+    assert str(caught.value) == f"onnxruntime {ort.__version__} has no code for {name}"
 
 
 def test_an_error_that_stays_is_known_by_its_cause():

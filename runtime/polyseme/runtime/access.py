@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from typing import Final
 from weakref import WeakSet
 
-from polyseme.runtime.engines.onnxruntime.devices import Device
-from polyseme.runtime.errors import DeviceLostError, first_line
+from polyseme.runtime.engines.onnxruntime.devices import Device, without_code
+from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError, first_line
 from polyseme.runtime.phase_fair_lock import PhaseFairLock
 
 _CUDA: Final = PhaseFairLock()
@@ -47,6 +47,7 @@ _KEPT: Final = {
 _STICKY: Final = re.compile(
     rf"CUDA failure ({'|'.join(map(str, _KEPT))}):|CUDA error cudaError({'|'.join(_KEPT.values())}):"
 )
+_NO_CODE: Final = re.compile("CUDA failure 209:|CUDA error cudaErrorNoKernelImageForDevice:")
 
 
 @contextmanager
@@ -55,11 +56,12 @@ def using(device: Device) -> Iterator[None]:
 
     Raises:
         DeviceLostError: an error that CUDA keeps came up.
+        RuntimeUnavailableError: this build of onnxruntime has no code for the GPU.
     """
     if device.kind == "cpu":
         yield
         return
-    with _CUDA.read(), _losing():
+    with _CUDA.read(), _explained(device):
         yield
 
 
@@ -68,12 +70,12 @@ def capturing(device: Device) -> Iterator[None]:
     """Around a run that is captured; waits for the runs under way. Not within `using`.
 
     Raises:
-        DeviceLostError: as `using`.
+        DeviceLostError, RuntimeUnavailableError: as `using`.
     """
     if device.kind == "cpu":
         yield
         return
-    with _CUDA.write(), _losing():
+    with _CUDA.write(), _explained(device):
         yield
 
 
@@ -83,12 +85,15 @@ def opened(session: object) -> None:
 
 
 @contextmanager
-def _losing() -> Iterator[None]:
+def _explained(device: Device) -> Iterator[None]:
     """Tell failures after which nothing can be run from those of one batch."""
     try:
         yield
     except Exception as error:
-        if not _STICKY.search(f"{error} {error.__cause__}"):
+        said = f"{error} {error.__cause__}"
+        if _NO_CODE.search(said):
+            raise RuntimeUnavailableError(without_code(device)) from error
+        if not _STICKY.search(said):
             raise
         # onnxruntime frees in destructors, where an error ends the process: before anyone has heard of it, and before
         # a CPU can take over. So no session is ever destroyed any more.

@@ -89,6 +89,13 @@ def choose_device(wanted: str, artifact: Artifact) -> Device:
     return choose_devices(wanted, artifact)[0]
 
 
+def without_code(device: Device) -> str:
+    """Say by name that this build of onnxruntime was not compiled for a GPU."""
+    gpu = next((one for one in gpus() if one.number == device.number), None)
+    name = f"{gpu.name} (compute capability {gpu.capability[0]}.{gpu.capability[1]})" if gpu else "this GPU"
+    return f"onnxruntime {ort.__version__} has no code for {name}"
+
+
 def _wanted_gpus(wanted: str) -> list[Gpu]:
     there = gpus() or [Gpu(0, "unknown", (0, 0))]
     numbers = [int(number) for number in wanted.partition(":")[2].split(",") if number] or [there[0].number]
