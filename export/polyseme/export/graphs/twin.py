@@ -20,8 +20,8 @@ def cpu_twin(packed: onnx.ModelProto) -> onnx.ModelProto:
     """The twin of a packed graph, with the same inputs, outputs and initializers."""
     twin = onnx.ModelProto()
     twin.CopyFrom(packed)
-    element = next(one.data_type for one in twin.graph.initializer if one.name == "embeddings.word")
-    dtype = helper.tensor_dtype_to_np_dtype(element)
+    word = next(one for one in twin.graph.initializer if one.name == "embeddings.word")
+    dtype = helper.tensor_dtype_to_np_dtype(word.data_type)
     twin.graph.initializer.extend(
         numpy_helper.from_array(values, name)
         for name, values in {
@@ -30,6 +30,7 @@ def cpu_twin(packed: onnx.ModelProto) -> onnx.ModelProto:
             "twin.rows": np.array([0, 1]),
             "twin.seen": np.zeros((), dtype),
             "twin.unseen": np.full((), UNSEEN, dtype),
+            "twin.nothing": np.zeros((1, word.dims[1]), np.float32),
         }.items()
     )
     nodes = [
@@ -39,7 +40,12 @@ def cpu_twin(packed: onnx.ModelProto) -> onnx.ModelProto:
         helper.make_node("Unsqueeze", ["twin.square", "twin.rows"], ["twin.bias"]),
     ]
     for node in packed.graph.node:
-        nodes += _unpacked(node) if node.op_type == "PackedMultiHeadAttention" else [node]
+        if node.op_type == "PackedMultiHeadAttention":
+            nodes += _unpacked(node)
+        elif node.name == "pool.token":
+            nodes += _gathered_beyond(node)
+        else:
+            nodes.append(node)
     del twin.graph.node[:]
     twin.graph.node.extend(nodes)
     return twin
@@ -63,3 +69,10 @@ def _unpacked(node: onnx.NodeProto) -> list[onnx.NodeProto]:
         attention,
         helper.make_node("Squeeze", [attended, "twin.row"], [node.output[0]]),
     ]
+
+
+def _gathered_beyond(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Zeros for a text without a token behind the last, as CUDA's Gather gives; a CPU's refuses to look there."""
+    hidden, place = node.input
+    gather = helper.make_node("Gather", ["twin.hidden", place], node.output, name=node.name)
+    return [helper.make_node("Concat", [hidden, "twin.nothing"], ["twin.hidden"], axis=0), gather]

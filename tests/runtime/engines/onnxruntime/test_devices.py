@@ -34,7 +34,7 @@ def machine(monkeypatch):
     def describe(*, provider, device):
         monkeypatch.setattr(module.ort, "get_available_providers", lambda: [CUDA, CPU] if provider else [CPU])
         monkeypatch.setattr(module.os.path, "exists", lambda path: device and path.startswith("/dev/"))
-        monkeypatch.setattr(module.ort, "preload_dlls", lambda: loaded.append(True))
+        monkeypatch.setattr(module.ort, "preload_dlls", lambda **_: loaded.append(True))
         return loaded
 
     return describe
@@ -134,7 +134,7 @@ def test_choose_device_says_which_libraries_are_missing_and_what_brings_them(
 ):
     machine(provider=True, device=True)
 
-    def preload():
+    def preload(**_):
         for name in ("libcublasLt.so.13", "libcublas.so.13", "libcufft.so.12"):
             print(f"Failed to load {name}: {name}: cannot open shared object file: No such file or directory")
 
@@ -152,7 +152,7 @@ def test_choose_device_says_which_libraries_are_missing_and_what_brings_them(
 
 def test_choose_device_takes_cuda_without_libraries_that_it_may_not_need(artifact, machine, monkeypatch):
     machine(provider=True, device=True)
-    monkeypatch.setattr(module.ort, "preload_dlls", lambda: print("Failed to load libcudnn.so.9: no such file"))
+    monkeypatch.setattr(module.ort, "preload_dlls", lambda **_: print("Failed to load libcudnn.so.9: no such file"))
     assert choose_device("cuda", artifact).execution_provider == CUDA
 
 
@@ -164,3 +164,23 @@ def test_choose_device_falls_back_where_libraries_cannot_even_be_looked_for(arti
 
     monkeypatch.setattr(module.ort, "preload_dlls", preload)
     assert choose_device("auto", artifact).fell_back.endswith("load CUDA's libraries: Invalid parameter of directory=x")
+
+
+def test_choose_device_looks_for_libraries_in_every_folder_of_packages(artifact, machine, monkeypatch, tmp_path):
+    """An environment that sees the system's packages: onnxruntime here, NVIDIA's there."""
+    machine(provider=True, device=True)
+    for folder in ("cu13/lib", "cudnn/lib", "cu13/include"):
+        (tmp_path / "nvidia" / folder).mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    folders = []
+
+    def preload(directory=None):
+        folders.append(directory)
+        if len(folders) == 1:
+            print("Failed to load libcublas.so.13: cannot open shared object file")
+
+    monkeypatch.setattr(module.ort, "preload_dlls", preload)
+    assert choose_device("cuda", artifact).execution_provider == CUDA
+    there = [str(tmp_path / "nvidia" / folder) for folder in ("cu13/lib", "cudnn/lib")]
+    assert (folders[0], folders[-1]) == (None, None)
+    assert set(there) <= set(folders[1:-1])

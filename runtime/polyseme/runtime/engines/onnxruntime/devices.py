@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import re
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 import onnxruntime as ort
@@ -112,19 +114,40 @@ def _why_not(provider: str) -> str:
         return f"this onnxruntime has no {name} provider: pip install 'polyseme[gpu]'"
     if not os.path.exists("/dev/nvidiactl") and not os.path.exists("/dev/dxg"):  # noqa: PTH110
         return f"onnxruntime has the {name} provider, but this machine shows no NVIDIA device"
-    said = io.StringIO()
     try:
-        with redirect_stdout(said):  # it prints what it cannot load
-            ort.preload_dlls()
+        missing = _load_libraries()
     except Exception as error:
         return f"onnxruntime {ort.__version__} cannot load CUDA's libraries: {first_line(error)}"
-    missing = [name for name in _NOT_LOADED.findall(said.getvalue()) if name.startswith(_NEEDED)]
     if missing:
         return (
             f"onnxruntime {ort.__version__} cannot load {', '.join(missing)}: pip install 'polyseme[gpu]', "
             "which brings CUDA's libraries, or put them where the loader finds them"
         )
     return ""
+
+
+def _load_libraries() -> list[str]:
+    """Load CUDA's libraries for onnxruntime; gives those that are needed and cannot be found."""
+    missing = _preload(None)
+    if missing:
+        for folder in _library_folders():
+            _preload(folder)
+        missing = _preload(None)
+    return missing
+
+
+def _preload(folder: Path | None) -> list[str]:
+    said = io.StringIO()
+    with redirect_stdout(said):  # it prints what it cannot load
+        ort.preload_dlls() if folder is None else ort.preload_dlls(directory=str(folder))
+    return [name for name in _NOT_LOADED.findall(said.getvalue()) if name.startswith(_NEEDED)]
+
+
+def _library_folders() -> list[Path]:
+    """Those of NVIDIA's packages, wherever they are: onnxruntime itself looks beside its own package alone."""
+    spec = importlib.util.find_spec("nvidia")
+    places = spec.submodule_search_locations if spec else None
+    return [folder for place in places or () for folder in sorted(Path(place).glob("*/lib"))]
 
 
 def _refuse_two_builds() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.batches.selection import Selection
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
 from polyseme.runtime.errors import RuntimeUnavailableError, first_line
+
+_ERRORS: Final = 3  # onnxruntime's severity; warnings are 2
 
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 """Execution providers with their options, the first that can run a node before the others."""
@@ -130,7 +132,7 @@ def session_options(intra_op_threads: int) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     # Threads that spin while they wait take the core from the next batch's tokenizer and from the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = _ERRORS
     return options
 
 
@@ -149,6 +151,9 @@ def open_session(
     Raises:
         RuntimeUnavailableError: onnxruntime refuses the graph or the device.
     """
+    if device.kind == "cuda":
+        # Else it warns, for each session, that CUDA's provider is no plugin.
+        ort.set_default_logger_severity(_ERRORS)
     try:
         session = ort.InferenceSession(graph if isinstance(graph, bytes) else str(graph), options, providers=providers)
     except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
