@@ -56,7 +56,7 @@ def load_engine(artifact, **settings):
 
 
 @contextmanager
-def running(*artifacts, **settings):
+def running(*artifacts, make_engines=LocalEngines, **settings):
     config = ServerConfig(**{"host": "127.0.0.1", "port": 0, "metrics_port": 0, "drain_delay_s": 0, **settings})
     started, box, stop = threading.Event(), {}, None
 
@@ -64,7 +64,8 @@ def running(*artifacts, **settings):
         nonlocal stop
         stop = asyncio.Event()
         try:
-            async with App(lambda: [Artifact.open(artifact) for artifact in artifacts], config) as app:
+            find = lambda: [Artifact.open(artifact) for artifact in artifacts]  # noqa: E731
+            async with App(find, config, make_engines=make_engines) as app:
                 box["running"] = Running(app, asyncio.get_running_loop())
                 started.set()
                 await stop.wait()

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from tests.conftest import write_tiny_checkpoint
 from tests.server.running import refused, running
+from tests.server.socket_engine import SocketEngines
 
 from polyseme.artifact import Artifact, ArtifactError
 from polyseme.client import Client
 from polyseme.export import ExportOptions, export_model
 from polyseme.runtime.engines.engine import PackedEngine
+from polyseme.server.engine.local import LocalEngines
 from polyseme.server.errors import ConfigError
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2
 
@@ -54,11 +56,12 @@ def version_of(artifact):
     return Artifact.open(artifact).manifest.version
 
 
-def test_no_call_fails_and_none_mixes_two_models(versions, tmp_path):
+@pytest.mark.parametrize("make_engines", [LocalEngines, SocketEngines])
+def test_no_call_fails_and_none_mixes_two_models(versions, tmp_path, make_engines):
     """Each reply is that of the model that it names."""
     place, stop, replies, failures = tmp_path / "model", threading.Event(), [], []
     put(versions[0], place)
-    with running(place) as server:
+    with running(place, make_engines=make_engines) as server:
         expected = {}
 
         def call():
