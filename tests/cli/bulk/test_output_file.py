@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from polyseme.cli.bulk.formats import JsonLines, Npy, Parquet
-from polyseme.cli.bulk.output_file import Target, beside
+from polyseme.cli.bulk.output_file import OutputFile, beside
 from polyseme.cli.bulk.records import Record, Row
 from polyseme.cli.errors import CliError
 
@@ -72,8 +72,8 @@ def make(target, format_):
                 target.resume()
             else:
                 target.begin({"job": 1}, format_)
-            while not target.state.sealed and target.state.rows < len(ROWS):
-                target.commit(ROWS[target.state.rows :][:2], "line", format_)
+            while not target.committed.sealed and target.committed.rows < len(ROWS):
+                target.commit(ROWS[target.committed.rows :][:2], "line", format_)
             target.finish(format_)
         target.__exit__(None, None, None)
     except CrashError:
@@ -93,13 +93,13 @@ def contents(directory):
 def test_a_crash_anywhere_costs_nothing(name, loses, tmp_path):
     whole = tmp_path / "whole"
     whole.mkdir()
-    assert make(Target(whole / name), FORMATS[name]())
+    assert make(OutputFile(whole / name), FORMATS[name]())
     expected = contents(whole)
     assert set(expected) == {name, f"{name}.errors.jsonl"}
     for crash_at in itertools.count(1):
         directory = tmp_path / str(crash_at)
         directory.mkdir()
-        target = Target(directory / name)
+        target = OutputFile(directory / name)
         with pytest.MonkeyPatch.context() as monkeypatch:
             disk = Disk(monkeypatch, crash_at)
             done = make(target, FORMATS[name]())
@@ -107,42 +107,42 @@ def test_a_crash_anywhere_costs_nothing(name, loses, tmp_path):
             break
         if loses:
             disk.lose(directory)
-        assert make(Target(directory / name), FORMATS[name]())
+        assert make(OutputFile(directory / name), FORMATS[name]())
         assert contents(directory) == expected, crash_at
     assert crash_at > 20
 
 
 def test_a_second_process_is_refused(tmp_path):
     path = tmp_path / "out.npy"
-    with Target(path), pytest.raises(CliError, match=r"another process is writing out\.npy"):
-        Target(path)
-    with Target(path):
+    with OutputFile(path), pytest.raises(CliError, match=r"another process is writing out\.npy"):
+        OutputFile(path)
+    with OutputFile(path):
         pass
     assert contents(tmp_path) == {}
 
 
 def test_a_partial_file_that_shrank_is_refused(tmp_path):
     path, format_ = tmp_path / "out.npy", Npy(3, np.float32)
-    with Target(path) as target:
+    with OutputFile(path) as target:
         target.begin({}, format_)
         target.commit(ROWS[:4], "line", format_)
     partial = tmp_path / "out.npy.partial"
     partial.write_bytes(partial.read_bytes()[:-1])
-    with Target(path) as target, pytest.raises(CliError, match=r"partial has 175 bytes, and its journal says 176"):
+    with OutputFile(path) as target, pytest.raises(CliError, match=r"partial has 175 bytes, and its journal says 176"):
         target.resume()
 
 
 @pytest.mark.parametrize("crash_at", [1, 2, 3, 4, 5, 6])
 def test_a_commit_that_ctrl_c_cut_short_is_done_again(crash_at, tmp_path):
     path, format_ = tmp_path / "out.npy", Npy(3, np.float32)
-    with Target(path) as target:
+    with OutputFile(path) as target:
         target.begin({}, format_)
         with pytest.MonkeyPatch.context() as monkeypatch, suppress(CrashError):
             Disk(monkeypatch, crash_at)
             target.commit(ROWS[:4], "line", format_)
-        assert target.state.rows == 0
+        assert target.committed.rows == 0
         target.commit(ROWS[:4], "line", format_)
-    with Target(path) as target:
+    with OutputFile(path) as target:
         assert target.can_resume
         target.resume()
         target.finish(format_)
@@ -153,24 +153,24 @@ def test_a_commit_that_ctrl_c_cut_short_is_done_again(crash_at, tmp_path):
 def test_rows_that_are_there_are_not_added_again(tmp_path):
     """Ctrl-C may come when a commit is through and its caller does not know yet."""
     path, format_ = tmp_path / "out.npy", Npy(3, np.float32)
-    with Target(path) as target:
+    with OutputFile(path) as target:
         target.begin({}, format_)
         target.commit(ROWS[:4], "line", format_)
         target.commit(ROWS[:5], "line", format_)
-        assert (target.state.rows, target.state.failed) == (5, 1)
+        assert (target.committed.rows, target.committed.failed) == (5, 1)
         target.finish(format_)
     assert np.load(path)[:, 0].tolist() == pytest.approx([0, 1, 2, np.nan, 4], nan_ok=True)
 
 
 def test_what_was_not_counted_is_cut_off(tmp_path):
     path, format_ = tmp_path / "out.npy", Npy(3, np.float32)
-    with Target(path) as target:
+    with OutputFile(path) as target:
         target.begin({}, format_)
         target.commit(ROWS[:4], "line", format_)
     for name in ("out.npy.partial", "out.npy.partial.errors.jsonl", "out.npy.journal"):
         with (tmp_path / name).open("ab") as file:
             file.write(b'{"half of a' * 100)
-    with Target(path) as target:
+    with OutputFile(path) as target:
         target.resume()
         target.commit(ROWS[4:5], "line", format_)
         target.finish(format_)
@@ -183,7 +183,7 @@ def test_an_old_report_goes_with_the_file_that_it_was_of(tmp_path):
     path, format_ = tmp_path / "out.npy", Npy(3, np.float32)
     path.write_text("old")
     (tmp_path / "out.npy.errors.jsonl").write_text("old")
-    with Target(path) as target:
+    with OutputFile(path) as target:
         target.begin({}, format_)
         target.commit(ROWS[:2], "line", format_)
         target.finish(format_)

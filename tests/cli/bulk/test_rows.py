@@ -4,7 +4,7 @@ from tests.cli.bulk.samples import TEXTS
 from tests.client.fake_server import fake_server
 
 from polyseme.cli.bulk.records import Record
-from polyseme.cli.bulk.rows import rows_of
+from polyseme.cli.bulk.rows import embed_records
 from polyseme.client import Client
 from polyseme.v1.embedding_service_pb2 import StreamError
 
@@ -26,7 +26,7 @@ def test_a_problem_says_neither_the_server_nor_the_index_in_the_stream(error, pr
     with fake_server() as fake, Client(fake.target) as client:
         fake.faults.on_message = _refuse_bad(error)
         records = iter([Record(text, number) for number, text in enumerate([*TEXTS, "bad"], 1)])
-        rows = list(rows_of(client, client.model(), records, {}, first=1000, skip=True))
+        rows = list(embed_records(client, client.model(), records, {}, first=1000, skip=True))
     assert [row.status for row in rows[:-1]] == ["OK"] * len(TEXTS)
     assert (rows[-1].position, rows[-1].status, rows[-1].problem) == (
         1000 + len(TEXTS),

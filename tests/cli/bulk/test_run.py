@@ -84,7 +84,7 @@ def test_the_same_command_goes_on_where_the_other_ended(embed, fake, tmp_path):
 
 def test_a_run_that_ended_after_the_rename_is_finished(embed, fake, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(bulk_run.Target, "discard", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(bulk_run.OutputFile, "discard", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
         assert embed()[0] == 130
     assert names(tmp_path)[:3] == ["in.txt", "out.npy", "out.npy.journal"]
     calls = fake.faults.calls["StreamEmbed"]
@@ -95,7 +95,7 @@ def test_a_run_that_ended_after_the_rename_is_finished(embed, fake, tmp_path, mo
 
 def test_a_crash_before_the_rename_is_made_good(embed, fake, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(bulk_run.Target, "finish", lambda self, _: (_ for _ in ()).throw(KeyboardInterrupt))
+        broken.setattr(bulk_run.OutputFile, "finish", lambda self, _: (_ for _ in ()).throw(KeyboardInterrupt))
         assert embed()[0] == 130
     assert not (tmp_path / "out.npy").exists()
     assert embed()[0] == 0

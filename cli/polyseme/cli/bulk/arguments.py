@@ -1,4 +1,4 @@
-"""Arguments of `polyseme embed` for files."""
+"""Declare and check the arguments of `polyseme embed` for files."""
 
 from __future__ import annotations
 
@@ -14,29 +14,38 @@ _OPTIONS_OF: Final = {"field": ("jsonl",), "column": ("csv", "parquet"), "no_hea
 
 
 def add_bulk_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare them."""
+    """Declare the arguments."""
     group = parser.add_argument_group(
         "files",
-        "--input FILE with -o OUT embeds any number of texts in constant memory. A run that ends early, however it "
-        "does, is gone on with by the same command.",
+        "--input FILE with -o OUT embeds any number of texts in constant memory. If a run ends early, for whatever "
+        "reason, the same command resumes it.",
     )
-    group.add_argument("--format", choices=FORMATS, help="of --input FILE [by its suffix; text]")
-    group.add_argument("--field", metavar="NAME", help="the texts' field in JSON lines [text]")
-    group.add_argument("--column", metavar="NAME|N", help="the texts' column in CSV or Parquet, N from 0 [text]")
-    group.add_argument("--no-header", action="store_true", default=None, help="a CSV file has no names of columns")
+    group.add_argument("--format", choices=FORMATS, help="format of --input FILE [by its suffix, else text]")
+    group.add_argument("--field", metavar="NAME", help="name of the field that holds the text, in JSON lines [text]")
+    group.add_argument(
+        "--column",
+        metavar="NAME|N",
+        help="column that holds the text, in CSV or Parquet: a name, or a number from 0 [text]",
+    )
+    group.add_argument(
+        "--no-header",
+        action="store_true",
+        default=None,
+        help="read the first line of a CSV file as a text: there are no column names",
+    )
     group.add_argument(
         "--on-error",
         choices=["stop", "skip"],
         default="stop",
-        help="skip: a text that is refused becomes NaN (.npy) or is left out, OUT.errors.jsonl names its row, and the "
-        "exit code is 3 [%(default)s]",
+        help="what to do with a text that is refused: stop the run; or skip the text, which becomes NaN in .npy and is "
+        "left out of other formats, name its row in OUT.errors.jsonl, and exit with 3 [%(default)s]",
     )
-    group.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
-    group.add_argument("--restart", action="store_true", help="begin anew; what an unfinished run left is lost")
+    group.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    group.add_argument("--restart", action="store_true", help="begin anew, and drop what an unfinished run left")
 
 
 def format_of(args: argparse.Namespace) -> str:
-    """Say which format --input FILE has: one of FORMATS.
+    """Find the format of --input FILE: one of FORMATS.
 
     Raises:
         CliError: an argument is for another format.
@@ -51,10 +60,10 @@ def format_of(args: argparse.Namespace) -> str:
 
 
 def check_no_file(args: argparse.Namespace) -> None:
-    """Refuse what only --input FILE takes, where texts come from arguments, stdin or a pipe.
+    """Refuse arguments that only --input FILE takes, where texts come from arguments, stdin or a pipe.
 
     Raises:
-        CliError: names it.
+        CliError: there is such an argument.
     """
     for option in ("format", *_OPTIONS_OF):
         if getattr(args, option) is not None:
@@ -62,10 +71,10 @@ def check_no_file(args: argparse.Namespace) -> None:
 
 
 def check_bulk(args: argparse.Namespace, path: Path) -> None:
-    """Refuse what does not go together.
+    """Refuse arguments that do not go together.
 
     Raises:
-        CliError: names it.
+        CliError: two do not.
     """
     if args.on_error == "skip" and args.dtype == "binary" and path.suffix == ".npy":
         raise CliError("--on-error skip: packed bits have no NaN; use .parquet or .jsonl for --dtype binary", 2)

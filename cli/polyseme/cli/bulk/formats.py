@@ -1,7 +1,7 @@
-"""What rows are as bytes that are appended, and what is done to these when they are all there.
+"""Encode rows as bytes to append, and complete the file when all rows are there.
 
-No row is changed by one that follows it, so that the bytes of the first n rows are the same in every run: a partial
-file cut to them is as good as one that never had more.
+Later rows do not change earlier ones: the bytes of the first n rows are the same in every run, so that a partial file
+cut to n rows is like one that never had more.
 """
 
 from __future__ import annotations
@@ -23,43 +23,45 @@ _HEAD_BYTES: Final = 128  # numpy leaves room for any number of rows, and aligns
 
 
 class Format:
-    """One kind of output; here, with nothing but rows."""
+    """A format of output files; this base class knows nothing but rows."""
 
     def head(self) -> bytes:
-        """Give what stands before all rows."""
+        """Give the bytes before all rows."""
         return b""
 
     def encode(self, rows: Sequence[Row]) -> bytes:
-        """Give the bytes of rows that follow each other."""
+        """Give the bytes of consecutive rows."""
         raise NotImplementedError
 
     def seal(self, partial: Path, sealed: Path, rows: int, missing: Collection[int]) -> None:
-        """Make the whole file, on the disk, of one that has all rows; may be done again after a crash.
+        """Complete the file on the disk once all rows are written; can be repeated after a crash.
 
         Args:
-            partial: what was written.
-            sealed: where the whole file is to be; the same where it is made in place.
-            rows: how many there are.
-            missing: those without a vector.
+            partial: the file with all rows.
+            sealed: path of the complete file; the same as partial where it is completed in place.
+            rows: number of rows.
+            missing: positions of rows without a vector.
         """
 
 
 class Npy(Format):
-    """An array [N, width] as np.load takes it; a row without a vector is NaN.
+    """An array [N, width] for np.load; a row without a vector is NaN.
 
-    Args of the constructor: elements of a row, and their type.
+    Args of the constructor: number of elements of a row, and their dtype.
     """
 
     def __init__(self, width: int, dtype: npt.DTypeLike) -> None:
         self._width, self._dtype = width, np.dtype(dtype).newbyteorder("<")
 
     def head(self) -> bytes:
-        """Give a header that says: no rows."""
+        """Give the header of an array without rows."""
         return self._head(0)
 
     def encode(self, rows: Sequence[Row]) -> bytes:
-        """Give the rows, one after the other."""
-        nothing = np.nan if self._dtype.kind == "f" else 0  # a file of packed bits leaves the row out
+        """Give the elements of the rows, one row after the other."""
+        nothing = (
+            np.nan if self._dtype.kind == "f" else 0
+        )  # packed bits have no NaN; only Parquet is made from such rows, and leaves them out
         block = np.full((len(rows), self._width), nothing, self._dtype)
         for index, row in enumerate(rows):
             if row.vector is not None:
@@ -67,7 +69,7 @@ class Npy(Format):
         return block.tobytes()
 
     def seal(self, partial: Path, sealed: Path, rows: int, missing: Collection[int]) -> None:
-        """Write how many rows there are into the header."""
+        """Write the number of rows into the header."""
         with partial.open("r+b") as file:
             file.write(self._head(rows))
             file.flush()
@@ -85,15 +87,15 @@ class Npy(Format):
 class Parquet(Npy):
     """Columns row and embedding; a row without a vector is left out.
 
-    A Parquet file has its table of contents at its end and cannot be gone on with: it is made of a .npy.
+    A Parquet file has its table of contents at its end and cannot be appended to: it is made from a .npy.
 
-    Args of the constructor: elements of a row, their type, and what the file says of itself.
+    Args of the constructor: number of elements of a row, their dtype, and key-value metadata of the file.
     """
 
     def __init__(self, width: int, dtype: npt.DTypeLike, metadata: dict[str, str]) -> None:
         super().__init__(width, dtype)
         self._metadata = metadata
-        pyarrow()  # missing: said before any work is done
+        pyarrow()  # fails here if it is not installed, before any work is done
 
     def seal(self, partial: Path, sealed: Path, rows: int, missing: Collection[int]) -> None:
         """Write the vectors as Parquet."""
@@ -117,11 +119,11 @@ class JsonLines(Format):
 
 
 def json_line(entry: dict[str, Any]) -> str:
-    """Give an object as a line."""
+    """Encode an object as a line of JSON."""
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
 def numbers(vector: npt.NDArray[Any]) -> list[float]:
-    """Give the shortest decimals that are the same float32; bytes of packed bits as they are."""
+    """Give the shortest decimals that are the same float32; packed bits as integers, a byte each."""
     found: list[float] = vector.tolist()
     return found if vector.dtype.kind == "u" else [float(digits) for digits in vector.astype("U32")]

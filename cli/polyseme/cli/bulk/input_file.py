@@ -1,4 +1,4 @@
-"""The input: which format it has, what makes it the same input again, and its records."""
+"""Open the input: find its format, hash it, read its records."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A file that is open.
+class InputFile:
+    """An open input file.
 
     Attributes:
-        name: for messages.
-        unit: what its records are counted in.
-        records: to be read once.
-        rows: how many there are; of CSV at most so many.
-        identity: what must be the same for the texts to be the same again.
-        file: what it is read from.
-        stat: what the file was when it was opened.
+        name: name in messages.
+        unit: "line" or "record", in which messages count.
+        records: its records; can be read once.
+        rows: number of records; for CSV an upper bound.
+        identity: format, hash and options: texts are the same again if these are.
+        file: the file itself.
+        stat: size and time of the file when it was opened.
     """
 
     name: str
@@ -42,10 +42,10 @@ class Source:
     stat: os.stat_result
 
     def check_unchanged(self) -> None:
-        """Hold that it was not written to while it was read.
+        """Check that nobody wrote to the file while it was read.
 
         Raises:
-            CliError: it was.
+            CliError: somebody did.
         """
         now = os.fstat(self.file.fileno())
         if (now.st_size, now.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns):
@@ -53,15 +53,15 @@ class Source:
 
 
 @contextmanager
-def opened(args: argparse.Namespace) -> Iterator[Source]:
-    """Open the file that --input names, and read it once through for its hash.
+def open_input(args: argparse.Namespace) -> Iterator[InputFile]:
+    """Open the file that --input names, and read it through once for its hash.
 
     Raises:
-        CliError: it cannot be read, or an argument does not fit its format.
+        CliError: the file cannot be read, or an argument does not fit its format.
     """
     name, kind = args.input, format_of(args)
     try:
-        file = Path(name).open("rb")  # noqa: SIM115  closed below; what is raised there is not about this file
+        file = Path(name).open("rb")  # noqa: SIM115  closed below, where an OSError is not about opening this file
         stat, (sha256, lines) = os.fstat(file.fileno()), _read_through(file)
     except OSError as error:
         raise CliError(f"cannot read {name}: {error.strerror}", 2) from error
@@ -80,7 +80,7 @@ def opened(args: argparse.Namespace) -> Iterator[Source]:
                 rows, records = parquet_records(file, name, column)
             case _:
                 records = text_records(file, name)
-        yield Source(
+        yield InputFile(
             name=name,
             unit="record" if kind == "parquet" else "line",
             records=records,
@@ -95,13 +95,13 @@ def texts_of(args: argparse.Namespace) -> list[str]:
     """Read all texts of --input FILE into memory.
 
     Raises:
-        CliError: one cannot be read, or there is none.
+        CliError: a text cannot be read, or there is none.
     """
     texts = []
-    with opened(args) as source:
-        for record in source.records:
+    with open_input(args) as input_file:
+        for record in input_file.records:
             if record.problem is not None:
-                raise CliError(f"{source.name} {source.unit} {record.number} {record.problem}", 2)
+                raise CliError(f"{input_file.name} {input_file.unit} {record.number} {record.problem}", 2)
             texts.append(record.text)
     if not texts:
         raise CliError(f"{args.input} has no texts", 2)
@@ -109,7 +109,7 @@ def texts_of(args: argparse.Namespace) -> list[str]:
 
 
 def _read_through(file: IO[bytes]) -> tuple[str, int]:
-    """Give SHA-256 and lines, and go back to the beginning."""
+    """Compute the SHA-256 and count the lines; go back to the beginning."""
     digest, lines, last = hashlib.sha256(), 0, b"\n"
     while block := file.read(_BLOCK_BYTES):
         digest.update(block)

@@ -1,7 +1,7 @@
-"""What is known to be on the disk: lines of JSON that are appended, and the lock that keeps a second process out.
+"""The journal of an output: what is known to be on the disk, and the lock that keeps a second process out.
 
-The first line says what is being made, each other one how far it is. The last whole line holds: a line that a crash cut
-off has no end or is no JSON, and is cut off for good when the journal is opened.
+The journal is lines of JSON. The first line describes the job, each other line the rows that are finished. The last
+whole line is valid: a line that a crash cut off has no end or is no JSON, and is removed when the journal is opened.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from polyseme.cli.errors import CliError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """How far it is.
+class Committed:
+    """The rows that are on the disk.
 
     Attributes:
-        rows: finished.
-        bytes: of the partial file that hold them.
-        failed: rows without a vector.
-        error_bytes: of the partial report that name these.
-        sealed: whether nothing is missing but the file's name.
+        rows: number of rows.
+        bytes: bytes of the partial file that hold them.
+        failed: number of rows without a vector.
+        error_bytes: bytes of the partial report that name these.
+        sealed: whether the file is complete, and only lacks its name.
     """
 
     rows: int
@@ -39,8 +39,8 @@ class Journal:
     """The journal of one output, locked until it is closed.
 
     Attributes:
-        job: what is being made; None where nothing was begun.
-        state: how far it is.
+        job: description of the output; None: nothing was begun.
+        committed: the rows that are on the disk; None: nothing was begun.
 
     Raises:
         CliError: another process has it.
@@ -49,39 +49,39 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = _locked(path)
-        self._bytes = 0  # of whole lines
+        self._bytes = 0  # in whole lines
         self.job: dict[str, Any] | None = None
-        self.state: State | None = None
+        self.committed: Committed | None = None
         self._read()
 
     def clear(self) -> None:
-        """Forget all, on the disk too: from here on the files beside it mean nothing."""
-        self.job = self.state = None
+        """Empty the journal, on the disk too: the files beside it count for nothing from then on."""
+        self.job = self.committed = None
         self._bytes = 0
         os.ftruncate(self._file, 0)
         os.fsync(self._file)
 
-    def begin(self, job: dict[str, Any], state: State) -> None:
-        """Write down what is being made; what the state says is on the disk."""
+    def begin(self, job: dict[str, Any], committed: Committed) -> None:
+        """Write down the job; the caller has put the committed bytes on the disk."""
         self._append(job)
         self.job = job
-        self.commit(state)
+        self.commit(committed)
         sync_directory(self._path)
 
-    def commit(self, state: State) -> None:
-        """Write down how far it is; all of that is on the disk."""
-        self._append(asdict(state))
+    def commit(self, committed: Committed) -> None:
+        """Write down the rows that the caller has put on the disk."""
+        self._append(asdict(committed))
         os.fsync(self._file)
-        self.state = state
+        self.committed = committed
 
     def remove(self) -> None:
-        """Take it away; there is nothing to be done with it but to close it."""
-        self.job = self.state = None
+        """Remove the journal; close() is all that may follow."""
+        self.job = self.committed = None
         self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Unlock; a journal that says nothing does not stay."""
-        if self.state is None:
+        """Unlock the journal; remove it if nothing was begun."""
+        if self.committed is None:
             self.remove()
         os.close(self._file)
 
@@ -94,20 +94,20 @@ class Journal:
         with os.fdopen(os.dup(self._file), "rb") as file:
             file.seek(0)
             for line in file:
-                if not line.endswith(b"\n") or not self._take(line):
+                if not line.endswith(b"\n") or not self._read_line(line):
                     break
                 self._bytes += len(line)
-        if self.state is None:
+        if self.committed is None:
             self.job, self._bytes = None, 0
         os.ftruncate(self._file, self._bytes)
 
-    def _take(self, line: bytes) -> bool:
+    def _read_line(self, line: bytes) -> bool:
         try:
             entry = json.loads(line)
             if self.job is None:
                 self.job = dict(entry)
             else:
-                self.state = State(**entry)
+                self.committed = Committed(**entry)
         except (ValueError, TypeError):
             return False
         return True
@@ -128,7 +128,7 @@ def _locked(path: Path) -> int:
 
 
 def write_at(file: int, data: bytes, offset: int) -> None:
-    """Write all of it, at an offset: a write that Ctrl-C cut short may be done again."""
+    """Write all data at an offset: a write that Ctrl-C cut short may be repeated."""
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, offset)
@@ -136,7 +136,7 @@ def write_at(file: int, data: bytes, offset: int) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Bring names of files in the directory of `path` to the disk."""
+    """Bring the names of files in the directory of `path` to the disk."""
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)

@@ -1,16 +1,16 @@
-"""The file that is being made, and what a crash at any moment leaves of it.
+"""The file that is being written, and what a crash at any moment leaves of it.
 
-OUT.partial holds rows, OUT.partial.errors.jsonl names those without a vector, OUT.journal says how far both are; OUT
+OUT.partial holds rows, OUT.partial.errors.jsonl names those without a vector, OUT.journal counts what both hold; OUT
 comes last. To commit is
 
-1. write rows and errors behind what is there; 2. fsync both; 3. append a line to the journal; 4. fsync it.
+1. append rows and errors; 2. fsync both; 3. append a line to the journal; 4. fsync it.
 
-A line of the journal is therefore true wherever it is found: the bytes that it counts reached the disk before it did.
-Bytes beyond the last whole line may be there, in part or not at all; opening the files again cuts them off and goes on
-with the first row that the line does not count. So no row is lost, and none is there twice.
+A line of the journal is therefore always true: the bytes that it counts reached the disk before it did. Bytes that the
+last whole line does not count may be there in part; opening the files again cuts them off, and the run goes on with the
+first row that the line does not count. So no row is lost, and none is there twice.
 
 To finish is 5. seal (see formats.py), with fsync; 6. a line of the journal that says so; 7. rename the report, then
-OUT, fsync the folder; 8. remove the rest, the journal last. Whatever a crash leaves undone of it, the next run does.
+OUT, fsync the folder; 8. remove the rest, the journal last. The next run does what a crash leaves undone.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from polyseme.cli.bulk.formats import Format, json_line
-from polyseme.cli.bulk.journal import Journal, State, sync_directory, write_at
+from polyseme.cli.bulk.journal import Committed, Journal, sync_directory, write_at
 from polyseme.cli.bulk.records import Row
 from polyseme.cli.errors import CliError
 
 
-class Target:
-    """The files of one output, locked; OSError is for the caller to translate.
+class OutputFile:
+    """The files of one output, locked. Its methods raise OSError as it comes.
 
     Raises:
         CliError: another process is writing it.
@@ -47,59 +47,59 @@ class Target:
         self._files: tuple[int, ...] = ()  # rows, errors
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Give the output itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Unlock; what can be gone on with stays."""
+        """Close and unlock the files; what a later run can resume stays."""
         for file in self._files:
             os.close(file)
         self._journal.close()
 
     @property
     def job(self) -> dict[str, Any] | None:
-        """What an earlier run was making; None: there was none."""
+        """The job of an earlier run; None: there was none."""
         return self._journal.job
 
     @property
-    def state(self) -> State:
-        """How far it is."""
-        return self._journal.state or State(rows=0, bytes=0, failed=0, error_bytes=0)
+    def committed(self) -> Committed:
+        """The rows that are on the disk."""
+        return self._journal.committed or Committed(rows=0, bytes=0, failed=0, error_bytes=0)
 
     @property
     def is_finished(self) -> bool:
-        """Whether an earlier run ended after OUT got its name, and before all was tidy."""
-        return self.state.sealed and not self._sealed.exists() and self.path.exists()
+        """True if an earlier run ended after OUT got its name, but before the other files were removed."""
+        return self.committed.sealed and not self._sealed.exists() and self.path.exists()
 
     @property
     def can_resume(self) -> bool:
-        """Whether an earlier run left rows, or a whole file that lacks its name."""
-        return self.state.rows > 0 and (not self.state.sealed or self._sealed.exists())
+        """True if an earlier run left rows, or a complete file that lacks its name."""
+        return self.committed.rows > 0 and (not self.committed.sealed or self._sealed.exists())
 
     def begin(self, job: dict[str, Any], format_: Format) -> None:
-        """Begin anew. The journal is emptied first: it must not speak of bytes that are gone."""
+        """Begin anew. The journal is emptied first: it must not count bytes that are gone."""
         self._journal.clear()
         self._remove()
         self._open(0, 0)
         head = format_.head()
         write_at(self._files[0], head, 0)
         os.fsync(self._files[0])
-        self._journal.begin(job, State(rows=0, bytes=len(head), failed=0, error_bytes=0))
+        self._journal.begin(job, Committed(rows=0, bytes=len(head), failed=0, error_bytes=0))
 
     def resume(self) -> None:
-        """Go on where the journal ends.
+        """Open the files where the journal ends.
 
         Raises:
-            CliError: a file is not what the journal says.
+            CliError: a file has fewer bytes than the journal counts.
         """
-        if not self.state.sealed:
-            self._open(self.state.bytes, self.state.error_bytes)
+        if not self.committed.sealed:
+            self._open(self.committed.bytes, self.committed.error_bytes)
 
     def commit(self, rows: Sequence[Row], unit: str, format_: Format) -> None:
-        """Add those of the rows that are not there yet; `unit` is what records are counted in."""
-        before = self.state
+        """Put the rows on the disk that are not there yet; `unit` is "line" or "record", a key in the report."""
+        before = self.committed
         rows = [row for row in rows if row.position >= before.rows]
         if not rows:
             return
@@ -115,7 +115,7 @@ class Target:
                 write_at(file, content, offset)
                 os.fsync(file)
         self._journal.commit(
-            State(
+            Committed(
                 rows=before.rows + len(rows),
                 bytes=before.bytes + len(data),
                 failed=before.failed + len(failed),
@@ -124,21 +124,21 @@ class Target:
         )
 
     def finish(self, format_: Format) -> None:
-        """Give the file its name."""
-        if not self.state.sealed:
+        """Complete the file and give it its name."""
+        if not self.committed.sealed:
             errors = self._partial_report.read_bytes().splitlines()
-            format_.seal(self._partial, self._sealed, self.state.rows, {json.loads(line)["row"] for line in errors})
-            self._journal.commit(replace(self.state, sealed=True))
-        if self.state.failed and self._partial_report.exists():
+            format_.seal(self._partial, self._sealed, self.committed.rows, {json.loads(line)["row"] for line in errors})
+            self._journal.commit(replace(self.committed, sealed=True))
+        if self.committed.failed and self._partial_report.exists():
             self._partial_report.replace(self._report)
-        elif not self.state.failed:
-            self._report.unlink(missing_ok=True)  # of the file that is replaced
+        elif not self.committed.failed:
+            self._report.unlink(missing_ok=True)  # the report of the file that is replaced
         self._sealed.replace(self.path)
         sync_directory(self.path)
         self.discard()
 
     def discard(self) -> None:
-        """Take all away but OUT and its report; the journal last, which says that there is something to take away."""
+        """Remove all but OUT and its report; the journal last, so that a crash leaves it to the next run."""
         self._remove()
         self._journal.remove()
 
@@ -152,7 +152,7 @@ class Target:
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Name a file in the same folder."""
+    """Give the path of a file in the same folder: the name with an ending."""
     return path.with_name(path.name + ending)
 
 

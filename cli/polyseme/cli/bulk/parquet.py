@@ -1,4 +1,4 @@
-"""Parquet in and out; the only owner of pyarrow."""
+"""Read and write Parquet; only this module knows pyarrow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from polyseme.cli.bulk.records import Record
 from polyseme.cli.errors import CliError
 
 _BATCH_ROWS: Final = 1024
-_GROUP_BYTES: Final = 32 << 20  # of vectors in a row group, which is in memory as a whole
+_GROUP_BYTES: Final = 32 << 20  # vectors in a row group, which is in memory as a whole
 
 
 def pyarrow() -> ModuleType:
-    """Import pyarrow and what is used of it.
+    """Import pyarrow and the parts of it that are used.
 
     Raises:
         CliError: it is not installed.
@@ -32,15 +32,15 @@ def pyarrow() -> ModuleType:
 
 
 def parquet_records(file: IO[bytes], name: str, column: str) -> tuple[int, Iterator[Record]]:
-    """Give how many rows there are, and them.
+    """Give the number of rows, and the records.
 
     Args:
-        file: seekable.
-        name: for errors.
+        file: the file, which must be seekable.
+        name: name of the file in errors.
         column: a name, or an index from 0.
 
     Raises:
-        CliError: no Parquet, no such column, or no column of texts.
+        CliError: the file is not Parquet, has no such column, or the column does not hold texts.
     """
     pa = pyarrow()
     try:
@@ -73,13 +73,13 @@ def _rows(pa: ModuleType, table: Any, column: str, name: str) -> Iterator[Record
 def write_parquet(
     file: IO[bytes], vectors: npt.NDArray[Any], missing: Collection[int], metadata: dict[str, str]
 ) -> None:
-    """Write columns row (int64, from 0) and embedding (a list of fixed size); the same bytes for the same rows.
+    """Write columns row (int64, from 0) and embedding (a list of fixed size); the same rows give the same bytes.
 
     Args:
-        file: to be written.
-        vectors: [N, width], may be mapped: one row group is in memory at a time.
-        missing: rows that are left out.
-        metadata: what the file says of itself.
+        file: the file to write to.
+        vectors: [N, width]; may be memory-mapped, one row group is in memory at a time.
+        missing: positions of rows to leave out.
+        metadata: key-value metadata of the file.
     """
     pa = pyarrow()
     width = vectors.shape[1]

@@ -1,4 +1,4 @@
-"""How far a long run is, on stderr: one line that changes on a terminal, elsewhere a new one every few seconds."""
+"""Show the progress of a long run on stderr: one line that changes on a terminal, elsewhere a new one every 10 s."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ DRAW_EVERY_S: Final = 0.2
 class Progress:
     """Shows how many rows are done.
 
-    Args of the constructor: whether to show anything; rows in all; rows that an earlier run did; a clock in seconds.
+    Args of the constructor: number of rows in all; of those that an earlier run did; whether to show anything; a clock
+    in seconds.
     """
 
     def __init__(self, total: int, done: int, *, show: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,12 +34,12 @@ class Progress:
             self._print(f"\r\x1b[2K{self.line()}" if self._on_terminal else f"{self.line()}\n")
 
     def close(self) -> None:
-        """Take the line of a terminal away."""
+        """Clear the line on a terminal."""
         if self._show and self._on_terminal:
             self._print("\r\x1b[2K")
 
     def line(self) -> str:
-        """Give the state of now."""
+        """Describe the progress: rows, rate, time left."""
         rate = self._rate()
         left = max(0, round((self._total - self._rows) / rate)) if rate else 0
         share = self._rows / max(self._total, self._rows, 1)
@@ -48,7 +49,7 @@ class Progress:
         )
 
     def summary(self) -> str:
-        """Say how it went: rows of this run, seconds, rate."""
+        """Describe the run when it has ended: its rows, seconds, rate."""
         seconds = self._clock() - self._began
         return f"{self._rows - self._earlier:,} rows in {seconds:,.1f} s, {self._rate():,.0f} rows/s"
 

@@ -1,4 +1,4 @@
-"""Texts of files that consist of lines: text, JSON lines, CSV. Nothing but the record at hand is in memory.
+"""Read texts from files that consist of lines: text, JSON lines, CSV. Only one record at a time is in memory.
 
 Lines end with LF or CRLF; no other character ends one, not U+2028, not a form feed. A byte order mark is left out.
 """
@@ -15,7 +15,7 @@ from polyseme.cli.errors import CliError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-MAX_LINE_BYTES: Final = 64 << 20  # the most that a server can be set to take as one text
+MAX_LINE_BYTES: Final = 64 << 20  # the largest text that a server can be configured to take
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -23,9 +23,9 @@ class Record(NamedTuple):
     """One text of the input.
 
     Attributes:
-        text: "" where it cannot be read.
-        number: of its line (CSV: of its last line), or of its row in a Parquet file; from 1.
-        problem: why it cannot be read; holds no part of it.
+        text: the text; "" where it cannot be read.
+        number: number of its line (CSV: of its last line), or of its row in a Parquet file; from 1.
+        problem: the reason why it cannot be read; holds no part of it.
     """
 
     text: str
@@ -34,14 +34,14 @@ class Record(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What became of a record.
+    """One row of the output: a record with its vector, or the reason why there is none.
 
     Attributes:
-        position: which row it is, from 0.
-        record: what it was made of.
-        vector: [width], or None where there is none.
-        status: the name of a gRPC status; "OK" where there is a vector.
-        problem: why there is no vector; holds no part of the text.
+        position: index of the row, from 0.
+        record: the record that it was made from.
+        vector: [D], or [ceil(D / 8)] uint8 for packed bits; None: there is none.
+        status: the name of a gRPC status; "OK" if there is a vector.
+        problem: the reason why there is no vector; holds no part of the text.
     """
 
     position: int
@@ -52,12 +52,12 @@ class Row(NamedTuple):
 
 
 def text_records(file: IO[bytes], name: str) -> Iterator[Record]:
-    """One text a line; an empty line is an empty text."""
+    """Read one text a line; an empty line is an empty text."""
     return _records(file, name, lambda line: line, "")
 
 
 def json_records(file: IO[bytes], name: str, field: str) -> Iterator[Record]:
-    """One object a line, whose `field` is the text."""
+    """Read one object a line, whose `field` is the text."""
 
     def parse(line: str) -> str | None:
         try:
@@ -70,16 +70,16 @@ def json_records(file: IO[bytes], name: str, field: str) -> Iterator[Record]:
 
 
 def csv_records(file: IO[bytes], name: str, column: str, *, header: bool) -> Iterator[Record]:
-    """One record of Python's csv module each; a blank line is none.
+    """Read one text from each record of Python's csv module; skip blank lines.
 
     Args:
-        file: its bytes.
-        name: for errors.
+        file: the file, opened for bytes.
+        name: name of the file in errors.
         column: a name from the header, or an index from 0.
-        header: whether the first record is one.
+        header: whether the first record is a header.
 
     Raises:
-        CliError: there is no such column; later, what follows is not CSV.
+        CliError: there is no such column; while reading: the file is not CSV.
     """
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = csv.reader(_decoded(file, name), strict=True)
@@ -89,7 +89,7 @@ def csv_records(file: IO[bytes], name: str, column: str, *, header: bool) -> Ite
         raise CliError(f"{name} line {lines.line_num} is not CSV: {error}", 2) from None
     is_index = column.isascii() and column.isdigit()
     if column not in names and not (is_index and (not header or int(column) < len(names))):
-        # Without a header after all these names may be texts: they are not listed.
+        # The names are not listed: if the file has no header, they are texts.
         raise CliError(f"{name} has no column {column}; --column takes a name of the header, or an index from 0", 2)
     index = names.index(column) if column in names else int(column)
 
@@ -118,10 +118,10 @@ def _records(file: IO[bytes], name: str, parse: Callable[[str], str | None], pro
 
 
 def _numbered(file: IO[bytes], name: str) -> Iterator[tuple[int, bytes]]:
-    """Lines with their ends, from 1.
+    """Read lines with their ends, numbered from 1.
 
     Raises:
-        CliError: the file cannot be read, or a line is beyond what can be one text.
+        CliError: the file cannot be read, or a line is longer than a text can be.
     """
     number = 0
     while True:

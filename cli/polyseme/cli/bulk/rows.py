@@ -1,4 +1,4 @@
-"""Records go to the server as one stream, and come back as rows, in order."""
+"""Embed records over one stream, and give rows, in order."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from polyseme.cli.errors import CliError
 from polyseme.client import Client, Model, PolysemeError
 
 
-def rows_of(
+def embed_records(
     client: Client, model: Model, records: Iterator[Record], options: dict[str, Any], *, first: int, skip: bool
 ) -> Generator[Row]:
     """Give one row for each record.
 
     Args:
-        client: to ask.
-        model: which is to answer.
-        records: read as far ahead as the stream reads.
-        options: of `embed_stream`.
+        client: the client to call with.
+        model: the model that must answer.
+        records: the records; read as far ahead as the stream reads.
+        options: options of `embed_stream`.
         first: index of the first row.
         skip: whether to read on after a record that cannot be sent; else it is the last one.
 
     Raises:
-        PolysemeError: a failure that is no single text's.
-        CliError: another model answers; before the first row.
+        PolysemeError: the stream failed, and not for a single text.
+        CliError: another model answers; raised before the first row.
     """
     waiting: deque[Record] = deque()
 
@@ -36,19 +36,19 @@ def rows_of(
             if (size := len(record.text.encode(errors="replace"))) > limit:
                 record = record._replace(problem=f"has {size} bytes; limit {limit}")
             waiting.append(record)
-            # In place of what cannot be sent goes an empty text: records and answers stay in step.
+            # An empty text stands for one that cannot be sent, so that records and answers stay in step.
             yield record.text if record.problem is None else ""
             if record.problem is not None and not skip:
                 return
 
     for index, answer in enumerate(client.embed_stream(texts(), on_error="return", **options), first):
-        if index == first:  # the stream holds that all its answers are of one model; here, that it is this one
+        if index == first:  # the stream checks that one model answers all its texts; here, that it is this one
             _check_model(client, model)
         record = waiting.popleft()
         if record.problem is not None:
             yield Row(index, record, None, "INVALID_ARGUMENT", record.problem)
         elif isinstance(answer, PolysemeError):
-            status = answer.code.name if answer.code else "INVALID_ARGUMENT"  # refused here, before it was sent
+            status = answer.code.name if answer.code else "INVALID_ARGUMENT"  # refused by the SDK, before it was sent
             yield Row(index, record, None, status, _problem(answer, index - first))
         else:
             yield Row(index, record, answer)
