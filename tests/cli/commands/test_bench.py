@@ -20,7 +20,7 @@ from tests.server.running import running
 from polyseme.cli.load.histogram import Histogram
 from polyseme.cli.load.loops import NOT_SENT, Samples, offer
 from polyseme.cli.load.messages import built_in_texts, requests_of
-from polyseme.cli.load.shape import Closed, Open, Window, arrivals, share, split
+from polyseme.cli.load.shape import ClosedLoop, OpenLoop, Window, arrivals, share, split
 from polyseme.cli.load.tally import Tally
 from polyseme.cli.main import main
 from polyseme.v1 import embedding_service_pb2
@@ -53,7 +53,7 @@ def offered(shape, window, call, timeout_s=30.0):
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         runner.run(offer(shape, window, call, timeout_s, samples))
     tally = Tally(shape, window)
-    tally.add(samples.take())
+    tally.add(samples.drain())
     return tally
 
 
@@ -68,13 +68,13 @@ TEN_SECONDS = Window(start=0, counted_from=0, end=10)
 
 
 def test_a_stall_hides_in_a_closed_loop():
-    tally = offered(Closed(concurrency=2), TEN_SECONDS, stalls)
+    tally = offered(ClosedLoop(concurrency=2), TEN_SECONDS, stalls)
     assert tally.from_due.percentiles_s((99,))[0] == pytest.approx(0.001, rel=1e-3)
     assert tally.from_due.max_s == pytest.approx(1, abs=0.002)
 
 
 def test_a_stall_shows_in_an_open_loop():
-    tally = offered(Open(rate=100, spacing="constant"), TEN_SECONDS, stalls)
+    tally = offered(OpenLoop(rate=100, spacing="constant"), TEN_SECONDS, stalls)
     p50, p99 = tally.from_due.percentiles_s((50, 99))
     assert p50 == pytest.approx(0.001, rel=1e-2)
     assert p99 == pytest.approx(0.91, abs=0.01)  # of 1000 calls 100 wait 1.00, 0.99, ... s: the 10th longest
@@ -82,7 +82,7 @@ def test_a_stall_shows_in_an_open_loop():
 
 
 def test_a_call_that_is_sent_late_is_measured_from_its_schedule():
-    tally = offered(Open(rate=100, spacing="constant", most_in_flight=1), TEN_SECONDS, stalls)
+    tally = offered(OpenLoop(rate=100, spacing="constant", max_in_flight=1), TEN_SECONDS, stalls)
     assert tally.from_sent.percentiles_s((99,))[0] == pytest.approx(0.001, rel=1e-2)
     assert tally.from_due.percentiles_s((99,))[0] > 0.9
     assert tally.late > 100
@@ -93,7 +93,7 @@ def test_a_call_that_waits_too_long_to_be_sent_is_given_up():
         await asyncio.sleep(10)
         return 0, 0
 
-    tally = offered(Open(rate=10, spacing="constant", most_in_flight=1), SECOND, never_quick, timeout_s=2)
+    tally = offered(OpenLoop(rate=10, spacing="constant", max_in_flight=1), SECOND, never_quick, timeout_s=2)
     assert tally.statuses == {0: 1, NOT_SENT: 9}
     assert tally.errors() == 9
 
@@ -103,7 +103,7 @@ def test_percentiles_of_a_known_schedule():
         await asyncio.sleep((number + 1) / 1000)
         return 0, 1
 
-    tally = offered(Open(rate=1000, spacing="constant"), SECOND, known)
+    tally = offered(OpenLoop(rate=1000, spacing="constant"), SECOND, known)
     got = tally.from_due.percentiles_s((50, 90, 99, 99.9, 100))
     assert got == pytest.approx([0.5, 0.9, 0.99, 0.999, 1.0], rel=2e-3)
     assert (tally.calls, tally.received_bytes) == (1000, 1000)
@@ -111,12 +111,12 @@ def test_percentiles_of_a_known_schedule():
 
 def test_warm_up_is_not_counted():
     window = Window(start=0, counted_from=1, end=3)
-    tally = offered(Closed(concurrency=1), window, stalls)
+    tally = offered(ClosedLoop(concurrency=1), window, stalls)
     assert tally.calls == pytest.approx(2000, abs=2)
     assert tally.ok_per_s == pytest.approx(1000, rel=1e-2)
 
 
-@pytest.mark.parametrize("shape", [Closed(concurrency=3), Open(rate=50)])
+@pytest.mark.parametrize("shape", [ClosedLoop(concurrency=3), OpenLoop(rate=50)])
 def test_a_number_of_calls_is_kept_to(shape):
     window = Window(start=0, counted_from=0.5, calls=20)
     assert offered(shape, window, stalls).calls == 20
@@ -124,7 +124,7 @@ def test_a_number_of_calls_is_kept_to(shape):
 
 @pytest.mark.parametrize("spacing", ["constant", "poisson"])
 def test_parts_of_a_schedule_make_the_whole(spacing):
-    whole = Open(rate=1000, spacing=spacing, seed=7)
+    whole = OpenLoop(rate=1000, spacing=spacing, seed=7)
     window = Window(start=5, counted_from=5, end=15)
     parts = [list(arrivals(split(whole, part, 3), window)) for part in range(3)]
     due = sorted(chain.from_iterable(parts))

@@ -13,9 +13,9 @@ from polyseme.cli.errors import CliError
 from polyseme.cli.load.arguments import add_arguments, checked_plot, checked_processes, checked_statuses
 
 if TYPE_CHECKING:
-    from polyseme.cli.load.caller import Calls
+    from polyseme.cli.load.caller import CallSpec
     from polyseme.cli.load.fleet import Fleet, Timing
-    from polyseme.cli.load.shape import Shape
+    from polyseme.cli.load.shape import LoadShape
     from polyseme.cli.load.tally import Tally
     from polyseme.client import Model
 
@@ -23,27 +23,27 @@ __all__ = ["EXTRA", "HELP", "NAME", "add_arguments", "run"]
 
 NAME: Final = "bench"
 HELP: Final = "offer load to a server, and measure rates, latencies and refusals"
-EXTRA: Final = "plot"  # what it needs beyond the client is rich, and matplotlib for --plot
+EXTRA: Final = "plot"  # rich, and matplotlib for --plot
 
 _SWEEP: Final = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
 _PROBE_CALLERS: Final = 64
 
 
 def run(args: argparse.Namespace) -> int:
-    """Offer the load; print, write and draw what was seen."""
+    """Offer the load; print, write and draw the results."""
     from polyseme.cli.load.fleet import Fleet, Timing
     from polyseme.cli.load.results.document import write
     from polyseme.cli.load.results.report import print_head, print_tallies
 
     allowed, plot, processes = checked_statuses(args), checked_plot(args), checked_processes(args)
     if plot is not None:
-        import matplotlib  # noqa: F401  missing: said before the server is called
+        import matplotlib  # noqa: F401  fails here if it is missing, before the server is called
     texts = _texts(args)
     with client_from(args) as client:
         model = client.model()
-    calls = _calls(args, texts, model)
+    spec = _call_spec(args, texts, model)
     timing = Timing(warm_up_s=args.warm_up, duration_s=None if args.calls else args.duration, calls=args.calls)
-    with Fleet(calls, connections=args.connections, processes=processes) as fleet:
+    with Fleet(spec, connections=args.connections, processes=processes) as fleet:
         tallies = _tallies(args, fleet, timing)
     if args.json != "-":
         print_head(args, model, len(texts), processes)
@@ -60,21 +60,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tallies(args: argparse.Namespace, fleet: Fleet, timing: Timing) -> list[Tally]:
-    """Offer one load after the other, up to the one that is cut short."""
+    """Offer one load after the other, until one is interrupted."""
     from polyseme.cli.load.results.live import Progress
-    from polyseme.cli.load.shape import Closed, Open
+    from polyseme.cli.load.shape import ClosedLoop, OpenLoop
 
     tallies: list[Tally] = []
     with Progress() as progress:
         rates: list[float] = args.rates or []
         if not rates:
-            callers = Closed(concurrency=_PROBE_CALLERS if args.sweep else args.concurrency)
+            callers = ClosedLoop(concurrency=_PROBE_CALLERS if args.sweep else args.concurrency)
             tallies.append(fleet.run(callers, timing, progress.show))
         if args.sweep:
             rates = [share * tallies[0].ok_per_s for share in _SWEEP]
             if not tallies[0].ok_per_s and tallies[0].interrupted_s is None:
                 raise CliError("the closed loop had no OK reply: there is no capacity to sweep")
-        shapes: list[Shape] = [Open(rate=rate, spacing=args.spacing, seed=args.seed) for rate in rates if rate]
+        shapes: list[LoadShape] = [OpenLoop(rate=rate, spacing=args.spacing, seed=args.seed) for rate in rates if rate]
         for shape in shapes:
             if tallies and tallies[-1].interrupted_s is not None:
                 break
@@ -90,15 +90,15 @@ def _texts(args: argparse.Namespace) -> list[str]:
     return texts_from(argparse.Namespace(texts=[], input=args.input))
 
 
-def _calls(args: argparse.Namespace, texts: list[str], model: Model) -> Calls:
-    from polyseme.cli.load.caller import Calls
+def _call_spec(args: argparse.Namespace, texts: list[str], model: Model) -> CallSpec:
+    from polyseme.cli.load.caller import CallSpec
     from polyseme.cli.load.messages import METHODS, requests_of
 
-    most = model.limits.max_texts
-    if args.method != "stream" and args.size > most:
-        raise CliError(f"--texts {args.size}: the server takes {most} in one call", 2)
+    limit = model.limits.max_texts
+    if args.method != "stream" and args.size > limit:
+        raise CliError(f"--texts {args.size}: the server takes {limit} in one call", 2)
     token = os.environ.get("POLYSEME_TOKEN")
-    return Calls(
+    return CallSpec(
         target=args.target,
         rpc=METHODS[args.method],
         requests=requests_of(args.method, texts, args.size, args.model),

@@ -1,1 +1,1 @@
-"""The load generator behind `polyseme bench`: arrivals, loops, processes, and what they saw."""
+"""The load generator of `polyseme bench`: schedules, loops, processes, results."""

@@ -1,11 +1,11 @@
-"""One process's connections: requests and replies as bytes, on grpc.aio."""
+"""Call a server over the connections of one process: requests and replies as bytes, on grpc.aio."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import grpc
 import grpc.aio
@@ -20,23 +20,23 @@ _OPTIONS: Final = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.use_local_subchannel_pool", 1),  # else channels of one process share one connection
-    ("grpc.enable_retries", 0),  # every status is to be seen
+    ("grpc.enable_retries", 0),  # else statuses are hidden
 ]
 _CONNECT_S: Final = 10.0
-_Stub = Any  # a multi-callable of either kind; types-grpcio has no common one
+_Stub: TypeAlias = Any  # a multi-callable of either kind; types-grpcio has no common type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calls:
-    """What to call, and with what.
+class CallSpec:
+    """The calls to make.
 
     Attributes:
-        target: of the server.
+        target: the server.
         rpc: name of the method within the service.
-        requests: the messages of each call, sent in turn; one message but for streams.
-        timeout_s: of each call, from when it is sent.
-        metadata: sent with each call.
-        tls: what TLS is done with; None for plaintext.
+        requests: the messages of each call, for calls in turn; one message each, except for streams.
+        timeout_s: seconds for each call, from when it is sent.
+        metadata: headers of each call.
+        tls: files for TLS; None: plaintext.
     """
 
     target: str
@@ -47,27 +47,34 @@ class Calls:
     tls: Tls | None = None
 
 
-def _channel(calls: Calls) -> grpc.aio.Channel:
-    if calls.tls is None:
-        return grpc.aio.insecure_channel(calls.target, options=_OPTIONS)
-    options = [*_OPTIONS, *calls.tls.options()]
-    return grpc.aio.secure_channel(calls.target, calls.tls.credentials(), options=options)
+def _channel(spec: CallSpec) -> grpc.aio.Channel:
+    if spec.tls is None:
+        return grpc.aio.insecure_channel(spec.target, options=_OPTIONS)
+    options = [*_OPTIONS, *spec.tls.options()]
+    return grpc.aio.secure_channel(spec.target, spec.tls.credentials(), options=options)
 
 
 class Caller:
-    """Calls over so many connections in turn, starting with the request `first`."""
+    """Makes calls over a number of connections in turn.
 
-    def __init__(self, calls: Calls, connections: int, *, first: int = 0, step: int = 1) -> None:
-        self._calls = calls
+    Args of the constructor: the calls to make; number of connections; index of the first request, and the step to the
+    next.
+
+    Attributes:
+        details: the first message of each status code.
+    """
+
+    def __init__(self, spec: CallSpec, connections: int, *, first: int = 0, step: int = 1) -> None:
+        self._spec = spec
         self._first, self._step = first, step
-        self._channels = [_channel(calls) for _ in range(connections)]
-        kind = "stream_stream" if calls.rpc == STREAM else "unary_unary"
-        self._stubs: list[_Stub] = [getattr(channel, kind)(SERVICE + calls.rpc) for channel in self._channels]
-        self._once = self._stream if calls.rpc == STREAM else self._unary
+        self._channels = [_channel(spec) for _ in range(connections)]
+        kind = "stream_stream" if spec.rpc == STREAM else "unary_unary"
+        self._stubs: list[_Stub] = [getattr(channel, kind)(SERVICE + spec.rpc) for channel in self._channels]
+        self._once = self._stream if spec.rpc == STREAM else self._unary
         self.details: dict[int, str] = {}
 
     async def __aenter__(self) -> Self:
-        """Connect, each connection with one call, whose status does not matter here."""
+        """Connect each connection with one call, whose status does not matter."""
         for number in range(len(self._stubs)):
             await self._answer(number, wait_s=_CONNECT_S)
         self.details.clear()
@@ -81,13 +88,13 @@ class Caller:
             await channel.close()
 
     async def __call__(self, number: int) -> tuple[int, int]:
-        """Send call number n; gives its status code and the bytes of its reply."""
+        """Send a call by its number; give its status code and the bytes of its reply."""
         return await self._answer(number)
 
     async def _answer(self, number: int, wait_s: float | None = None) -> tuple[int, int]:
         stub = self._stubs[number % len(self._stubs)]
-        messages = self._calls.requests[(self._first + number * self._step) % len(self._calls.requests)]
-        how: dict[str, Any] = {"timeout": wait_s or self._calls.timeout_s, "metadata": tuple(self._calls.metadata)}
+        messages = self._spec.requests[(self._first + number * self._step) % len(self._spec.requests)]
+        how: dict[str, Any] = {"timeout": wait_s or self._spec.timeout_s, "metadata": tuple(self._spec.metadata)}
         if wait_s:
             how["wait_for_ready"] = True
         try:

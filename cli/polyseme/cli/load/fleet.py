@@ -1,4 +1,4 @@
-"""The processes that offer load, seen from the one that started them."""
+"""Start and run the processes that offer load."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.load.caller import Calls
-from polyseme.cli.load.shape import Shape, Window, share, split
+from polyseme.cli.load.caller import CallSpec
+from polyseme.cli.load.shape import LoadShape, Window, share, split
 from polyseme.cli.load.tally import Tally
-from polyseme.cli.load.worker import CUT_SHORT, READY, Done, Seen, work
+from polyseme.cli.load.worker import INTERRUPT, READY, NewSamples, RunSummary, work
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -29,12 +29,12 @@ _TICK_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long a run is.
+    """The length of a run.
 
     Attributes:
-        warm_up_s: of load that is not counted.
-        duration_s: of load that is; None where `calls` ends it.
-        calls: counted calls; None where `duration_s` ends it.
+        warm_up_s: seconds of load that is not counted.
+        duration_s: seconds of load that is counted; None: `calls` ends the run.
+        calls: number of counted calls; None: `duration_s` ends the run.
     """
 
     warm_up_s: float
@@ -43,20 +43,20 @@ class Timing:
 
 
 class Fleet:
-    """So many processes with so many connections between them, connected and ready.
+    """A number of processes that share a number of connections, connected and ready.
 
     Raises:
-        CliError: a process does not get ready, or ends before its time.
+        CliError: a process is not ready in time, or ends too early.
     """
 
-    def __init__(self, calls: Calls, *, connections: int, processes: int) -> None:
+    def __init__(self, spec: CallSpec, *, connections: int, processes: int) -> None:
         self._pipes: list[Connection] = []
         self._processes: list[SpawnProcess] = []
         context = multiprocessing.get_context("spawn")
-        with _deaf_to_ctrl_c():
-            for part in range(processes):
+        with _ignoring_ctrl_c():
+            for index in range(processes):
                 ours, theirs = context.Pipe()
-                arguments = (theirs, calls, share(connections, part, processes), part, processes)
+                arguments = (theirs, spec, share(connections, index, processes), index, processes)
                 process = context.Process(target=work, args=arguments, daemon=True)
                 process.start()
                 theirs.close()
@@ -64,7 +64,7 @@ class Fleet:
                 self._processes.append(process)
 
     def __enter__(self) -> Self:
-        """Wait until all are connected."""
+        """Wait until all processes are connected."""
         try:
             ready = all(pipe.poll(_READY_S) and pipe.recv() == READY for pipe in self._pipes)
         except (EOFError, OSError):
@@ -80,31 +80,33 @@ class Fleet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End them."""
+        """End the processes."""
         for pipe in self._pipes:
-            pipe.close()  # which they take as the end
+            pipe.close()  # tells the process to end
         for process in self._processes:
             process.join(5)
             if process.is_alive():
                 process.terminate()
                 process.join()
 
-    def run(self, shape: Shape, timing: Timing, on_progress: Callable[[Tally], None]) -> Tally:
-        """Offer load, and wait until every call has ended; Ctrl-C cuts it short, and is no error."""
-        parts = len(self._pipes)
+    def run(self, shape: LoadShape, timing: Timing, on_progress: Callable[[Tally], None]) -> Tally:
+        """Offer load, and wait until every call has ended; Ctrl-C ends the run early, and is no error."""
+        count = len(self._pipes)
         start = time.monotonic() + _AHEAD_S
         counted_from = start + timing.warm_up_s
         end = float("inf") if timing.duration_s is None else counted_from + timing.duration_s
         tally = Tally(shape, Window(start=start, counted_from=counted_from, end=end, calls=timing.calls))
-        for part, pipe in enumerate(self._pipes):
-            calls = None if timing.calls is None else share(timing.calls, part, parts)
-            pipe.send((split(shape, part, parts), Window(start=start, counted_from=counted_from, end=end, calls=calls)))
+        for index, pipe in enumerate(self._pipes):
+            calls = None if timing.calls is None else share(timing.calls, index, count)
+            pipe.send(
+                (split(shape, index, count), Window(start=start, counted_from=counted_from, end=end, calls=calls))
+            )
         left, in_flight = list(self._pipes), dict.fromkeys(self._pipes, 0)
         while left:
             try:
                 for ready in wait(left, _TICK_S):
                     pipe = next(each for each in left if each is ready)
-                    if self._received(pipe, tally, in_flight):
+                    if self._receive_report(pipe, tally, in_flight):
                         left.remove(pipe)
                 on_progress(tally)
             except KeyboardInterrupt:
@@ -112,16 +114,16 @@ class Fleet:
                     raise
                 tally.interrupted_s = time.monotonic()
                 for pipe in left:
-                    pipe.send(CUT_SHORT)
+                    pipe.send(INTERRUPT)
         return tally
 
-    def _received(self, pipe: Connection, tally: Tally, in_flight: dict[Connection, int]) -> bool:
-        """Take one report; whether it was the last of the run."""
+    def _receive_report(self, pipe: Connection, tally: Tally, in_flight: dict[Connection, int]) -> bool:
+        """Receive one report; say whether it was the last of the run."""
         try:
-            report: Seen | Done = pipe.recv()
+            report: NewSamples | RunSummary = pipe.recv()
         except (EOFError, OSError):
             raise CliError("a load generator's process ended before its time") from None
-        if isinstance(report, Seen):
+        if isinstance(report, NewSamples):
             in_flight[pipe] = report.in_flight
             tally.in_flight = sum(in_flight.values())
             tally.add(report.rows)
@@ -133,7 +135,7 @@ class Fleet:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def _ignoring_ctrl_c() -> Iterator[None]:
     """Start processes that ignore Ctrl-C: a terminal sends it to all of them, and the parent passes it on."""
     if threading.current_thread() is not threading.main_thread():
         yield

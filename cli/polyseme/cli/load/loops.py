@@ -1,4 +1,4 @@
-"""The two loops: they know the event loop's clock, and of a call only when it ended and how."""
+"""Offer load in a closed or an open loop; of a call these know only when it ended, and its status."""
 
 from __future__ import annotations
 
@@ -6,50 +6,50 @@ import asyncio
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
-from polyseme.cli.load.shape import Closed, Open, Shape, Window, arrivals
+from polyseme.cli.load.shape import ClosedLoop, LoadShape, OpenLoop, Window, arrivals
 
 NOT_SENT: Final = 17
-"""Beside gRPC's codes 0 to 16: given up before it was sent, since too many were in flight for too long."""
+"""A status beside gRPC's 0 to 16: given up before it was sent, since too many were in flight for too long."""
 
-Call = Callable[[int], Awaitable[tuple[int, int]]]
-"""Sends call number n; gives its status code and the bytes of its reply."""
+Call: TypeAlias = Callable[[int], Awaitable[tuple[int, int]]]
+"""Sends a call by its number; gives its status code and the bytes of its reply."""
 
 COLUMNS: Final = ("due_s", "sent_s", "ended_s", "code", "bytes")
-"""Of a call: when it was due, when it was sent, when it ended (event loop's clock), how, and the bytes of the reply."""
+"""Columns of a call: the times it was due, sent and ended (event loop's clock), status code, bytes of the reply."""
 
 
 @dataclass(slots=True)
 class Samples:
-    """What a loop has seen, until it is taken away.
+    """The calls of a loop since they were last drained.
 
     Attributes:
-        rows: COLUMNS after COLUMNS.
-        in_flight: calls without an answer now.
-        unfinished: calls that were cut off when the run was interrupted.
+        rows: COLUMNS of each call that ended, one call after the other.
+        in_flight: number of calls without an answer now.
+        unfinished: number of calls that an interruption cut off.
     """
 
     rows: array[float] = field(default_factory=lambda: array("d"))
     in_flight: int = 0
     unfinished: int = 0
 
-    def take(self) -> bytes:
-        """Give the rows as bytes, and forget them."""
-        taken = self.rows.tobytes()
+    def drain(self) -> bytes:
+        """Give the rows as bytes of float64, and remove them."""
+        drained = self.rows.tobytes()
         del self.rows[:]
-        return taken
+        return drained
 
 
-async def offer(shape: Shape, window: Window, call: Call, timeout_s: float, samples: Samples) -> None:
-    """Offer load; ends when the last call has. Cancelled, it cancels the calls under way."""
-    if isinstance(shape, Closed):
+async def offer(shape: LoadShape, window: Window, call: Call, timeout_s: float, samples: Samples) -> None:
+    """Offer load until the last call has ended; cancelling it cancels the calls under way."""
+    if isinstance(shape, ClosedLoop):
         await _closed(shape, window, call, samples)
     else:
         await _open(shape, window, call, timeout_s, samples)
 
 
-async def _closed(shape: Closed, window: Window, call: Call, samples: Samples) -> None:
+async def _closed(shape: ClosedLoop, window: Window, call: Call, samples: Samples) -> None:
     clock = asyncio.get_running_loop()
     left = float("inf") if window.calls is None else window.calls
     number = 0
@@ -62,7 +62,7 @@ async def _closed(shape: Closed, window: Window, call: Call, samples: Samples) -
                     return
                 left -= 1
             number += 1
-            await _timed(call, number, samples, sent=now)  # the time by which it was counted, or not
+            await _timed(call, number, samples, sent=now)  # the same time decides whether it counts
 
     await asyncio.sleep(max(0.0, window.start - clock.time()))
     async with asyncio.TaskGroup() as callers:
@@ -70,9 +70,9 @@ async def _closed(shape: Closed, window: Window, call: Call, samples: Samples) -
             callers.create_task(caller())
 
 
-async def _open(shape: Open, window: Window, call: Call, timeout_s: float, samples: Samples) -> None:
+async def _open(shape: OpenLoop, window: Window, call: Call, timeout_s: float, samples: Samples) -> None:
     clock = asyncio.get_running_loop()
-    slots = asyncio.Semaphore(shape.most_in_flight)
+    slots = asyncio.Semaphore(shape.max_in_flight)
 
     async def one(number: int, due: float) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The requests of each method, serialized before the first is sent."""
+"""Build the requests of each method, serialized before the first is sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from polyseme.client.models import model_ref
 from polyseme.v1 import common_pb2, embedding_service_pb2
 
 METHODS: Final = {"embed": "Embed", "words": "EmbedSpans", "tokens": "EmbedTokens", "stream": "StreamEmbed"}
-"""The name on the command line, and the RPC."""
+"""Names on the command line, and their RPCs."""
 
 _SENTENCES: Final = Path(__file__).with_name("sentences.txt")
 
@@ -24,11 +24,11 @@ def built_in_texts() -> list[str]:
 def requests_of(method: str, texts: Sequence[str], size: int, model: str | None) -> list[list[bytes]]:
     """Give the messages of each call: calls take `size` texts in turn, and begin again after the last text.
 
-    A stream sends a message per text.
+    A stream has one message for each text, other calls have one in all.
     """
     count = len(texts) if size == 1 else max(1, -(-len(texts) // size))
-    groups = ([texts[(start * size + at) % len(texts)] for at in range(size)] for start in range(count))
-    return [_messages(method, group, model) for group in islice(groups, count)]
+    texts_of_calls = ([texts[(start * size + at) % len(texts)] for at in range(size)] for start in range(count))
+    return [_messages(method, texts_of_call, model) for texts_of_call in islice(texts_of_calls, count)]
 
 
 def _messages(method: str, texts: list[str], model: str | None) -> list[bytes]:

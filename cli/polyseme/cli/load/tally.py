@@ -1,4 +1,4 @@
-"""What a run saw, added up. Pure."""
+"""Add up the calls of a run. Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from polyseme.cli.load.histogram import Histogram
 from polyseme.cli.load.loops import COLUMNS, NOT_SENT
-from polyseme.cli.load.shape import Shape, Window
+from polyseme.cli.load.shape import LoadShape, Window
 
 LATE_S: Final = 1e-3
-"""A call that was sent so much after it was due counts as late: what a timer of the kernel gives, and Python's turn."""
+"""Seconds after which a call that is sent counts as late: the resolution of a kernel timer, and Python's overhead."""
 
 _OK: Final = 0
 _NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode} | {NOT_SENT: "NOT_SENT"}
 
 NAMES: Final = frozenset(_NAMES.values())
-"""Of all status codes."""
+"""Names of all status codes."""
 
 
 def name_of(code: int) -> str:
@@ -31,13 +31,13 @@ def name_of(code: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generator:
-    """How one process of the load generator fared.
+class GeneratorUsage:
+    """The CPU time and the lateness of one process of the load generator.
 
     Attributes:
-        cpu: share of a core.
-        lag_p99_s: by how much its event loop was late.
-        lag_max_s: at worst.
+        cpu: share of a core, 0 to 1.
+        lag_p99_s: lateness of its event loop, 99th percentile.
+        lag_max_s: the same, maximum.
     """
 
     cpu: float
@@ -51,23 +51,23 @@ class Tally:
 
     Attributes:
         shape: the load that was offered.
-        window: when.
+        window: the time in which it was offered.
         from_due: latencies of OK replies from when the call was due.
         from_sent: the same from when it was sent.
-        refused: latencies from sending of all other ends.
-        lateness: from due to sent, of every counted call.
-        late: calls that were sent LATE_S or more after they were due.
-        statuses: counted calls by status code.
-        details: by status code, the first message that came with it.
-        received_bytes: of replies to counted calls, without framing.
-        ended_s: when the last counted call ended.
-        in_flight: calls without an answer, at the last report.
-        unfinished: calls that were cut short.
-        interrupted_s: when the run was cut short, if it was.
-        generators: one per process.
+        refused: latencies of calls that ended otherwise, from when they were sent.
+        lateness: seconds from due to sent, of every counted call.
+        late: number of calls that were sent LATE_S or more after they were due.
+        statuses: number of counted calls by status code.
+        details: the first message of each status code.
+        received_bytes: bytes of replies to counted calls, without framing.
+        ended_s: time at which the last counted call ended.
+        in_flight: number of calls without an answer, at the last report.
+        unfinished: number of calls that an interruption cut off.
+        interrupted_s: time of the interruption; None: there was none.
+        generators: usage of each process.
     """
 
-    shape: Shape
+    shape: LoadShape
     window: Window
     from_due: Histogram = field(default_factory=Histogram)
     from_sent: Histogram = field(default_factory=Histogram)
@@ -81,11 +81,11 @@ class Tally:
     in_flight: int = 0
     unfinished: int = 0
     interrupted_s: float | None = None
-    generators: list[Generator] = field(default_factory=list)
+    generators: list[GeneratorUsage] = field(default_factory=list)
     _ok_in_window: int = 0
 
     def add(self, rows: bytes) -> None:
-        """Add calls, as a worker reports them."""
+        """Add calls: float64 bytes, loops.COLUMNS of each."""
         every: npt.NDArray[np.float64] = np.frombuffer(rows).reshape(-1, len(COLUMNS))
         in_window = (every[:, 2] >= self.window.counted_from) & (every[:, 2] < self.window.end)
         self._ok_in_window += int((in_window & (every[:, 3] == _OK)).sum())
@@ -104,24 +104,24 @@ class Tally:
         self.ended_s = max(self.ended_s, float(ended.max()))
 
     def add_generator(self, cpu: float, lags_s: Sequence[float]) -> None:
-        """Add how a process fared."""
+        """Add the usage of a process."""
         p99, worst = np.percentile(lags_s, (99, 100)) if lags_s else (0.0, 0.0)
-        self.generators.append(Generator(cpu=cpu, lag_p99_s=float(p99), lag_max_s=float(worst)))
+        self.generators.append(GeneratorUsage(cpu=cpu, lag_p99_s=float(p99), lag_max_s=float(worst)))
 
     @property
     def calls(self) -> int:
-        """Counted calls that ended, however."""
+        """The number of counted calls that ended."""
         return self.statuses.total()
 
     @property
     def seconds(self) -> float:
-        """How long was counted: the window, or up to the last end where a number of calls ends it."""
+        """The counted seconds: the window, or until the last call ended where a number of calls ends the run."""
         end = self.window.end if self.interrupted_s is None else min(self.window.end, self.interrupted_s)
         return max(0.0, min(end, self.ended_s if end == float("inf") else end) - self.window.counted_from)
 
     @property
     def ok_per_s(self) -> float:
-        """OK replies a second that arrived in the window, whenever they were asked for."""
+        """OK replies a second that arrived in the window, whenever their calls were sent."""
         return self._ok_in_window / self.seconds if self.seconds else 0.0
 
     @property

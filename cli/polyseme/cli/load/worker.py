@@ -1,7 +1,7 @@
-"""A process that offers load: takes orders from a pipe, gives back what it saw.
+"""A process that offers load: it gets orders over a pipe, and reports its calls.
 
-The parent sends (Shape, Window) for each run, and a word to cut it short; it closes the pipe to end. The worker answers
-READY once it is connected, then per run any number of Seen and one Done.
+The parent sends (LoadShape, Window) for each run, and INTERRUPT to end it early; it closes the pipe to end the process.
+The worker sends READY once it is connected, then for each run any number of NewSamples and one RunSummary.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from polyseme.cli.load.caller import Caller, Calls
+from polyseme.cli.load.caller import Caller, CallSpec
 from polyseme.cli.load.loops import Samples, offer
-from polyseme.cli.load.shape import Shape, Window
+from polyseme.cli.load.shape import LoadShape, Window
 
 READY: Final = "ready"
-CUT_SHORT: Final = "cut short"
+INTERRUPT: Final = "interrupt"
 _FLUSH_S: Final = 0.2
 _PROBE_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What came in since the last report.
+class NewSamples:
+    """The calls that ended since the last report.
 
     Attributes:
-        rows: float64, loops.COLUMNS of each call that ended.
-        in_flight: calls without an answer.
+        rows: float64 bytes, loops.COLUMNS of each call that ended.
+        in_flight: number of calls without an answer.
     """
 
     rows: bytes
@@ -37,14 +37,14 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """How a run went for the process that offered it.
+class RunSummary:
+    """The last report of a run.
 
     Attributes:
         cpu: share of a core that the process used in the counted time.
-        lags_s: by how much the event loop was late, probed every 20 ms.
-        unfinished: calls that were cut short.
-        details: by status code, the first message that came with it.
+        lags_s: lateness of the event loop, measured every 20 ms.
+        unfinished: number of calls that an interruption cut off.
+        details: the first message of each status code.
     """
 
     cpu: float
@@ -53,14 +53,14 @@ class Done:
     details: dict[int, str]
 
 
-def work(pipe: Connection, calls: Calls, connections: int, part: int, parts: int) -> None:
-    """Be a worker until the parent says so, or is gone."""
+def work(pipe: Connection, spec: CallSpec, connections: int, index: int, count: int) -> None:
+    """Work until the parent closes the pipe, or is gone."""
     # epoll rounds a timeout up to whole milliseconds, select does not.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
-        runner.run(_work(pipe, calls, connections, part, parts))
+        runner.run(_work(pipe, spec, connections, index, count))
 
 
-async def _work(pipe: Connection, calls: Calls, connections: int, part: int, parts: int) -> None:
+async def _work(pipe: Connection, spec: CallSpec, connections: int, index: int, count: int) -> None:
     orders: asyncio.Queue[Any] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -72,37 +72,39 @@ async def _work(pipe: Connection, calls: Calls, connections: int, part: int, par
             orders.put_nowait(None)
 
     loop.add_reader(pipe.fileno(), receive)
-    async with Caller(calls, connections, first=part, step=parts) as caller:
+    async with Caller(spec, connections, first=index, step=count) as caller:
         pipe.send(READY)
         while (order := await orders.get()) is not None:
-            if order != CUT_SHORT:
-                await _run(pipe, orders, caller, calls.timeout_s, *order)
+            if order != INTERRUPT:
+                await _run(pipe, orders, caller, spec.timeout_s, *order)
 
 
 async def _run(
-    pipe: Connection, orders: asyncio.Queue[Any], caller: Caller, timeout_s: float, shape: Shape, window: Window
+    pipe: Connection, orders: asyncio.Queue[Any], caller: Caller, timeout_s: float, shape: LoadShape, window: Window
 ) -> None:
-    samples, load = Samples(), _Load()
+    samples, usage = Samples(), _ProcessUsage()
     run = asyncio.create_task(offer(shape, window, caller, timeout_s, samples))
-    probe = asyncio.create_task(load.watch(window))
-    told = asyncio.create_task(orders.get())
+    probe = asyncio.create_task(usage.watch(window))
+    order = asyncio.create_task(orders.get())
     while not run.done():
-        await asyncio.wait((run, told), timeout=_FLUSH_S, return_when=asyncio.FIRST_COMPLETED)
-        if told.done():
+        await asyncio.wait((run, order), timeout=_FLUSH_S, return_when=asyncio.FIRST_COMPLETED)
+        if order.done():
             run.cancel()
             await asyncio.wait((run,))
-        pipe.send(Seen(samples.take(), samples.in_flight))
+        pipe.send(NewSamples(samples.drain(), samples.in_flight))
     probe.cancel()
-    if not told.cancel() and told.result() is None:
+    if not order.cancel() and order.result() is None:
         orders.put_nowait(None)  # the parent is gone
     if not run.cancelled():
         run.result()  # a bug of ours: end with its traceback
-    pipe.send(Done(cpu=load.cpu(), lags_s=load.lags_s, unfinished=samples.unfinished, details=dict(caller.details)))
+    pipe.send(
+        RunSummary(cpu=usage.cpu(), lags_s=usage.lags_s, unfinished=samples.unfinished, details=dict(caller.details))
+    )
     caller.details.clear()
 
 
-class _Load:
-    """What the process itself costs, within the window."""
+class _ProcessUsage:
+    """Measures the CPU time and the lateness of the process within the window."""
 
     def __init__(self) -> None:
         self.lags_s: list[float] = []

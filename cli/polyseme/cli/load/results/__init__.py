@@ -1,1 +1,1 @@
-"""What a run measured, as tables, JSON and a picture."""
+"""The results of a run, as tables, JSON and a picture."""

@@ -1,4 +1,4 @@
-"""What was measured, as JSON: its layout is FORMAT's, and grows only by new keys."""
+"""Write the results as JSON, in the layout that FORMAT names; it grows by new keys only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from polyseme.artifact import own_version
 from polyseme.cli.errors import CliError
 from polyseme.cli.load.histogram import Histogram
 from polyseme.cli.load.results.report import PERCENTS, bottlenecks
-from polyseme.cli.load.shape import Open
+from polyseme.cli.load.shape import OpenLoop
 from polyseme.cli.load.tally import LATE_S, Tally, name_of
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def _document(args: argparse.Namespace, model: Model, processes: int, tallies: S
 
 
 def run_to_json(tally: Tally, texts_per_call: int) -> dict[str, Any]:
-    """Give everything about one run; times in ms, histograms as [end of bucket, count]."""
+    """Give all results of one run; times in ms, histograms as [end of bucket, count]."""
     shape = tally.shape
     loop: dict[str, Any] = (
         {"loop": "open", "rate": shape.rate, "spacing": shape.spacing, "seed": shape.seed}
-        if isinstance(shape, Open)
+        if isinstance(shape, OpenLoop)
         else {"loop": "closed", "concurrency": shape.concurrency}
     )
     return {

@@ -1,4 +1,4 @@
-"""The line that says how a run goes, while it goes; nothing where stderr is no terminal."""
+"""Show the progress of a run in one line; nothing where stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Progress:
     def __init__(self) -> None:
         self._live: Live | None = None
         self._recent: deque[tuple[float, int]] = deque()
-        self._of: Tally | None = None
+        self._shown: Tally | None = None
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Begin to draw, if stderr is a terminal."""
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
@@ -37,16 +37,16 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the line away."""
+        """Clear the line."""
         if self._live is not None:
             self._live.stop()
 
     def show(self, tally: Tally) -> None:
-        """Draw the state of now."""
+        """Draw the current state."""
         if self._live is None:
             return
-        if tally is not self._of:
-            self._of = tally
+        if tally is not self._shown:
+            self._shown = tally
             self._recent.clear()
         now = time.monotonic()
         self._recent.append((now, tally.calls))
@@ -60,7 +60,7 @@ class Progress:
 
 
 def line(tally: Tally, now: float, rate: float) -> str:
-    """Give the line."""
+    """Describe a run at a time, with its rate over the last seconds."""
     counted_from, end = tally.window.counted_from, tally.window.end
     if now < counted_from:
         return f"warming up {counted_from - now:4.1f} s   {tally.in_flight} in flight"

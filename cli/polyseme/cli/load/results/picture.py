@@ -1,4 +1,4 @@
-"""The picture of a sweep: latency over offered load above, what became of the calls below."""
+"""Draw a sweep: latency over offered load above, rates of OK and other replies below."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.load.shape import Open
+from polyseme.cli.load.shape import OpenLoop
 from polyseme.cli.load.tally import Tally
 
 if TYPE_CHECKING:
@@ -44,15 +44,15 @@ _PAGE: Final = """<!doctype html>
 
 
 def draw(tallies: Sequence[Tally], target: Path, subtitle: str) -> None:
-    """Write the picture; a closed loop among the runs is the capacity that is marked.
+    """Write the picture; the rate of a closed loop among the runs is marked as the capacity.
 
     Raises:
-        CliError: the file cannot be written, or there are less than two rates to draw.
+        CliError: the file cannot be written, or there are fewer than two rates to draw.
     """
-    sweep = sorted((tally for tally in tallies if isinstance(tally.shape, Open) and tally.calls), key=_offered)
+    sweep = sorted((tally for tally in tallies if isinstance(tally.shape, OpenLoop) and tally.calls), key=_offered)
     if len(sweep) < 2:
         raise CliError(f"no picture: {len(sweep)} rates were measured, two are needed")
-    capacity = next((tally.ok_per_s for tally in tallies if not isinstance(tally.shape, Open)), None)
+    capacity = next((tally.ok_per_s for tally in tallies if not isinstance(tally.shape, OpenLoop)), None)
     with mpl.rc_context(_STYLE):
         content = _encoded(_figure(sweep, capacity, subtitle), target.suffix.lower())
     try:
@@ -73,7 +73,7 @@ def _encoded(drawing: Figure, suffix: str) -> bytes:
 
 
 def _offered(tally: Tally) -> float:
-    return tally.shape.rate if isinstance(tally.shape, Open) else 0.0
+    return tally.shape.rate if isinstance(tally.shape, OpenLoop) else 0.0
 
 
 def _figure(sweep: Sequence[Tally], capacity: float | None, subtitle: str) -> Figure:
@@ -109,7 +109,7 @@ def _draw_latencies(axes: Axes, sweep: Sequence[Tally]) -> None:
 
 
 def _minor(axes: Axes) -> Callable[[float, int], str]:
-    """Name 2 and 5 of each power of ten too, where few powers are shown."""
+    """Format minor ticks: name 2 and 5 of each power of ten, where few powers are shown."""
 
     def name(value: float, _: int) -> str:
         low, high = axes.get_ylim()

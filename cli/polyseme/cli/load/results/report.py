@@ -1,4 +1,4 @@
-"""A run's tables for people."""
+"""Print the results of a run as tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.load.histogram import Histogram
-from polyseme.cli.load.shape import Open, Shape
+from polyseme.cli.load.shape import LoadShape, OpenLoop
 from polyseme.cli.load.tally import LATE_S, Tally, name_of
 from polyseme.cli.output import abridge, print_table
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 PERCENTS: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 BUSY: Final = 0.8
-"""Share of a core from which on the generator itself, one thread of Python, shapes the latencies."""
+"""Share of a core from which the generator itself, one thread of Python, adds to the latencies."""
 LAG_S: Final = 5e-3
-"""Lateness of the event loop (p99) from which on it does too."""
+"""Lateness of the event loop (p99) from which it does too."""
 
 _DEADLINE_EXCEEDED: Final = 4
 _TIMED_OUT: Final = "calls that timed out are not in the percentiles: the true tail is longer"
@@ -27,15 +27,15 @@ _SWEEP_CAPTION: Final = (
 )
 
 
-def described(shape: Shape) -> str:
-    """Give a shape in a few words."""
-    if isinstance(shape, Open):
+def described(shape: LoadShape) -> str:
+    """Describe a load in a few words."""
+    if isinstance(shape, OpenLoop):
         return f"open loop, {shape.rate:g} calls/s, {shape.spacing}"
     return f"closed loop, {shape.concurrency} callers"
 
 
 def print_head(args: argparse.Namespace, model: Model, texts: int, processes: int) -> None:
-    """Print what was called, and how."""
+    """Print the server, the model and the settings of the run."""
     count = f"{args.calls} calls" if args.calls else f"{args.duration:g} s"
     of = model.identity
     print(f"{args.target}: {model.name} ({of.version}), {of.precision} on {of.execution_provider}")
@@ -46,7 +46,7 @@ def print_head(args: argparse.Namespace, model: Model, texts: int, processes: in
 
 
 def print_tallies(tallies: Sequence[Tally], texts_per_call: int) -> None:
-    """Print one run in full, several in a row each."""
+    """Print one run in full, or a table of several."""
     if len(tallies) == 1:
         print_run(tallies[0], texts_per_call)
     else:
@@ -56,7 +56,7 @@ def print_tallies(tallies: Sequence[Tally], texts_per_call: int) -> None:
 def print_run(tally: Tally, texts_per_call: int) -> None:
     """Print everything about one run."""
     rows = [_latency_row("sent", tally.from_sent)]
-    if isinstance(tally.shape, Open):
+    if isinstance(tally.shape, OpenLoop):
         rows.insert(0, _latency_row("scheduled", tally.from_due))
     if tally.refused.count:
         rows.append(_latency_row("sent, not OK", tally.refused))
@@ -84,7 +84,7 @@ def print_sweep(tallies: Sequence[Tally]) -> None:
     """Print a row per offered rate."""
     rows = []
     for tally in tallies:
-        offered = f"{tally.shape.rate:.1f}" if isinstance(tally.shape, Open) else "closed"
+        offered = f"{tally.shape.rate:.1f}" if isinstance(tally.shape, OpenLoop) else "closed"
         latencies = (*tally.from_due.percentiles_s((50, 99)), *tally.from_sent.percentiles_s((50, 99)))
         late = tally.lateness.percentiles_s((99,))[0]
         others = ", ".join(f"{number} {name_of(code)}" for code, number in tally.statuses.most_common() if code)
@@ -112,8 +112,8 @@ def _sweep_notes(tallies: Sequence[Tally]) -> Iterator[str]:
 
 
 def notes(tally: Tally) -> Iterator[str]:
-    """Say what a reader must know before the figures are believed."""
-    if isinstance(tally.shape, Open) and tally.lateness.count:
+    """Give notes that a reader needs to judge the figures."""
+    if isinstance(tally.shape, OpenLoop) and tally.lateness.count:
         p50, p99 = tally.lateness.percentiles_s((50, 99))
         yield (
             f"sent late (by {LATE_S * 1e3:g} ms or more): {tally.late} of {tally.lateness.count} calls; lateness "
@@ -127,7 +127,7 @@ def notes(tally: Tally) -> Iterator[str]:
 
 
 def bottlenecks(tally: Tally) -> Iterator[str]:
-    """Say where the load generator measured itself."""
+    """Give a warning for each process that was short of CPU: the figures then measure the generator."""
     for number, generator in enumerate(tally.generators, 1):
         if generator.cpu >= BUSY:
             yield (
