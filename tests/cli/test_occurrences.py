@@ -12,12 +12,12 @@ LONG = "The boat that we had seen ran aground on the muddy bank of the river nea
 
 
 def test_parts_are_the_whole_sentence():
-    assert occurrence(LONG).parts() == (LONG[:51], "bank", LONG[55:])
+    assert occurrence(LONG).in_context() == (LONG[:51], "bank", LONG[55:])
 
 
 @pytest.mark.parametrize("around", [6, 9, 14, 25])
 def test_parts_are_cut_between_words(around):
-    before, word, after = occurrence(LONG).parts(around)
+    before, word, after = occurrence(LONG).in_context(around)
     assert word == "bank"
     assert before.startswith("… ")
     assert after.endswith(" …")
@@ -27,12 +27,12 @@ def test_parts_are_cut_between_words(around):
 
 
 def test_a_word_that_is_too_long_is_cut_inside():
-    before, _, after = occurrence("x" * 50 + "bank" + "y" * 50).parts(10)
+    before, _, after = occurrence("x" * 50 + "bank" + "y" * 50).in_context(10)
     assert (before, after) == ("…" + "x" * 10, "y" * 10 + "…")
 
 
 def test_a_long_match_is_abridged():
-    assert len(occurrence("a" * 99, word="a" * 99).parts(10)[1]) == 40
+    assert len(occurrence("a" * 99, word="a" * 99).in_context(10)[1]) == 40
 
 
 def test_what_would_not_print_is_a_space():

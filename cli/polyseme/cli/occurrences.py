@@ -1,4 +1,4 @@
-"""A word where it stands, in several sentences, and how alike its vectors are, layer by layer."""
+"""Find a word in several sentences, and compare its vectors, layer by layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from polyseme.client import Client, InvalidArgumentError, TextOptions, Word
 
-MOST: Final = 1000  # occurrences; their cosines are states x K x K numbers
+MAX_OCCURRENCES: Final = 1000  # occurrences; their cosines are S x K x K numbers
 _LAST_FOUR: Final = 4
 _LONGEST_WORD: Final = 40  # characters
 _WORD_OF_SENTENCE: Final = re.compile(r"texts\[([0-9]+)\]\.words\[0\]")  # the field of an error
@@ -26,13 +26,13 @@ _WORD_OF_SENTENCE: Final = re.compile(r"texts\[([0-9]+)\]\.words\[0\]")  # the f
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A word where it stands.
+    """One occurrence of a word in a sentence.
 
     Attributes:
         sentence: index of the sentence, from 0.
         text: the whole sentence.
-        start: of the word, in code points.
-        end: of the word, in code points; exclusive.
+        start: offset of the word, in code points.
+        end: offset of its end, in code points; exclusive.
     """
 
     sentence: int
@@ -40,15 +40,15 @@ class Occurrence:
     start: int
     end: int
 
-    def parts(self, around: int | None = None) -> tuple[str, str, str]:
-        """Give what stands before the word, the word, and what stands after it, each as a part of one line.
+    def in_context(self, around: int | None = None) -> tuple[str, str, str]:
+        """Give the text before the word, the word, and the text after it, to print on one line.
 
         Args:
-            around: most characters on each side; None: all.
+            around: largest number of characters on each side; None: all.
         """
         before, word, after = (
-            one_line(part)
-            for part in (self.text[: self.start], self.text[self.start : self.end], self.text[self.end :])
+            one_line(text)
+            for text in (self.text[: self.start], self.text[self.start : self.end], self.text[self.end :])
         )
         if around is None:
             return before, word, after
@@ -57,36 +57,36 @@ class Occurrence:
         return _end_of(before, around), word, _start_of(after, around)
 
 
-def _end_of(text: str, most: int) -> str:
+def _end_of(text: str, width: int) -> str:
     """Give the end of a text, from the beginning of a word where one is near."""
-    if len(text) <= most:
+    if len(text) <= width:
         return text
-    piece = text[-most - 1 :]
-    space = piece.find(" ", 0, most - 3)
-    return "…" + piece[max(space, 0) + (space < 0) :]
+    end = text[-width - 1 :]
+    space = end.find(" ", 0, width - 3)
+    return "…" + end[max(space, 0) + (space < 0) :]
 
 
-def _start_of(text: str, most: int) -> str:
+def _start_of(text: str, width: int) -> str:
     """Give the start of a text, to the end of a word where one is near."""
-    if len(text) <= most:
+    if len(text) <= width:
         return text
-    piece = text[: most + 1]
-    space = piece.rfind(" ", 3)
-    return (piece[:most] if space < 0 else piece[: space + 1]) + "…"
+    start = text[: width + 1]
+    space = start.rfind(" ", 3)
+    return (start[:width] if space < 0 else start[: space + 1]) + "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senses:
-    """What was found.
+    """All occurrences of a word, and the cosines between them.
 
     Attributes:
-        word: what was looked for.
+        word: the word.
         model: the model's name.
-        occurrences: K of them.
-        layers: names of the S states: "static", "0" .. "L".
+        occurrences: the K occurrences.
+        layers: names of the S layers: "static", "0" .. "L".
         cosines: [S, K, K] between the occurrences, -1 .. 1.
-        chosen: the states whose sum was asked for, as indices.
-        matrix: [K, K] of that sum.
+        chosen: indices of the layers whose sum was asked for.
+        matrix: [K, K] cosines of that sum.
     """
 
     word: str
@@ -100,11 +100,11 @@ class Senses:
     @property
     def shown(self) -> str:
         """The layer that was asked for, in words."""
-        return state_name(self.layers[self.chosen[0]]) if len(self.chosen) == 1 else "the sum of the last four layers"
+        return layer_name(self.layers[self.chosen[0]]) if len(self.chosen) == 1 else "the sum of the last four layers"
 
 
-def state_name(layer: str) -> str:
-    """Name a state for people."""
+def layer_name(layer: str) -> str:
+    """Name a layer for people."""
     return layer if layer == "static" else f"layer {layer}"
 
 
@@ -114,11 +114,11 @@ def find_senses(
     """Ask the server for every occurrence of a word, at every layer.
 
     Args:
-        client: to ask with.
-        word: with occurrence 0, which is every one.
-        sentences: N of them, each with the word in it.
+        client: the client to call with.
+        word: the word; its occurrence must be 0, all of them.
+        sentences: the sentences; each must have the word in it.
         layer: "last", "static", "sum4", or a number.
-        **options: of the call.
+        **options: options of the call.
 
     Raises:
         CliError: a sentence lacks the word; the model has no such layer; there are too many occurrences.
@@ -128,10 +128,10 @@ def find_senses(
     from polyseme.client import InvalidArgumentError
 
     model = client.model()
-    chosen = _chosen(layer, model.num_hidden_layers)
-    states = ("static", *range(model.num_hidden_layers + 1))
+    chosen = _chosen_layers(layer, model.num_hidden_layers)
+    layers = ("static", *range(model.num_hidden_layers + 1))
     try:
-        found = client.embed_words(list(sentences), words=[word], layers=states, combine="none", **options)
+        found = client.embed_words(list(sentences), words=[word], layers=layers, combine="none", **options)
     except InvalidArgumentError as error:
         raise _explained(error) from error
     occurrences = tuple(
@@ -139,14 +139,14 @@ def find_senses(
         for at, (sentence, each) in enumerate(zip(sentences, found, strict=True))
         for start, end in each.spans
     )
-    if len(occurrences) > MOST:
-        raise CliError(f"the word occurs {len(occurrences)} times; at most {MOST} are compared")
+    if len(occurrences) > MAX_OCCURRENCES:
+        raise CliError(f"the word occurs {len(occurrences)} times; at most {MAX_OCCURRENCES} are compared")
     vectors = np.concatenate([each.vectors for each in found], axis=1).astype(np.float64)
     return Senses(
         word=word.text,
         model=model.name,
         occurrences=occurrences,
-        layers=tuple(map(str, states)),
+        layers=tuple(map(str, layers)),
         cosines=cosines_of(vectors),
         chosen=chosen,
         matrix=cosines_of(vectors[list(chosen)].sum(axis=0, keepdims=True))[0],
@@ -154,13 +154,17 @@ def find_senses(
 
 
 def check_layer(layer: str) -> None:
-    """Refuse what is no layer of any model."""
+    """Refuse a name that is no layer of any model.
+
+    Raises:
+        CliError: it is none.
+    """
     if not re.fullmatch(r"last|static|sum4|-?[0-9]{1,4}", layer):
         raise CliError(f"--layer {layer}: last, static, sum4, or a number", 2)
 
 
-def _chosen(layer: str, num_hidden_layers: int) -> tuple[int, ...]:
-    """Find the states whose sum is asked for, as indices into static, 0 .. L."""
+def _chosen_layers(layer: str, num_hidden_layers: int) -> tuple[int, ...]:
+    """Find the layers whose sum is asked for, as indices into static, 0 .. L."""
     last = num_hidden_layers + 1
     if layer == "sum4" and num_hidden_layers >= _LAST_FOUR:
         return tuple(range(last - _LAST_FOUR + 1, last + 1))
@@ -174,7 +178,7 @@ def _chosen(layer: str, num_hidden_layers: int) -> tuple[int, ...]:
 
 
 def _explained(error: InvalidArgumentError) -> Exception:
-    """Say which sentence lacks the word; all else is the server's to say."""
+    """Name the sentence that lacks the word; leave other errors as they are."""
     place = _WORD_OF_SENTENCE.fullmatch(error.field or "")
     if place is None or not str(error).endswith(": not found"):
         return error
@@ -182,7 +186,7 @@ def _explained(error: InvalidArgumentError) -> Exception:
 
 
 def cosines_of(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """[S, K, H] to [S, K, K], -1 .. 1."""
+    """Compute cosines: [S, K, H] to [S, K, K], -1 .. 1."""
     import numpy as np
 
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-12)
@@ -191,7 +195,7 @@ def cosines_of(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def pairs_of(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """[K, K] to the K * (K - 1) / 2 pairs, each once."""
+    """Give each pair of a symmetric matrix once: [K, K] to [K * (K - 1) / 2]."""
     import numpy as np
 
     pairs: npt.NDArray[np.float64] = matrix[np.triu_indices(len(matrix), 1)]

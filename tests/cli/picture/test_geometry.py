@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from polyseme.cli.picture.geometry import bar, fitted, plane
+from polyseme.cli.picture.geometry import fit, plane, scale_bar
 
 
 def distances(points):
@@ -35,7 +35,7 @@ def test_one_occurrence_is_a_point():
 
 def test_fitted_points_fill_the_frame_with_equal_aspect():
     points = np.array([[-1.0, 0.2], [3, 1.2], [0, -0.8]])
-    inches, scale = fitted(points, (6, 4), (1, 0.5))
+    inches, scale = fit(points, (6, 4), (1, 0.5))
     assert scale == 1
     np.testing.assert_allclose(distances(inches), distances(points))
     np.testing.assert_allclose(inches.min(axis=0), [1, 1])
@@ -43,12 +43,12 @@ def test_fitted_points_fill_the_frame_with_equal_aspect():
 
 
 def test_equal_points_are_in_the_middle():
-    inches, scale = fitted(np.zeros((3, 2)), (6, 4), (1, 1))
+    inches, scale = fit(np.zeros((3, 2)), (6, 4), (1, 1))
     assert (inches.tolist(), scale) == ([[3, 2]] * 3, 0)
-    assert bar(scale, 1) is None
+    assert scale_bar(scale, 1) is None
 
 
 def test_the_bar_means_its_cosine():
-    cosine, length = bar(5.0, 1.2)
+    cosine, length = scale_bar(5.0, 1.2)
     assert cosine == 0.98
     assert length == pytest.approx(5 * math.sqrt(2 - 2 * 0.98))

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from tests.cli.samples import senses
 
-from polyseme.cli.picture.heatmaps import chosen_states, luminance, panels
+from polyseme.cli.picture.heatmaps import luminance, panels, shown_layers
 
 
 @pytest.mark.parametrize("states", [4, 8, 9, 14, 26, 50])
 @pytest.mark.parametrize("asked", [None, 0, 1, 3])
 def test_static_the_first_the_last_and_the_one_asked_for_are_drawn(states, asked):
-    drawn = chosen_states(states, 8, asked)
+    drawn = shown_layers(states, 8, asked)
     assert len(drawn) == min(states, 8)
     assert {0, 1, states - 1} <= set(drawn)
     assert asked is None or asked in drawn

@@ -22,8 +22,8 @@ HELP: Final = "compare one word in several sentences, layer by layer, and draw i
 EXTRA: Final = "plot"
 
 _FORMATS: Final = (".png", ".svg", ".html")
-_MOST_COLUMNS: Final = 12  # of a matrix that a terminal can show
-_MOST_DRAWN: Final = 120  # occurrences that a picture has room for
+_MAX_COLUMNS: Final = 12  # of a matrix that a terminal can show
+_MAX_DRAWN: Final = 120  # occurrences that a picture has room for
 _AROUND: Final = 34  # characters shown on each side of a word
 
 
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     word = Word(args.word, partial_word=args.partial_word, ignore_case=args.ignore_case)
     with client_from(args) as client:
         senses = find_senses(client, word, sentences, args.layer, truncate=args.truncate, prompt_name=args.prompt_name)
-    if target is not None and len(senses.occurrences) > _MOST_DRAWN:
-        raise CliError(f"-o {target}: {len(senses.occurrences)} occurrences; a picture has room for {_MOST_DRAWN}")
+    if target is not None and len(senses.occurrences) > _MAX_DRAWN:
+        raise CliError(f"-o {target}: {len(senses.occurrences)} occurrences; a picture has room for {_MAX_DRAWN}")
     if target is not None:
         from polyseme.cli.picture import draw
 
@@ -85,7 +85,7 @@ def _checked_output(name: str | None) -> Path | None:
 
 def _print(senses: Senses) -> None:
     count = len(senses.occurrences)
-    fits = count <= _MOST_COLUMNS or not sys.stdout.isatty()
+    fits = count <= _MAX_COLUMNS or not sys.stdout.isatty()
     numbers = [str(number) for number in range(1, count + 1)] if fits else []
     rows = [
         (str(at), _marked(occurrence), *(f"{cosine:.4f}" for cosine in row[: len(numbers)]))
@@ -106,7 +106,7 @@ def _print(senses: Senses) -> None:
 
 
 def _marked(occurrence: Occurrence) -> str:
-    before, word, after = occurrence.parts(_AROUND)
+    before, word, after = occurrence.in_context(_AROUND)
     return f"{before}[{word}]{after}"
 
 

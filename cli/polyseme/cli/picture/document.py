@@ -1,4 +1,4 @@
-"""The picture as a file: PNG, SVG, or HTML in one piece."""
+"""Write the picture to a file: PNG, SVG, or self-contained HTML."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _html(senses: Senses) -> bytes:
 
 
 def _marked(occurrence: Occurrence) -> str:
-    before, word, after = map(html.escape, occurrence.parts())
+    before, word, after = map(html.escape, occurrence.in_context())
     return f"{before}<b>{word}</b>{after}"
 
 

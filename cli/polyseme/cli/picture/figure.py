@@ -1,4 +1,4 @@
-"""The whole picture, with matplotlib: title, heat-maps, map, sentences."""
+"""Draw the whole picture, with matplotlib: title, heat-maps, map, sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polyseme.cli.picture.text import (
     GREY,
     INK,
     families,
-    fitting_parts,
+    fitting_sentence,
     line,
     readable,
     width_of,
@@ -34,7 +34,7 @@ _LEFT: Final = 0.33
 _ABOVE: Final = 2.95  # title and heat-maps
 _BELOW: Final = 0.4  # the legend of the map
 _MAP_HEIGHT: Final = (3.2, 4.4, 7.0)  # of two occurrences, of more, and beside a long list
-_AROUND: Final = (80, 60, 48, 36, 30, 24, 18, 12, 6)  # characters on each side of the word: the first that fit
+_AROUND: Final = (80, 60, 48, 36, 30, 24, 18, 12, 6)  # characters on each side of the word: the first number that fits
 _SUBTITLE: Final = (
     "Cosine of every pair: one static vector, and the further up the layers, the more of the sentence in it."
 )
@@ -42,7 +42,7 @@ _SUBTITLE: Final = (
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in one style, whatever a matplotlibrc says."""
+    """Draw in the style of the project, not in that of a matplotlibrc."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update({**_STYLE, "font.family": families()})
@@ -50,7 +50,7 @@ def styled() -> Iterator[None]:
 
 
 def figure(senses: Senses, *, with_sentences: bool = True) -> Figure:
-    """Draw it; without the sentences the map has their room."""
+    """Draw the picture; without the sentences, the map takes their room."""
     with styled():
         many = len(senses.occurrences) > 20
         pitch, size = (0.2, 8.0) if many else (0.27, 9.5)
@@ -74,7 +74,7 @@ def _map_height(count: int, listed: float) -> float:
 
 
 def title_of(senses: Senses) -> str:
-    """Say what the picture shows: word, model, layer."""
+    """Write the title: word, model, layer."""
     count = len(senses.occurrences)
     places = "one place" if count == 1 else f"{count} places"
     return f"“{one_line(senses.word)}” in {places}: {one_line(senses.model)}, {senses.shown}"
@@ -100,6 +100,6 @@ def _draw_sentences(
     for number, occurrence in enumerate(occurrences):
         y = height - pitch * (number + 0.6)
         axes.text(indent - 0.08, y, str(number + 1), ha="right", va="center", size=size, color=ACCENT, weight="bold")
-        parts, taken = fitting_parts(occurrence, _AROUND, size, width - indent)
-        fitting = size * min(1.0, (width - indent) / taken)  # the last resort is smaller text
-        axes.add_artist(line(parts, fitting, (indent, y), 0))
+        sentence, needed = fitting_sentence(occurrence, _AROUND, size, width - indent)
+        fitting = size * min(1.0, (width - indent) / needed)  # the last resort is smaller text
+        axes.add_artist(line(sentence, fitting, (indent, y), 0))

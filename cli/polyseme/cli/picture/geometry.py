@@ -1,15 +1,15 @@
-"""Where the points of the map are: distances from cosines. Pure: numpy alone."""
+"""Place the points of the map by their cosines. Pure: numpy alone."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 # Below it two unit vectors are the same but for rounding: 3e-3 apart is a cosine of 0.9999955.
 _SAME: Final = 3e-3
@@ -22,7 +22,7 @@ class Plane:
 
     Attributes:
         points: [K, 2], centred, in units of the distance between unit vectors: sqrt(2 - 2 cosine).
-        share: of the sum of squared distances, how much the plane shows, 0 .. 1.
+        share: share of the sum of squared distances that the plane shows, 0 .. 1.
     """
 
     points: FloatArray
@@ -30,7 +30,7 @@ class Plane:
 
 
 def plane(cosines: FloatArray) -> Plane:
-    """Find the points whose distances are those of unit vectors, as well as a plane can show them.
+    """Find points in a plane whose distances are those of unit vectors, as nearly as a plane allows.
 
     Args:
         cosines: [K, K].
@@ -52,13 +52,13 @@ def plane(cosines: FloatArray) -> Plane:
     return Plane(points=points, share=float(values[order].sum() / values.sum()))
 
 
-def fitted(points: FloatArray, frame: tuple[float, float], margin: tuple[float, float]) -> tuple[FloatArray, float]:
-    """Put points into the middle of a frame, as large as it allows.
+def fit(points: FloatArray, frame: tuple[float, float], margin: tuple[float, float]) -> tuple[FloatArray, float]:
+    """Scale points to a frame, as large as it allows, and centre them.
 
     Args:
         points: [K, 2].
         frame: width and height, inches.
-        margin: to keep free at each side, and at top and bottom, inches.
+        margin: inches to keep free at left and right, and at top and bottom.
 
     Returns:
         [K, 2], inches from the lower left corner; and inches per unit, 0 where all points are one.
@@ -70,17 +70,17 @@ def fitted(points: FloatArray, frame: tuple[float, float], margin: tuple[float, 
     return (points - middle) * scale + np.array(frame) / 2, scale
 
 
-def bar(scale: float, most: float) -> tuple[float, float] | None:
-    """Choose a bar that tells what a distance on the map means.
+def scale_bar(scale: float, longest: float) -> tuple[float, float] | None:
+    """Choose the bar that explains a distance on the map.
 
     Args:
         scale: inches per unit.
-        most: inches that the bar may be long.
+        longest: limit of its length in inches.
 
     Returns:
-        A cosine, and how far apart unit vectors of it are, in inches; None: no bar is short enough.
+        A cosine, and the distance in inches of unit vectors with it; None: no bar is short enough.
     """
     for cosine in _BARS:
-        if 0 < (length := scale * math.sqrt(2 - 2 * cosine)) <= most:
+        if 0 < (length := scale * math.sqrt(2 - 2 * cosine)) <= longest:
             return cosine, length
     return None

@@ -1,4 +1,4 @@
-"""The row of heat-maps: every pair of occurrences, from the static vectors to the last layer."""
+"""Draw the row of heat-maps: every pair of occurrences, from the static vectors to the last layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib import colormaps
 
-from polyseme.cli.occurrences import state_name
+from polyseme.cli.occurrences import layer_name
 from polyseme.cli.picture.geometry import FloatArray
 from polyseme.cli.picture.text import ACCENT, INK, width_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLOURS: Final = "cividis"  # even steps of lightness, the same to the colour-blind, and in grey
 SIDE: Final = 1.27  # inches of a heat-map
-_MOST: Final = 8  # heat-maps
+_MAX_HEAT_MAPS: Final = 8  # heat-maps
 _GAP: Final = 0.2
 _LEFT: Final = 0.33
 _SMALLEST: Final = 5.0  # points; smaller numbers are not written
@@ -31,7 +31,13 @@ _EVEN_CONTRAST: Final = 0.179
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One heat-map: its name, [K, K] cosines, and whether it is the layer that was asked for."""
+    """One heat-map.
+
+    Attributes:
+        name: its title.
+        cosines: [K, K].
+        asked: whether it is the layer that was asked for.
+    """
 
     name: str
     cosines: FloatArray
@@ -39,29 +45,31 @@ class Panel:
 
 
 def panels(senses: Senses) -> list[Panel]:
-    """Choose what is drawn: static, layer 0, the last, what was asked for, and as many between as there is room for."""
+    """Choose the heat-maps: static, layer 0, the last, the layer asked for, and those between that fit."""
     one = len(senses.chosen) == 1
-    states = chosen_states(len(senses.layers), _MOST if one else _MOST - 1, senses.chosen[0] if one else None)
+    layers = shown_layers(
+        len(senses.layers), _MAX_HEAT_MAPS if one else _MAX_HEAT_MAPS - 1, senses.chosen[0] if one else None
+    )
     row = [
-        Panel(state_name(senses.layers[state]), senses.cosines[state], one and state == senses.chosen[0])
-        for state in states
+        Panel(layer_name(senses.layers[layer]), senses.cosines[layer], one and layer == senses.chosen[0])
+        for layer in layers
     ]
     return row if one else [*row, Panel("sum of last 4", senses.matrix, asked=True)]
 
 
-def chosen_states(states: int, most: int, asked: int | None) -> list[int]:
-    """Choose at most `most` of the states, evenly, with 0, 1, the last and the one asked for."""
-    if states <= most:
-        return list(range(states))
-    chosen = {0, *(round(float(state)) for state in np.linspace(1, states - 1, most - 1))}
+def shown_layers(count: int, limit: int, asked: int | None) -> list[int]:
+    """Choose at most `limit` of the layers, evenly: among them 0, 1, the last and the one asked for."""
+    if count <= limit:
+        return list(range(count))
+    chosen = {0, *(round(float(layer)) for layer in np.linspace(1, count - 1, limit - 1))}
     if asked is not None and asked not in chosen:
-        chosen -= {min(chosen - {0, 1, states - 1}, key=lambda state: abs(state - asked))}
+        chosen -= {min(chosen - {0, 1, count - 1}, key=lambda layer: abs(layer - asked))}
         chosen |= {asked}
     return sorted(chosen)
 
 
 def draw_heat_maps(sheet: Sheet, senses: Senses, top: float) -> None:
-    """Draw them side by side, on one scale of colours, whose bar stands to the right."""
+    """Draw the heat-maps side by side, on one scale of colours, whose bar stands to the right."""
     row = panels(senses)
     values = np.concatenate([panel.cosines[~np.eye(len(panel.cosines), dtype=bool)] for panel in row])
     least = min(0.9, float(np.floor(values.min(initial=0.9) * 10) / 10))

@@ -1,16 +1,16 @@
-"""Where the labels of the map are: near their points, not on each other, inside the frame. Pure: numpy alone."""
+"""Place the labels of the map: near their points, not on each other, inside the frame. Pure: numpy alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.cli.picture.geometry import FloatArray
 
-BoolArray = npt.NDArray[np.bool_]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 _DISTANCES: Final = (0.12, 0.17, 0.24, 0.34, 0.46, 0.6, 0.8, 1.1, 1.5, 2.0, 2.7, 3.6)  # inches from point to label
 _ANGLES: Final = 24
@@ -22,8 +22,8 @@ _NEVER: Final = 1e3
 _MARGIN: Final = np.array([0.1, 0.03])  # inches kept free beside a label, and above and below it
 _POINT: Final = 0.1  # inches, the radius of a point and what is kept free around it
 _BESIDE: Final = 0.03  # inches kept free between a label and the line of another
-_CROSSING: Final = 2.5  # inches further away that a label rather goes than have a line cross another
-_LEVEL: Final = 0.2  # inches further away that a label rather goes than an inch above or below its point
+_CROSSING: Final = 2.5  # inches of distance that a label accepts to avoid a line that crosses another
+_LEVEL: Final = 0.2  # inches of distance that a label accepts to avoid an inch above or below its point
 
 
 def place(points: FloatArray, sizes: FloatArray, frame: tuple[float, float]) -> FloatArray:
@@ -44,7 +44,7 @@ def place(points: FloatArray, sizes: FloatArray, frame: tuple[float, float]) -> 
 
 
 def _orders(points: FloatArray) -> list[list[int]]:
-    """Those of the crowd first, and where there is time for it some others."""
+    """Give orders in which to place labels: the crowded ones first; for few labels, random orders too."""
     gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
     crowd = (1 / (gaps + 0.2)).sum(axis=1)
     first = sorted(range(len(points)), key=lambda at: (-round(float(crowd[at]), 6), at))
@@ -56,7 +56,7 @@ def _orders(points: FloatArray) -> list[list[int]]:
 def _placed(
     order: Sequence[int], candidates: Sequence[tuple[FloatArray, FloatArray]], points: FloatArray, sizes: FloatArray
 ) -> tuple[FloatArray, float]:
-    """Place in an order, then each label anew among all others until none moves: centres [K, 2], and their cost."""
+    """Place labels in an order, then move each among all others until none moves: centres [K, 2], and their cost."""
     centres, cost = np.zeros((len(points), 2)), np.zeros(len(points))
     done: set[int] = set()
     for _ in range(_ROUNDS):
@@ -71,7 +71,7 @@ def _placed(
 
 
 def edge(point: FloatArray, centre: FloatArray, size: FloatArray) -> FloatArray:
-    """Give the place of a label that is next to its point: [2]; of many labels [K, 2]."""
+    """Find the position on a label that is next to its point: [2]; for many labels [K, 2]."""
     nearest: FloatArray = np.clip(point, centre - size / 2, centre + size / 2)
     return nearest
 
@@ -79,7 +79,7 @@ def edge(point: FloatArray, centre: FloatArray, size: FloatArray) -> FloatArray:
 def _candidates(
     label: int, points: FloatArray, sizes: FloatArray, frame: tuple[float, float]
 ) -> tuple[FloatArray, FloatArray]:
-    """Places on rings around the point, then on a grid over the frame: [C, 2], and their cost [C], the least first."""
+    """List places on rings around the point and on a grid over the frame: [C, 2], and cost [C], cheapest first."""
     angles = 2 * np.pi * np.arange(_ANGLES) / _ANGLES
     way = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     rings = [points[label] + way * (sizes[label] / 2 + distance) for distance in _DISTANCES]
@@ -117,7 +117,7 @@ def _best(
 def _cost(
     label: int, places: FloatArray, points: FloatArray, sizes: FloatArray, frame: tuple[float, float]
 ) -> FloatArray:
-    """[C]: distance from the point, and what the frame and the points forbid."""
+    """Compute the cost of places [C]: distance from the point, and conflicts with the frame and the points."""
     half = sizes[label] / 2
     near = edge(points[label], places, sizes[label])
     cost = np.maximum(np.linalg.norm(near - points[label], axis=1), _DISTANCES[0])
@@ -140,7 +140,7 @@ def _cost_of_labels(
     centres: FloatArray,
     others: Sequence[int],
 ) -> FloatArray:
-    """[C]: what the labels that have their place forbid."""
+    """Compute the cost of conflicts with labels that have their place: [C]."""
     boxes, halves = centres[others], sizes[others] / 2
     half = sizes[label] / 2
     overlaps = _overlap(places, half + _MARGIN, boxes, halves)
@@ -152,14 +152,14 @@ def _cost_of_labels(
 
 
 def _overlap(places: FloatArray, half: FloatArray, boxes: FloatArray, halves: FloatArray) -> BoolArray:
-    """[C, B]: whether boxes of one size overlap others."""
+    """Say whether boxes of one size overlap others: [C, B]."""
     apart = np.abs(places[:, None] - boxes[None])
     overlap: BoolArray = np.all(apart < half + halves, axis=2)
     return overlap
 
 
 def _crosses(starts: FloatArray, ends: FloatArray, boxes: FloatArray, halves: FloatArray) -> BoolArray:
-    """[E, B]: whether lines go through boxes; starts are [E, 2] or [2], halves [B, 2] or [2]. By slabs."""
+    """Say whether lines go through boxes: [E, B]; starts are [E, 2] or [2], halves [B, 2] or [2]. By slabs."""
     way = ends - starts
     way = np.where(np.abs(way) < 1e-9, 1e-9, way)[:, None]
     apart = boxes[None] - np.broadcast_to(starts, ends.shape)[:, None]

@@ -1,4 +1,4 @@
-"""A figure on which things are placed in inches from its upper left corner."""
+"""A figure whose items are placed in inches from its upper left corner."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Sheet:
     """A white figure.
 
     Attributes:
-        figure: to draw on.
-        width: inches.
-        height: inches.
+        figure: the matplotlib figure to draw on.
+        width: width in inches.
+        height: height in inches.
     """
 
     def __init__(self, width: float, height: float) -> None:

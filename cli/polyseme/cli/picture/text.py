@@ -1,10 +1,10 @@
-"""Text in the picture: fonts that have its characters, its width, its parts."""
+"""Write text in the picture: choose fonts that have its characters, measure it, style it."""
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from polyseme.cli.occurrences import Occurrence
 
-# DejaVu Sans comes with matplotlib; of the others those that are installed, for what it lacks.
+# DejaVu Sans comes with matplotlib; of the others, those that are installed serve for characters that it lacks.
 _FONT: Final = "DejaVu Sans"
 _FALLBACKS: Final = (
     "Noto Sans CJK SC",
@@ -39,7 +39,7 @@ ACCENT: Final = "#00509d"
 
 @functools.cache
 def families() -> list[str]:
-    """Give the fonts to use, the first first."""
+    """Give the fonts to use, in order of preference."""
     installed = set(font_manager.get_font_names())
     return [_FONT, *(name for name in _FALLBACKS if name in installed)]
 
@@ -64,12 +64,13 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
     return width / 72
 
 
-Part = tuple[str, dict[str, Any]]
+StyledText: TypeAlias = tuple[str, dict[str, Any]]
+"""A text, and matplotlib's properties for it."""
 
 
-def sentence_parts(parts: tuple[str, str, str]) -> list[Part]:
-    """Style the parts of an occurrence: the word bold."""
-    before, word, after = parts
+def styled_sentence(sentence: tuple[str, str, str]) -> list[StyledText]:
+    """Style a sentence around a word: the word bold."""
+    before, word, after = sentence
     return [
         (readable(before), {"color": GREY}),
         (readable(word, "bold"), {"color": "black", "weight": "bold"}),
@@ -77,48 +78,50 @@ def sentence_parts(parts: tuple[str, str, str]) -> list[Part]:
     ]
 
 
-def width_of_parts(parts: Sequence[Part], size: float) -> float:
-    """Measure parts that stand side by side: inches."""
-    return sum(width_of(text, size, style.get("weight", "normal")) for text, style in parts if text)
+def width_of_line(texts: Sequence[StyledText], size: float) -> float:
+    """Measure texts that stand side by side: inches."""
+    return sum(width_of(text, size, style.get("weight", "normal")) for text, style in texts if text)
 
 
-def fitting_parts(occurrence: Occurrence, arounds: Sequence[int], size: float, room: float) -> tuple[list[Part], float]:
-    """Give as much around the word as fits.
+def fitting_sentence(
+    occurrence: Occurrence, arounds: Sequence[int], size: float, room: float
+) -> tuple[list[StyledText], float]:
+    """Style a sentence, shortened around the word until it fits.
 
     Args:
-        occurrence: of the word.
-        arounds: most characters on each side, to be tried in turn.
-        size: points.
-        room: inches.
+        occurrence: the word in its sentence.
+        arounds: numbers of characters on each side, to be tried in turn.
+        size: size of the text in points.
+        room: width in inches that it may have.
 
     Returns:
-        The first parts that fit, else the last; and their width, inches.
+        The first sentence that fits, else the last one; and its width in inches.
     """
-    parts, width = list[Part](), 0.0
+    sentence, width = list[StyledText](), 0.0
     for around in arounds:
-        parts = sentence_parts(occurrence.parts(around))
-        width = width_of_parts(parts, size)
+        sentence = styled_sentence(occurrence.in_context(around))
+        width = width_of_line(sentence, size)
         if width <= room:
             break
-    return parts, width
+    return sentence, width
 
 
-def line(parts: Sequence[Part], size: float, place: tuple[float, float], align: float) -> AnnotationBbox:
-    """Draw parts side by side on one line.
+def line(texts: Sequence[StyledText], size: float, place: tuple[float, float], align: float) -> AnnotationBbox:
+    """Make a line of texts side by side.
 
     Args:
-        parts: texts, and how each looks. A dollar sign is a dollar sign.
-        size: points.
-        place: in data coordinates.
-        align: what is at that place: 0 the left end, 0.5 the middle; the middle of the height.
+        texts: the texts; a dollar sign in them begins no formula.
+        size: size in points.
+        place: position of the line in data coordinates.
+        align: the point of the line at that place: 0 its left end, 0.5 its middle; at half of its height.
     """
     areas: list[Artist] = [
-        TextArea(text, textprops={"size": size, "parse_math": False, **style}) for text, style in parts if text
+        TextArea(text, textprops={"size": size, "parse_math": False, **style}) for text, style in texts if text
     ]
     packed = HPacker(children=areas, align="baseline", pad=0, sep=0)
     return AnnotationBbox(packed, place, xycoords="data", box_alignment=(align, 0.5), frameon=False, pad=0)
 
 
 def with_other_fonts(svg: str) -> str:
-    """Let a viewer without DejaVu Sans take one that is about as wide."""
+    """Name fonts that are about as wide, for viewers without DejaVu Sans."""
     return re.sub(rf"(<text [^>]*?'{_FONT}'(?:, '[^']*')*)", r"\1, Verdana, sans-serif", svg)
