@@ -24,3 +24,16 @@ def test_constants_of_modules_are_final(path):
         elif isinstance(statement, ast.AnnAssign) and not ast.unparse(statement.annotation).startswith("Final"):
             bare += _names(statement.target)
     assert [name for name in bare if CONSTANT.fullmatch(name) and len(name.strip("_")) > 1] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_begin_with_the_thing_or_a_verb(path):
+    """Of constants too, whose docstring is a string after them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = [
+        node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+    questions = ("What", "Which", "Whether", "How", "Where")
+    assert [text.split("\n")[0] for text in texts if text.lstrip().startswith(questions)] == []

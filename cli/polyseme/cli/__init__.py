@@ -1,1 +1,1 @@
-"""The command `polyseme`: one module per subcommand, each importing its part only when it runs."""
+"""The command `polyseme`: one module for each subcommand, which imports what it needs when it runs."""

@@ -1,9 +1,9 @@
-"""Entry point: parses the command line, runs one subcommand, and turns what it raises into one line and an exit code.
+"""Run `polyseme`: parse the command line, run one subcommand, turn its errors into one line and an exit code.
 
 A subcommand is a module with NAME, HELP, EXTRA (what to install for it), `add_arguments(parser)` and `run(args)`.
 
-Exit codes: what the subcommand returns; 1 for a failure, 2 for a wrong command line or a missing package, 130 for
-Ctrl-C, 141 where the reader of a pipe has gone. POLYSEME_DEBUG=1 prints the traceback of a failure too.
+Exit codes: the one that the subcommand returns; 1 for a failure, 2 for a wrong command line or a missing package, 130
+for Ctrl-C, 141 if the reader of a pipe is gone. POLYSEME_DEBUG=1 prints the traceback of a failure too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from polyseme.cli.errors import CliError
 
 
 class Command(Protocol):
-    """What a subcommand's module has."""
+    """The interface of a subcommand's module."""
 
     NAME: str
     HELP: str
@@ -32,12 +32,16 @@ class Command(Protocol):
         """Declare the arguments."""
 
     def run(self, args: argparse.Namespace, /) -> int:
-        """Run; gives the exit code."""
+        """Run the subcommand; give the exit code.
+
+        Raises:
+            CliError: an expected failure.
+        """
 
 
 COMMANDS: Final[tuple[Command, ...]] = (export, serve, verify, diff, info, embed, similarity, senses, bench, health)
 
-# Where the name to install is not the name to import.
+# Names to install, where they are not the names to import.
 _DISTRIBUTIONS: Final = {
     "google": "protobuf",
     "grpc": "grpcio",
@@ -49,12 +53,12 @@ _DISTRIBUTIONS: Final = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `polyseme` with these arguments; default: the process's."""
+    """Run `polyseme` with these arguments, default: the process's; give the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     command = _chosen(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # where the terminal is ASCII a character is lost, not the answer
+            stream.reconfigure(errors="replace")  # an ASCII terminal loses a character, not the answer
     try:
         args = _parser(command).parse_args(arguments)
         if command is None:
@@ -67,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _without_stdout()
     except Exception as error:
-        return _failed(error, command)
+        return _report_failure(error, command)
     return code
 
 
@@ -78,7 +82,7 @@ def _chosen(arguments: Sequence[str]) -> Command | None:
 
 
 def _parser(chosen: Command | None) -> argparse.ArgumentParser:
-    """Build the parser; only the chosen subcommand declares its arguments, for which it may import its part."""
+    """Build the parser; only the chosen subcommand declares its arguments, for which it may import packages."""
     parser = argparse.ArgumentParser(prog="polyseme", description="Contextual embeddings over gRPC.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
@@ -106,23 +110,23 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _failed(error: Exception, command: Command | None) -> int:
-    """Print one line for a failure that is expected; any other is a bug, and raised."""
+def _report_failure(error: Exception, command: Command | None) -> int:
+    """Print one line for an expected failure; raise any other error: it is a bug."""
     match error:
         case CliError():
             message, code = f"error: {error}", error.exit_code
         case ModuleNotFoundError() if _is_third_party(error) and command is not None:
             package = (error.name or "").partition(".")[0]
             needs = f"{command.NAME} needs {_DISTRIBUTIONS.get(package, package)}"
-            return _complain(f"polyseme {needs}: pip install 'polyseme[{command.EXTRA}]'", 2)
+            return _print_error(f"polyseme {needs}: pip install 'polyseme[{command.EXTRA}]'", 2)
         case _ if _is_from_client(error):
             message, code = f"error: {error}", 1
         case _:
             raise error
-    return _complain(f"polyseme: {message}", code)
+    return _print_error(f"polyseme: {message}", code)
 
 
-def _complain(line: str, code: int) -> int:
+def _print_error(line: str, code: int) -> int:
     if os.environ.get("POLYSEME_DEBUG") == "1":
         traceback.print_exc()
     print(line, file=sys.stderr)
@@ -135,13 +139,13 @@ def _is_third_party(error: ModuleNotFoundError) -> bool:
 
 
 def _is_from_client(error: Exception) -> bool:
-    """Whether the SDK raised it; if the SDK was never imported it did not."""
+    """Say whether the SDK raised it; if the SDK was never imported it did not."""
     errors = sys.modules.get("polyseme.client.errors")
     return errors is not None and isinstance(error, errors.PolysemeError)
 
 
 def _without_stdout() -> int:
-    """Let the interpreter's own flush at exit go nowhere, and end as a program that SIGPIPE ended."""
+    """Send the interpreter's flush at exit to nowhere, and end as if by SIGPIPE."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141

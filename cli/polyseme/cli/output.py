@@ -1,4 +1,4 @@
-"""How results look on a terminal, and how they become files; rich is imported only where something is drawn."""
+"""Print results on a terminal and write them to files; rich is imported only to draw."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def abridge(text: str, width: int = 48) -> str:
 
 
 def one_line(text: str) -> str:
-    """Put a space for each character that would not print: of line ends, controls, and of direction."""
+    """Replace characters that do not print by spaces: line ends, controls, marks of direction."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str | None = None, min_width: int = 0
 ) -> None:
-    """Draw a table on stdout: in colour on a terminal, as Markdown elsewhere.
+    """Print a table on stdout: in colour on a terminal, as Markdown elsewhere.
 
     Args:
-        columns: headings; one that ends in ":" is of text, on the left, all others of numbers, on the right.
-        rows: as many cells each; shown as they are, without markup.
-        caption: a line below.
-        min_width: characters that the table needs; a narrower terminal wraps the lines.
+        columns: headings; one that ends in ":" is for text, aligned left, all others are for numbers, aligned right.
+        rows: one cell for each column; printed as they are, without markup.
+        caption: a line below the table.
+        min_width: characters that the table needs; a narrower terminal wraps its lines.
     """
     from rich import box
     from rich.console import Console
@@ -48,11 +48,11 @@ def print_table(
         is_text = heading.endswith(":")
         table.add_column(heading.rstrip(":"), justify="left" if is_text else "right", no_wrap=not is_text)
     for row in rows:
-        # The column may shrink, its cells are cut rather than wrapped.
+        # A column may shrink; its cells are then cut, not wrapped.
         table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
     if console.is_terminal:
         console.print(table)
-    else:  # the style has an empty line above and below, which a file or another program does not want
+    else:  # without the empty lines above and below that the style has
         with console.capture() as drawn:
             console.print(table)
         print("\n".join(line for line in drawn.get().splitlines() if line.strip()))
@@ -61,19 +61,23 @@ def print_table(
 
 
 def refuse_to_replace(path: Path, args: argparse.Namespace) -> None:
-    """Raise CliError where a file is there that is not to be replaced."""
+    """Refuse to replace a file that exists, without --overwrite.
+
+    Raises:
+        CliError: it exists.
+    """
     if path.exists() and not args.overwrite:
         raise CliError(f"{path} exists; use --overwrite to replace it", 2)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """Write beside the file and rename: a file that is there is whole.
+    """Write to a file beside the path, and rename it when it is complete.
 
     Raises:
-        CliError: it cannot be written.
+        CliError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".new")  # .partial is what a longer run resumes from
+    partial = path.with_name(path.name + ".new")  # .partial is the file that a bulk run resumes from
     try:
         with partial.open("wb") as file:
             yield file

@@ -1,4 +1,4 @@
-"""Which server a subcommand talks to."""
+"""Declare the arguments that name a server, and open a client to it."""
 
 from __future__ import annotations
 
@@ -15,36 +15,46 @@ if TYPE_CHECKING:
 
 
 def default_target() -> str:
-    """Give the server that is meant where none is named."""
+    """Give the server to call if none is named: POLYSEME_TARGET, or localhost."""
     return os.environ.get("POLYSEME_TARGET") or "localhost:50051"
 
 
 def add_target_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare the server."""
+    """Declare the arguments that name a server."""
     target = default_target()
-    parser.add_argument("--target", metavar="HOST:PORT", default=target, help=f"the server [{target}; POLYSEME_TARGET]")
+    parser.add_argument(
+        "--target", metavar="HOST:PORT", default=target, help=f"server to call [{target}; POLYSEME_TARGET]"
+    )
     add_tls_arguments(parser)
 
 
 def add_client_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which server and model to call."""
+    """Declare the arguments that name a server and a model."""
     add_target_argument(parser)
-    parser.add_argument("--model", metavar="NAME[@VERSION]", help="[the server's default model]")
+    parser.add_argument("--model", metavar="NAME[@VERSION]", help="model to use [the server's default model]")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=seconds, default=30.0, help="for each call to the server [%(default)s]"
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=30.0,
+        help="time limit of each call to the server [%(default)s]",
     )
 
 
 def client_from(args: argparse.Namespace) -> Client:
-    """Open the client that the arguments of `add_client_arguments` ask for."""
+    """Open a client for the arguments of `add_client_arguments`.
+
+    Raises:
+        CliError: an argument is wrong; nothing was sent.
+    """
     return open_client(args, model=args.model, timeout=args.timeout)
 
 
 def open_client(args: argparse.Namespace, *, model: str | None = None, timeout: float = 30.0) -> Client:
-    """Open a client to the server that `add_target_argument` asked for; a token comes from POLYSEME_TOKEN alone.
+    """Open a client for the arguments of `add_target_argument`; the token comes from POLYSEME_TOKEN alone.
 
     Raises:
-        CliError: the target or another argument is wrong; nothing was sent.
+        CliError: an argument is wrong; nothing was sent.
     """
     from polyseme.client import Client, InvalidArgumentError
 

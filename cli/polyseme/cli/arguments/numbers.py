@@ -1,4 +1,4 @@
-"""Numbers on the command line, refused where they make no sense, before anything is done with them."""
+"""Read numbers from the command line, and refuse those that make no sense."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def positive(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Read a number of seconds above 0; inf is without end."""
+    """Read a number of seconds above 0; inf: no limit."""
     if not (number := float(text)) > 0:  # nan is not
         raise argparse.ArgumentTypeError(f"got {text}; more than 0")
     return number

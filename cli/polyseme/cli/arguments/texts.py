@@ -1,4 +1,4 @@
-"""Where a subcommand's texts come from: arguments, a file, or stdin."""
+"""Read a subcommand's texts from its arguments, a file, or stdin."""
 
 from __future__ import annotations
 
@@ -11,25 +11,32 @@ from polyseme.cli.errors import CliError
 
 
 def add_text_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare where texts come from, and what becomes of them."""
-    parser.add_argument("texts", metavar="TEXT", nargs="*", help="the texts themselves")
+    """Declare the sources of texts, and the options for all of them."""
+    parser.add_argument("texts", metavar="TEXT", nargs="*", help="texts, in place of --input")
     parser.add_argument(
         "-i",
         "--input",
         metavar="FILE",
-        help='one text a line; in a .jsonl file one {"text": ...} a line; - is stdin [stdin, where no TEXT is given]',
+        help='file with one text a line; if it ends in .jsonl, one {"text": ...} a line; -: stdin [stdin if no TEXT]',
     )
     parser.add_argument(
-        "--truncate", choices=["none", "end", "start"], default="none", help="cut texts that are too long [%(default)s]"
+        "--truncate",
+        choices=["none", "end", "start"],
+        default="none",
+        help="end at which texts are cut if too long; none: refuse them [%(default)s]",
     )
-    parser.add_argument("--prompt-name", metavar="NAME", help="the model's prompt to put before each text")
+    parser.add_argument(
+        "--prompt-name",
+        metavar="NAME",
+        help="name of the model's prompt to put before each text [the model's default prompt]",
+    )
 
 
 def texts_from(args: argparse.Namespace) -> list[str]:
-    """Read the texts that the arguments ask for.
+    """Read the texts.
 
     Raises:
-        CliError: none, two sources, or a file that cannot be read.
+        CliError: there are no texts, there are two sources, or the file cannot be read.
     """
     if args.texts and args.input:
         raise CliError("texts come from the command line or from --input, not both", 2)
@@ -44,7 +51,7 @@ def texts_from(args: argparse.Namespace) -> list[str]:
         raise CliError(f"cannot read {name}: {error.strerror}", 2) from error
     except UnicodeDecodeError as error:
         raise CliError(f"{name} is not UTF-8: byte {error.start}", 2) from None
-    # Not splitlines(): it also splits at U+2028 and others that may well be inside a text.
+    # Not splitlines(): it also splits at U+2028 and others, which may stand inside a text.
     lines = [line.removesuffix("\r") for line in content.removesuffix("\n").split("\n")] if content else []
     texts = [_json_text(line, name, at) for at, line in enumerate(lines, 1)] if name.endswith(".jsonl") else lines
     if not texts:

@@ -1,4 +1,4 @@
-"""How a subcommand reaches a server that speaks TLS: by flags, or by environment variables of the same names."""
+"""Declare and read the arguments for TLS: flags, or environment variables of the same names."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     import grpc
 
 _FILES: Final = {
-    "tls_ca": "PEM file of the authorities that may have signed the server's certificate; implies --tls",
-    "client_cert": "PEM file of one's own certificate, for a server that asks for it",
-    "client_key": "PEM file of its key",
+    "tls_ca": "PEM file of the authorities that are trusted to sign the server's certificate; implies --tls",
+    "client_cert": "PEM file of your certificate, for a server that asks for one",
+    "client_key": "PEM file of the certificate's key",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """What TLS is done with; can be sent to other processes.
+    """The files and names for TLS; can be sent to other processes.
 
     Attributes:
-        ca: who may have signed the server's certificate; None: the system's authorities.
-        cert: one's own certificate, and its key.
-        name: what the certificate is for, where that is not the target's name.
+        ca: PEM of trusted authorities; None: the system's.
+        cert: PEM of the caller's certificate; None: it has none.
+        key: PEM of the certificate's key.
+        name: host name in the server's certificate, if it is not the target's; else "".
     """
 
     ca: bytes | None = None
@@ -36,21 +37,21 @@ class Tls:
     name: str = ""
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """For a channel."""
+        """Make the credentials of a channel."""
         import grpc
 
         return grpc.ssl_channel_credentials(self.ca, self.key, self.cert)
 
     def options(self) -> list[tuple[str, Any]]:
-        """For the same channel."""
+        """Give the gRPC options of the same channel."""
         return [("grpc.ssl_target_name_override", self.name)] if self.name else []
 
 
 def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare them."""
+    """Declare the arguments."""
     group = parser.add_argument_group("TLS")
     on = os.environ.get("POLYSEME_TLS", "") not in ("", "0", "false")
-    group.add_argument("--tls", action="store_true", default=on, help="speak TLS to the server [POLYSEME_TLS=1]")
+    group.add_argument("--tls", action="store_true", default=on, help="use TLS [POLYSEME_TLS=1]")
     for name, text in _FILES.items():
         variable = f"POLYSEME_{name.upper()}"
         flag = "--" + name.replace("_", "-")
@@ -59,12 +60,12 @@ def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
         "--tls-name",
         metavar="NAME",
         default=os.environ.get("POLYSEME_TLS_NAME", ""),
-        help="what the certificate is for, where that is not the target's name [POLYSEME_TLS_NAME]",
+        help="host name in the server's certificate, if it is not the target's [POLYSEME_TLS_NAME]",
     )
 
 
 def tls_from(args: argparse.Namespace) -> Tls | None:
-    """Read what the arguments name; None for plaintext.
+    """Read the files that the arguments name; None: plaintext.
 
     Raises:
         CliError: a file cannot be read, or a certificate comes without its key.

@@ -1,4 +1,4 @@
-"""polyseme diff: how far two artifacts are from each other on texts of one's own."""
+"""polyseme diff: compare the vectors of two artifacts on texts of your own."""
 
 from __future__ import annotations
 
@@ -23,22 +23,30 @@ _SHOWN: Final = 20  # texts in the table; --json has all
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("a", metavar="A", type=Path, help="an artifact")
-    parser.add_argument("b", metavar="B", type=Path, help="another")
+    parser.add_argument("a", metavar="A", type=Path, help="directory of an artifact")
+    parser.add_argument("b", metavar="B", type=Path, help="directory of the other artifact")
     parser.add_argument(
-        "-t", "--text", dest="texts", metavar="TEXT", action="append", help="a text; may be repeated [a few of our own]"
+        "-t",
+        "--text",
+        dest="texts",
+        metavar="TEXT",
+        action="append",
+        help="text to compare on; may be repeated [a few built-in texts]",
     )
     parser.add_argument(
-        "-i", "--input", metavar="FILE", help='one text a line; in a .jsonl file one {"text": ...} a line; - is stdin'
+        "-i",
+        "--input",
+        metavar="FILE",
+        help='file with one text a line; if it ends in .jsonl, one {"text": ...} a line; -: stdin',
     )
     parser.add_argument(
-        "--min-cosine", metavar="X", type=_cosine, help="exit with 1 where a text's vectors are further apart"
+        "--min-cosine", metavar="X", type=_cosine, help="exit with 1 if the cosine of a text's vectors is lower"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, every text and every layer")
+    parser.add_argument("--json", action="store_true", help="print every text and every layer as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare and report; the texts that differ most first."""
+    """Compare, and print the texts that differ most first."""
     from polyseme.artifact import Artifact, ArtifactError
     from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
     from polyseme.runtime.verification.difference import compare

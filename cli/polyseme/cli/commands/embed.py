@@ -35,30 +35,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        help="OUT.npy, OUT.parquet, OUT.jsonl, or - for JSON lines on stdout [a table on a terminal, else JSON lines]",
+        help="OUT.npy, OUT.parquet, OUT.jsonl; -: JSON lines on stdout [a table on a terminal, else JSON lines]",
     )
     parser.add_argument(
         "--normalize",
         action=argparse.BooleanOptionalAction,
         help="scale vectors to length 1 [as the model was trained]",
     )
-    parser.add_argument("--dimensions", metavar="D", type=positive, help="keep only the first D elements [all]")
+    parser.add_argument(
+        "--dimensions", metavar="D", type=positive, help="number of leading elements of each vector to keep [all]"
+    )
     parser.add_argument(
         "--dtype",
         choices=["float32", "float16", "bfloat16", "int8", "binary"],
         default="float32",
-        help="how vectors travel; all but binary are written as float32 [%(default)s]",
+        help="element type in which the server sends vectors; all but binary are written as float32 [%(default)s]",
     )
     parser.add_argument(
         "--progress",
         action=argparse.BooleanOptionalAction,
-        help="show how far it is [for files, and for many texts on a terminal]",
+        help="show the progress [for files, and for many texts on a terminal]",
     )
     add_bulk_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Embed, then write or draw; a file that becomes a file is bulk/'s."""
+    """Embed texts, and write or print the vectors; bulk/ does it from file to file."""
     path = _output_path(args.output)
     is_file = not args.texts and args.input is not None and Path(args.input).is_file()
     if path is not None and is_file:
@@ -90,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _output_path(output: str | None) -> Path | None:
-    """Check where to write before any work is done."""
+    """Check the path of the output before any work is done; None: stdout."""
     if output in (None, "-"):
         return None
     path = Path(output or "")

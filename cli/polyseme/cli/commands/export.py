@@ -1,4 +1,4 @@
-"""polyseme export: a checkpoint to an artifact."""
+"""polyseme export: turn a checkpoint into an artifact."""
 
 from __future__ import annotations
 
@@ -25,29 +25,34 @@ EXTRA: Final = "server,export"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", metavar="SOURCE", help="a directory, hf:ID[@REVISION], or package:NAME")
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="where the artifact goes")
-    parser.add_argument("--name", help="the model's name [as SOURCE is called]")
+    parser.add_argument("source", metavar="SOURCE", help="checkpoint: a directory, hf:ID[@REVISION], or package:NAME")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, required=True, help="directory to write the artifact to"
+    )
+    parser.add_argument("--name", help="the model's name [that of SOURCE]")
     parser.add_argument(
         "--max-length",
         metavar="N",
         type=positive,
-        help="most tokens of a text [as the source says, else all positions]",
+        help="limit of tokens in a text [as SOURCE says, else all positions]",
     )
     parser.add_argument(
-        "--precision", metavar="P[,P]", default="fp32,fp16", help="fp32 (for CPU), fp16 (for CUDA) [%(default)s]"
+        "--precision",
+        metavar="P[,P]",
+        default="fp32,fp16",
+        help="precisions to write: fp32 for CPUs, fp16 for GPUs [%(default)s]",
     )
     parser.add_argument(
         "--exporter",
         choices=["auto", "native", "optimum"],
         default="auto",
-        help="who builds the graph; auto: native where the architecture has a mapping, else optimum [%(default)s]",
+        help="builder of the graph; auto: native if the architecture has a mapping, else optimum [%(default)s]",
     )
     parser.add_argument(
         "--verify",
         choices=["standard", "full"],
         default="standard",
-        help="lengths to compare with the float64 reference: a few, or every one [%(default)s]",
+        help="lengths to compare with the float64 reference: standard: a few; full: every one [%(default)s]",
     )
     parser.add_argument(
         "--dimensions",
@@ -58,13 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorrt",
         action="store_true",
-        help="write a graph for `serve --device tensorrt` too, in ONNX's own operators",
+        help="also write a graph in ONNX's own operators, for `serve --device tensorrt`",
     )
-    parser.add_argument("--force", action="store_true", help="replace an artifact that is there already")
+    parser.add_argument("--force", action="store_true", help="replace an artifact that exists")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export; show each step and a summary."""
+    """Export; print each step and a summary."""
     from polyseme.artifact import ArtifactError
     from polyseme.export import ExportError, export_model
 
@@ -101,7 +106,7 @@ def _options(args: argparse.Namespace) -> ExportOptions:
 
 
 class _Steps:
-    """Shows the step under way, and keeps when each began."""
+    """Shows the current step, and keeps the time at which each began."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
@@ -112,14 +117,14 @@ class _Steps:
         self._show(f"{step}: {detail}" if detail else step)
 
     def seconds(self) -> dict[str, float]:
-        """How long each step took, the last one until now."""
+        """Give the seconds of each step; the last one lasts until now."""
         times = [*self._began.values(), time.perf_counter()]
         return {step: end - begin for step, begin, end in zip(self._began, times, times[1:], strict=False)}
 
 
 @contextmanager
 def _shown() -> Iterator[Callable[[str], None]]:
-    """Where steps appear: in place on a terminal, a line each elsewhere."""
+    """Yield a function that shows a step: in place on a terminal, elsewhere in a line of its own."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)

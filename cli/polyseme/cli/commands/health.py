@@ -1,4 +1,4 @@
-"""polyseme health: is a server up? For people, scripts and a container's HEALTHCHECK."""
+"""polyseme health: ask whether a server serves; for people, scripts and a container's HEALTHCHECK."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--service",
         metavar="NAME",
         default="",
-        help="for example polyseme.v1.EmbeddingService, which is not serving while the server starts or drains "
-        "[the server as a whole: whether it lives]",
+        help="service to ask about: polyseme.v1.EmbeddingService does not serve while the server starts or drains "
+        "[the whole server: whether it is alive]",
     )
-    parser.add_argument("--timeout", metavar="SECONDS", type=seconds, default=2.0, help="[%(default)s]")
+    parser.add_argument("--timeout", metavar="SECONDS", type=seconds, default=2.0, help="time limit [%(default)s]")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the status; 0 for SERVING, else 1."""
+    """Print the status; give 0 for SERVING, else 1."""
     from polyseme.client import HealthStatus
 
     args.target = args.server or args.target

@@ -1,4 +1,4 @@
-"""polyseme info: what an artifact is, or what a server serves."""
+"""polyseme info: describe an artifact, or the models of a server."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from polyseme.client import Model
 
 NAME: Final = "info"
-HELP: Final = "tell what an artifact is, or which models a server has"
+HELP: Final = "describe an artifact, or the models of a server"
 EXTRA: Final = "cli"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("directory", metavar="DIR", type=Path, nargs="?", help="artifact [ask a server]")
-    add_target_argument(parser)
     parser.add_argument(
-        "--json", action="store_true", help="print JSON: the manifest of DIR as it stands, or the models"
+        "directory", metavar="DIR", type=Path, nargs="?", help="directory of an artifact [the models of a server]"
     )
+    add_target_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON: the manifest of DIR, or the models")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what there is to know."""
+    """Print the description."""
     if args.directory is None:
         return _ask(args, as_json=args.json)
     from polyseme.artifact import Artifact, ArtifactError

@@ -1,4 +1,4 @@
-"""polyseme senses: one word in several sentences, from its one static vector to its many contextual ones."""
+"""polyseme senses: compare a word in several sentences, from its one static vector to its contextual ones."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _AROUND: Final = 34  # characters shown on each side of a word
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("word", metavar="WORD", help="the word to look for")
+    parser.add_argument("word", metavar="WORD", help="word to find")
     add_text_arguments(parser)
     add_client_arguments(parser)
     parser.add_argument(
         "--layer",
         default="last",
-        help="the layer of the matrix and the map: last, static, a number from 0 or from -1, or sum4, the sum of the "
-        "last four [%(default)s]",
+        help="layer of the matrix and the map: last, static, a number from 0 up or from -1 down, or sum4, the sum of "
+        "the last four [%(default)s]",
     )
     parser.add_argument("--ignore-case", action="store_true", help="find the word in any case")
-    parser.add_argument("--partial-word", action="store_true", help="find the word inside others too")
-    parser.add_argument("-o", "--output", metavar="FILE", help="draw a picture: .png, .svg, or .html in one file")
+    parser.add_argument("--partial-word", action="store_true", help="find the word inside other words too")
+    parser.add_argument("-o", "--output", metavar="FILE", help="draw a picture: .png, .svg, or self-contained .html")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked_output(name: str | None) -> Path | None:
-    """Refuse a picture that could not be written, before any work is done for it."""
+    """Check the path of the picture before any work is done; None: no picture."""
     if name is None:
         return None
     path = Path(name)
@@ -78,7 +78,7 @@ def _checked_output(name: str | None) -> Path | None:
         raise CliError(f"-o {name}: a picture is {', '.join(_FORMATS)}", 2)
     if not path.parent.is_dir():
         raise CliError(f"-o {name}: there is no folder {path.parent}", 2)
-    import matplotlib  # noqa: F401  missing: said before the server is called
+    import matplotlib  # noqa: F401  fails here if it is missing, before the server is called
 
     return path
 

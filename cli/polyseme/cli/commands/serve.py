@@ -15,7 +15,7 @@ EXTRA: Final = "server"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One flag per setting of the server, each also an environment variable."""
+    """Declare one flag for each setting of the server; each is also an environment variable."""
     from polyseme.server.config import ServerConfig, Setting, variable_of
 
     parser.add_argument(
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         nargs="+",
-        help="artifact made by `polyseme export`, or a folder of several",
+        help="directory of an artifact made by `polyseme export`, or folder of several",
     )
     for field in dataclasses.fields(ServerConfig):
         setting: Setting = field.metadata["setting"]

@@ -1,4 +1,4 @@
-"""polyseme similarity: how close texts are to each other, or to a query."""
+"""polyseme similarity: compare texts with each other, or with a query."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_text_arguments(parser)
     add_client_arguments(parser)
-    parser.add_argument("-q", "--query", metavar="TEXT", help="rank the texts by how close they are to this one")
-    parser.add_argument("-k", "--top-k", metavar="K", type=positive, help="with --query: only the K closest [all]")
+    parser.add_argument("-q", "--query", metavar="TEXT", help="text to rank the others by: the closest first")
+    parser.add_argument(
+        "-k", "--top-k", metavar="K", type=positive, help="with --query: number of closest texts to print [all]"
+    )
     parser.add_argument(
         "--metric",
         choices=["cosine", "dot", "euclidean"],
         default="cosine",
-        help="euclidean is a distance: smaller is closer [%(default)s]",
+        help="measure of similarity; euclidean is a distance: smaller is closer [%(default)s]",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one number for two texts, a matrix for more, a ranking for a query."""
+    """Print one number for two texts, a matrix for more texts, a ranking for a query."""
     texts = texts_from(args)
     if args.query is None and len(texts) < 2:
         raise CliError(f"got {len(texts)} text; two are needed, or --query", 2)

@@ -1,4 +1,4 @@
-"""polyseme verify: is an artifact what export wrote, and does it compute what it should?"""
+"""polyseme verify: check that an artifact is as export wrote it, and computes what it should."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ EXTRA: Final = "server"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("directory", metavar="DIR", type=Path, help="artifact made by `polyseme export`")
-    parser.add_argument("--full", action="store_true", help="run every length, not only a few texts")
+    parser.add_argument(
+        "directory", metavar="DIR", type=Path, help="directory of an artifact made by `polyseme export`"
+    )
+    parser.add_argument("--full", action="store_true", help="check every length, not only a few texts")
     parser.add_argument(
         "--against",
         metavar="SOURCE",
-        help="compare every layer with the checkpoint that it was made from, as transformers runs it",
+        help="checkpoint to compare every layer with, run by transformers",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and report."""
+    """Check, and print the findings."""
     from polyseme.artifact import Artifact, ArtifactError
     from polyseme.runtime.errors import RuntimeUnavailableError, SelfCheckError, TokenizerError
     from polyseme.runtime.verification.selfcheck import self_check
