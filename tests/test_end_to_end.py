@@ -89,6 +89,20 @@ def test_errors_name_the_word_in_the_callers_list(client):
     assert refused.value.field == "texts[70].words[1]"
 
 
+def test_errors_name_the_operand(client):
+    with pytest.raises(InvalidArgumentError, match=r": b\[1\] has 602 tokens") as refused:
+        client.similarity(["fine"], ["fine", "too long " * 300])
+    assert refused.value.field == "b[1]"
+
+
+@pytest.mark.parametrize("on_error", ["raise", "return"])
+def test_errors_name_an_option_and_end_a_stream(client, on_error):
+    for call in (client.embed, lambda *a, **kw: list(client.embed_stream(*a, on_error=on_error, **kw))):
+        with pytest.raises(InvalidArgumentError, match=r": dimensions: got 1000; limits 1\.\.384$") as refused:
+            call(["fine"] * 3, dimensions=1000)
+        assert refused.value.field == "dimensions"
+
+
 def test_asyncio_is_the_same(server):
     async def main():
         async with AsyncClient(server.target) as client:

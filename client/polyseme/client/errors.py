@@ -31,8 +31,8 @@ class PolysemeError(Exception):
     Attributes:
         code: The gRPC status code, or None where no call was answered.
         target: The address that was called, or None where the error was found before a call.
-        field: The argument that is wrong, spelled as in `texts[3]` or `texts[2].words[0]`, texts counted as the caller
-            passed them; or None where no single one is known to be.
+        field: The argument, or field of the request, that is wrong, spelled as in `texts[3]`, `texts[2].words[0]` or
+            `dimensions`. Texts are counted as the caller passed them. None where no single field is known to be wrong.
     """
 
     def __init__(

@@ -17,10 +17,9 @@ from polyseme.v1.embedding_service_pb2 import StreamError
             "has 913 tokens; limit 512",
         ),
         (StreamError(code=3, message="texts[#] has 913 tokens; limit 512"), "has 913 tokens; limit 512"),
-        (StreamError(code=3, message="dimensions: got 9; limit 8", field="dimensions"), "dimensions: got 9; limit 8"),
         (StreamError(code=13, message="internal error 0123"), "internal error 0123"),
     ],
-    ids=["named apart", "older server", "of no text", "internal"],
+    ids=["named apart", "older server", "internal"],
 )
 def test_a_problem_says_neither_the_server_nor_the_index_in_the_stream(error, problem):
     with fake_server() as fake, Client(fake.target) as client:

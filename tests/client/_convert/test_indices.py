@@ -1,7 +1,7 @@
 import pytest
 
 from polyseme.client import InternalError, InvalidArgumentError
-from polyseme.client._convert.indices import checked_field, name_text, rename_texts, shift_texts
+from polyseme.client._convert.indices import checked_field, concerns_text, name_text, rename_texts, shift_texts
 
 OF_OLDER_SERVERS = [
     ("h:1: texts[3] has 913 tokens; limit 512", "h:1: texts[103] has 913 tokens; limit 512", "texts[103]"),
@@ -77,3 +77,17 @@ def test_checked_field_takes_what_is_spelled_as_one(field):
 @pytest.mark.parametrize("field", ["", " ", "texts[3] ", "texts[3]\n", "texts[٣]", "3", "a b", "x" * 257])
 def test_checked_field_takes_nothing_else(field):
     assert checked_field(field) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (None, True),
+        ("texts[3]", True),
+        ("inputs[3].words[0]", True),
+        ("dimensions", False),
+        ("text_options.truncate", False),
+    ],
+)
+def test_concerns_text_unless_another_field_is_named(field, expected):
+    assert concerns_text(InvalidArgumentError("why", field=field)) is expected

@@ -25,6 +25,11 @@ def checked_field(field: str) -> str | None:
     return field if len(field) <= _MAX_FIELD_LENGTH and _FIELD.fullmatch(field) else None
 
 
+def concerns_text(error: PolysemeError) -> bool:
+    """Say whether a text can have caused the error of a call: the server names one, or no field at all."""
+    return error.field is None or _TEXT.match(error.field) is not None
+
+
 def rename_texts(error: _E, name: Callable[[int], str]) -> _E:
     """Rewrite, in place, text i of the call to name(i), in the message and in `field`."""
     if error.field is None:

@@ -249,6 +249,16 @@ def test_embed_stream_raises_what_is_no_texts_error(server, collect, on_error):
         collect(_texts(10), on_error=on_error)
 
 
+@pytest.mark.parametrize("on_error", ["raise", "return"])
+def test_embed_stream_raises_at_once_where_the_server_names_another_field(server, collect, on_error):
+    refused = StreamError(code=3, message="dimensions: got 9; limit 8", field="dimensions")
+    server.faults.on_message = lambda *_: refused
+    with pytest.raises(InvalidArgumentError, match=f"^{server.target}: dimensions: got 9; limit 8$") as caught:
+        collect(_texts(70), on_error=on_error)
+    assert caught.value.field == "dimensions"
+    assert all(len(message.embed.texts) > 1 for message in server.faults.messages)  # none was sent again, alone
+
+
 @pytest.mark.parametrize("bad", [3, "\ud800", b"a"])
 def test_embed_stream_raises_for_a_bad_text_after_the_vectors_before_it(client, bad):
     vectors = []

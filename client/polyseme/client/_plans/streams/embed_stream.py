@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polyseme.client._arguments.texts import check_iterable, utf8_size
-from polyseme.client._convert.indices import name_text
+from polyseme.client._convert.indices import concerns_text, name_text
 from polyseme.client._convert.replies import EmbeddingsAssembler
 from polyseme.client._convert.requests import embed_stream_request
 from polyseme.client._plans.defaults import Defaults
@@ -89,8 +89,12 @@ class EmbedStreamJob:
     def replace_refused(
         self, request: StreamRequest[npt.NDArray[Any]], error: PolysemeError
     ) -> list[StreamRequest[npt.NDArray[Any]]]:
-        """Send several texts again one by one, unless no text can have caused the error."""
-        if error.code not in _CAUSED_BY_A_TEXT:
+        """Send several texts again one by one, unless no text can have caused the error.
+
+        Raises:
+            PolysemeError: none can: it concerns the whole stream.
+        """
+        if error.code not in _CAUSED_BY_A_TEXT or not concerns_text(error):
             raise error
         if len(request.texts) == 1:
             name_text(error, request.first)
