@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +24,9 @@ class PooledVector:
         half: whether float16 is enough.
     """
 
+    batch_key: ClassVar[Hashable] = None  # all of them share batches
     normalized: bool = True
     half: bool = False
-
-    @property
-    def batch_key(self) -> Hashable:
-        """All of them share batches."""
-        return None
 
     @property
     def output(self) -> str:

@@ -91,6 +91,7 @@ class LocalEngine:
 
     Attributes:
         engine: runs batches.
+        scheduler: the queue and its runners; after `start`.
     """
 
     def __init__(self, engine: Engine, policy: BatchPolicy, config: ServerConfig, engines: LocalEngines) -> None:
@@ -104,19 +105,12 @@ class LocalEngine:
             policy=policy,
         )
         self._engines = engines
-        self._scheduler: Scheduler | None = None
+        self.scheduler: Scheduler  # after `start`
 
     @property
     def shares_threads(self) -> bool:
         """Whether it runs on the threads of all engines on the CPU; a GPU's lanes have threads of their own."""
         return not self.engine.lanes and self.engine.devices[0].execution_provider == CPU
-
-    @property
-    def scheduler(self) -> Scheduler:
-        """The queue and its runners; after `start`."""
-        if self._scheduler is None:
-            raise RuntimeError("the engine has not been started")
-        return self._scheduler
 
     @property
     def queued_tokens(self) -> int:
@@ -130,7 +124,7 @@ class LocalEngine:
 
     def start(self, observer: Observer) -> None:
         """Start the runners, or join those that are shared; on the event loop."""
-        self._scheduler = Scheduler(
+        self.scheduler = Scheduler(
             self.info.policy,
             self._engines.runner_of(self.engine),
             runners=self._engines.threads_of(self),

@@ -25,7 +25,7 @@ from polyseme.server.inference.pooling import span_sums
 from polyseme.server.inference.queries import EmbedSpans, EmbedTokens, LayerQuery, TextOptions
 from polyseme.server.inference.similarity import unit
 from polyseme.server.inference.spans import LocatedSpan, locate
-from polyseme.server.inference.validation import check_count, check_reply_bytes, check_texts, in_field
+from polyseme.server.inference.validation import check_count, check_reply_bytes, check_texts, in_inputs, in_texts
 
 R = TypeVar("R")  # the reply to one text, in the form of some protocol
 R_contra = TypeVar("R_contra", contravariant=True)
@@ -227,7 +227,7 @@ def token_embedding(query: EmbedTokens, writer: TokenWriter[R], execution: Execu
     model = execution.model
     mix = mix_of(query.layers, Combine.NONE, execution)
     check_count(len(query.texts), execution.limits)
-    check_texts(query.texts, execution.limits, in_field("texts"))
+    check_texts(query.texts, execution.limits, in_texts)
 
     def prepare(index: int, text: str, tokens: TokenizedText) -> PreparedText[R]:
         model.encoder.refuse_unfit(tokens, ("texts", index))
@@ -247,7 +247,7 @@ def span_embedding(query: EmbedSpans, writer: SpanWriter[R], execution: Executio
     model, limits = execution.model, execution.limits
     mix = mix_of(query.layers, Combine.SUM, execution)
     check_count(len(query.texts), limits, "inputs")
-    check_texts(query.texts, limits, in_field("inputs"))
+    check_texts(query.texts, limits, in_inputs)
     half = query.half and not query.normalize  # vectors that are scaled want all bits
 
     def prepare(index: int, text: str, tokens: TokenizedText) -> PreparedText[R]:

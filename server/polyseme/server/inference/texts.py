@@ -12,7 +12,7 @@ from polyseme.server.engine.client import TextTask
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.queries import EmbedTexts
 from polyseme.server.inference.similarity import unit
-from polyseme.server.inference.validation import check_count, check_dimensions, check_texts, in_field
+from polyseme.server.inference.validation import check_count, check_dimensions, check_texts, in_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class TextEmbedding:
         dimensions = spec.dimensions if query.dimensions is None else query.dimensions
         check_dimensions(dimensions, spec.dimensions)
         check_count(len(query.texts), execution.limits)
-        check_texts(query.texts, execution.limits, in_field("texts"))
+        check_texts(query.texts, execution.limits, in_texts)
         self.shape = (len(query.texts), dimensions)
         self._query = query
         self._execution = execution
@@ -60,7 +60,7 @@ class TextEmbedding:
         query, spec = self._query, self._execution.model.spec
         normalize = spec.normalizes if query.normalize is None else query.normalize
         dimensions = self.shape[1]
-        encoded = await self._execution.encode(query.texts, query.options, in_field("texts"))
+        encoded = await self._execution.encode(query.texts, query.options, in_texts)
         # Vectors that are cut are scaled again, which wants all bits.
         task = PooledVector(normalized=normalize, half=query.half and dimensions == spec.dimensions)
         completed = await self._execution.run([TextTask(text.ids, task) for text in encoded])

@@ -29,9 +29,14 @@ class Limits:
     max_reply_bytes: int
 
 
-def in_field(field: str) -> PathOf:
-    """Give the places of the entries of a list."""
-    return lambda index: (field, index)
+def in_texts(index: int) -> FieldPath:
+    """Give the place of an entry of `texts`."""
+    return "texts", index
+
+
+def in_inputs(index: int) -> FieldPath:
+    """Give the place of an entry of `inputs`."""
+    return "inputs", index
 
 
 def check_count(count: int, limits: Limits, field: str = "texts") -> None:

@@ -32,6 +32,7 @@ class Entry:
         position: which text of its owner it is.
         batch_key: texts of equal keys may share a batch.
         started: when its batch was begun.
+        tokens: its length.
     """
 
     ids: Sequence[int]
@@ -43,11 +44,7 @@ class Entry:
     position: int = 0
     batch_key: Hashable = field(init=False)
     started: float = field(default=0.0, init=False)
+    tokens: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.batch_key = self.task.batch_key
-
-    @property
-    def tokens(self) -> int:
-        """Its length."""
-        return len(self.ids)
+        self.batch_key, self.tokens = self.task.batch_key, len(self.ids)

@@ -11,7 +11,7 @@ from polyseme.server.inference.execution import Execution, QueueOptions
 from polyseme.server.inference.parts import PartEmbedding, span_embedding, token_embedding
 from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.inference.texts import TextEmbedding
-from polyseme.server.inference.validation import Limits, check_count, check_reply_bytes, check_texts, in_field
+from polyseme.server.inference.validation import Limits, check_count, check_reply_bytes, check_texts, in_texts
 from polyseme.server.models.registry import Models, Registry
 from polyseme.server.wire.calls import Call, Method
 from polyseme.server.wire.tensors import encoded_bytes
@@ -60,7 +60,8 @@ class EmbeddingService:
             call: whose time is counted.
             in_chunks: whether the reply will be cut into messages; else it must fit one.
         """
-        embedding, dtype = TextEmbedding(requests.embed_texts(request), execution), requests.wire_type(request.dtype)
+        dtype = requests.wire_type(request.dtype)
+        embedding = TextEmbedding(requests.embed_texts(request, dtype), execution)
         if not in_chunks:
             check_reply_bytes(encoded_bytes(*embedding.shape, dtype), self._limits, _CHUNKS)
         embedded = await embedding.run()
@@ -106,7 +107,7 @@ class EmbeddingService:
         execution = self.execution(request, call)
         query, unit = requests.tokenize(request), requests.offset_unit(request.offset_unit)
         check_count(len(query.texts), self._limits)
-        check_texts(query.texts, self._limits, in_field("texts"))
+        check_texts(query.texts, self._limits, in_texts)
         left = iter(query.texts)
         size = 0
 
@@ -130,8 +131,9 @@ class EmbeddingService:
         Raises:
             InvalidInputError: what, got, limit.
         """
-        writer = TokenWriter(requests.wire_type(request.dtype), requests.offset_unit(request.offset_unit))
-        return token_embedding(requests.embed_tokens(request), writer, execution)
+        dtype = requests.wire_type(request.dtype)
+        writer = TokenWriter(dtype, requests.offset_unit(request.offset_unit))
+        return token_embedding(requests.embed_tokens(request, dtype), writer, execution)
 
     def spans_of(self, request: pb.EmbedSpansRequest, execution: Execution) -> PartEmbedding[pb.SpanEmbeddings]:
         """Check a request for spans, and give what will run it.
@@ -139,8 +141,9 @@ class EmbeddingService:
         Raises:
             InvalidInputError: what, got, limit.
         """
-        writer = SpanWriter(requests.wire_type(request.dtype), requests.offset_unit(request.offset_unit))
-        return span_embedding(requests.embed_spans(request, self._limits), writer, execution)
+        dtype = requests.wire_type(request.dtype)
+        writer = SpanWriter(dtype, requests.offset_unit(request.offset_unit))
+        return span_embedding(requests.embed_spans(request, dtype, self._limits), writer, execution)
 
     @property
     def models(self) -> Models:

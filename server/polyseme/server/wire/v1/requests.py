@@ -33,29 +33,29 @@ M = TypeVar("M")
 V = TypeVar("V")
 
 
-def embed_texts(message: pb.EmbedRequest) -> EmbedTexts:
+def embed_texts(message: pb.EmbedRequest, dtype: WireType) -> EmbedTexts:
     """Embed."""
     return EmbedTexts(
         texts=message.texts,
         options=text_options(message.text_options),
         normalize=message.normalize if message.HasField("normalize") else None,
         dimensions=message.dimensions if message.HasField("dimensions") else None,
-        half=wire_type(message.dtype) is WireType.FLOAT16,
+        half=dtype is WireType.FLOAT16,
     )
 
 
-def embed_tokens(message: pb.EmbedTokensRequest) -> EmbedTokens:
+def embed_tokens(message: pb.EmbedTokensRequest, dtype: WireType) -> EmbedTokens:
     """EmbedTokens."""
     return EmbedTokens(
         texts=message.texts,
         options=text_options(message.text_options),
         layers=layers(message.layers),
         include_special_tokens=message.include_special_tokens,
-        half=wire_type(message.dtype) is WireType.FLOAT16,
+        half=dtype is WireType.FLOAT16,
     )
 
 
-def embed_spans(message: pb.EmbedSpansRequest, limits: Limits) -> EmbedSpans:
+def embed_spans(message: pb.EmbedSpansRequest, dtype: WireType, limits: Limits) -> EmbedSpans:
     """EmbedSpans."""
     check_count(len(message.inputs), limits, "inputs")
     return EmbedSpans(
@@ -66,7 +66,7 @@ def embed_spans(message: pb.EmbedSpansRequest, limits: Limits) -> EmbedSpans:
         subtokens=enums.known(enums.SUBTOKENS, message.subtokens, ("subtokens",)),
         offset_unit=offset_unit(message.offset_unit),
         normalize=message.normalize,
-        half=wire_type(message.dtype) is WireType.FLOAT16,
+        half=dtype is WireType.FLOAT16,
     )
 
 
