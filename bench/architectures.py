@@ -121,7 +121,7 @@ def run_route(route: Route, source: Path, target: Path, probes: list[Probe]) -> 
         return Result(route=route, seconds=time.perf_counter() - started, refused=str(error))
     seconds = time.perf_counter() - started
     session = Session(artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS)
-    layers = artifact.manifest.model.num_hidden_layers
+    layers = artifact.manifest.model.encoder.num_hidden_layers
     worst = np.zeros((2, layers + 1))
     for probe in probes:
         (vectors,) = session.run(probe.batch, [TOKEN_VECTORS], every_state(probe.batch, layers))
@@ -141,7 +141,7 @@ def milliseconds(artifacts: list[Artifact]) -> list[float]:
     """Of one batch on one core in fp32, the least of several rounds, side by side."""
     rng = np.random.default_rng(3)
     ids = rng.integers(1000, 30000, (TEXTS, TOKENS)).tolist()
-    batches = [collate(ids, 0, artifact.manifest.model.padding_idx) for artifact in artifacts]
+    batches = [collate(ids, 0, artifact.manifest.model.encoder.padding_idx) for artifact in artifacts]
     device = Device(execution_provider=CPU, precision=Precision.FP32)
     sessions = [Session(artifact, device) for artifact in artifacts]
     times: list[list[float]] = [[] for _ in sessions]
@@ -158,7 +158,7 @@ def fused(result: Result) -> str:
     if result.artifact is None:
         found = re.findall(r"(eager|sdpa): (\d+)", result.refused)
         return ", ".join(f"{attention} {count}" for attention, count in found) or "-"
-    layers = result.artifact.manifest.model.num_hidden_layers
+    layers = result.artifact.manifest.model.encoder.num_hidden_layers
     model = onnx.load(result.artifact.path("embed.fp32.onnx"), load_external_data=False)
     return f"{fused_attention_count(model)} of {layers}"
 

@@ -55,7 +55,7 @@ class Bench:
         report.note(f"{name}: checkpoint and artifact in {time.perf_counter() - begin:.1f} s")
         self.device: Device = engines.device(self.kind)
         self.rng = np.random.default_rng(20261123)
-        self.vocab = self.artifact.manifest.model.vocab_size
+        self.vocab = self.artifact.manifest.model.encoder.vocab_size
 
     def texts(self, lengths: Sequence[int]) -> Ids:
         """Random ids of these lengths."""
@@ -87,7 +87,7 @@ class Bench:
 
     def numerics(self) -> None:
         """Against float64 (the probe) and against fp32 on the CPU; the same text alone and in company."""
-        report, layers = self.report, self.artifact.manifest.model.num_hidden_layers
+        report, layers = self.report, self.artifact.manifest.model.encoder.num_hidden_layers
         cpu = Session(self.artifact, Device(execution_provider=CPU, precision=Precision.FP32), intra_op_threads=0)
         states = Session(
             self.artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS, intra_op_threads=0

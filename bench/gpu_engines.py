@@ -102,10 +102,10 @@ def joined(artifact: Artifact, where: Device, config: object) -> BoundSession:
     weights = load_weights(artifact, where, Layout.PACKED)
     arrays = artifact.weights(Precision.FP16)
     spec = artifact.manifest.model
-    hidden, heads = spec.hidden_size, spec.num_attention_heads
+    hidden, heads = spec.encoder.hidden_size, spec.encoder.num_attention_heads
     size = hidden // heads
     added = {}
-    for number in range(spec.num_hidden_layers):
+    for number in range(spec.encoder.num_hidden_layers):
         at = f"layers.{number}."
         parts = np.asarray(arrays[at + "qkv.weight"]).reshape(hidden, 3, heads, size)
         added[at + "joined.weight"] = np.ascontiguousarray(parts.transpose(0, 2, 1, 3).reshape(hidden, 3 * hidden))
@@ -118,7 +118,7 @@ def joined(artifact: Artifact, where: Device, config: object) -> BoundSession:
             Variant.EMBED,
             Precision.FP16,
             Layout.PACKED,
-            pooling=spec.pooling,
+            pooling=spec.embedding.pooling,
             weights=entries,
             weights_file=artifact.manifest.precisions[Precision.FP16].weights,
         )

@@ -49,7 +49,7 @@ def measure(artifact: Path, kind: str, seconds: float) -> Iterator[dict[str, Any
 def _engine(path: Path, kind: str, sample: list[str], seconds: float) -> float:
     """Texts a second, tokenizing left out, in batches as the server makes them under load."""
     artifact = Artifact.open(path)
-    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=artifact.manifest.model.vocab_size)
+    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=artifact.manifest.model.encoder.vocab_size)
     options = EncodeOptions(limit=artifact.manifest.model.max_tokens, truncate=Truncate.END)
     ids = [text.ids for text in tokenizer.encode(sample, options)]
     engine = engines.packed(artifact, engines.device(kind), buckets=engines.buckets() if kind == "cuda" else ())

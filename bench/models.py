@@ -37,10 +37,10 @@ def reference(path: Path) -> tuple[str, Vectors]:
     """The model's name, and its vectors of TEXTS, without a server."""
     artifact = Artifact.open(path)
     spec = artifact.manifest.model
-    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=spec.vocab_size)
+    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=spec.encoder.vocab_size)
     engine = PaddedEngine(artifact, choose_device("cpu", artifact), intra_op_threads=0)
     batch = engine.collate([text.ids for text in tokenizer.encode(TEXTS, EncodeOptions(limit=spec.max_tokens))])
-    (vectors,) = engine.run(Variant.EMBED, batch, [NORMALIZED if spec.normalizes else POOLED])
+    (vectors,) = engine.run(Variant.EMBED, batch, [NORMALIZED if spec.embedding.normalizes else POOLED])
     return artifact.manifest.name, vectors
 
 

@@ -137,7 +137,7 @@ def main() -> None:
     artifact = Artifact.open(args.artifact)
     spec = artifact.manifest.model
     texts, origin = mixed_texts(args.texts)
-    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=spec.vocab_size)
+    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=spec.encoder.vocab_size)
     options = EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END)
     ids = [list(text.ids) for text in tokenizer.encode(texts, options)]
     device = choose_device("auto", artifact)

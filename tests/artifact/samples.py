@@ -4,7 +4,10 @@ import hashlib
 import json
 
 from polyseme.artifact import (
+    EMBEDDING,
     ArtifactWriter,
+    EmbeddingHead,
+    EncoderSpec,
     Manifest,
     ModelSpec,
     Pooling,
@@ -24,7 +27,8 @@ CONTENT = {
 
 
 def spec(**changes):
-    fields = {
+    """A model's spec; `changes` are fields of its encoder, of its head, or its own."""
+    encoder = {
         "architecture": "bert",
         "hidden_size": 8,
         "num_hidden_layers": 2,
@@ -32,18 +36,17 @@ def spec(**changes):
         "intermediate_size": 16,
         "vocab_size": 100,
         "max_position_embeddings": 32,
-        "max_tokens": 16,
-        "dimensions": 8,
         "hidden_act": "gelu",
         "layer_norm_eps": 1e-12,
         "pad_token_id": 0,
-        "pooling": Pooling.MEAN,
-        "pooling_assumed": False,
-        "normalizes": True,
-        "prompts": {"query": "query: "},
-        "default_prompt_name": "query",
     }
-    return ModelSpec(**(fields | changes))
+    head = {"dimensions": 8, "pooling": Pooling.MEAN, "pooling_assumed": False, "normalizes": True}
+    own = {"max_tokens": 16, "prompts": {"query": "query: "}, "default_prompt_name": "query"}
+    for name, value in changes.items():
+        kind = next((k, f) for k, f in ((EncoderSpec, encoder), (EmbeddingHead, head), (ModelSpec, own))
+                    if name in k.__dataclass_fields__)  # fmt: skip
+        kind[1][name] = value
+    return ModelSpec(encoder=EncoderSpec(**encoder), heads={EMBEDDING: EmbeddingHead(**head)}, **own)
 
 
 def manifest(files, **changes):

@@ -12,6 +12,8 @@ from polyseme.artifact import (
     ArtifactError,
     CorruptArtifactError,
     DenseSpec,
+    EmbeddingHead,
+    EncoderSpec,
     FileEntry,
     InvalidManifestError,
     Manifest,
@@ -59,6 +61,8 @@ def test_a_sealed_document_is_read():
 
 HEAD_WITHOUT_HASH = json.dumps({key: value for key, value in DOCUMENT.items() if key != "sha256"}).encode()
 TENSOR = ("precisions", "fp32", "tensors", 0)
+ENCODER = ("model", "encoder")
+HEAD = ("model", "heads", "embedding")
 DENSE = {"in_features": 8, "out_features": 8, "bias": True, "activation": "tanh"}
 ENTRY = {"size": 1, "sha256": "0" * 64}
 HOSTILE = {
@@ -74,40 +78,96 @@ HOSTILE = {
     "escape sequence in a key": (("builder", "\x1b[2J"), "1", "manifest key '\\x1b[2J' has characters that cannot"),
     "surrogate": (("model", "prompts", "query"), SURROGATE, "model.prompts.query has a lone surrogate"),
     "long text": (("model", "prompts", "query"), "x" * 65537, "65537 characters; limit 65536"),
-    "text for number": (("model", "hidden_size"), "8", "model.hidden_size: expected an integer, got str"),
-    "bool for number": (("model", "hidden_size"), True, "model.hidden_size: expected an integer, got bool"),
-    "float for integer": (("model", "hidden_size"), 8.0, "model.hidden_size: expected an integer, got float"),
-    "null": (("model", "pooling"), None, "model.pooling: expected a string, got null"),
-    "number for bool": (("model", "normalizes"), 1, "model.normalizes: expected true or false, got int"),
-    "bool for epsilon": (("model", "layer_norm_eps"), True, "model.layer_norm_eps: expected a number"),
+    "text for number": (
+        (*ENCODER, "hidden_size"),
+        "8",
+        "encoder.hidden_size: expected an integer, got str",
+    ),
+    "bool for number": (
+        (*ENCODER, "hidden_size"),
+        True,
+        "encoder.hidden_size: expected an integer, got bool",
+    ),
+    "float for integer": (
+        (*ENCODER, "hidden_size"),
+        8.0,
+        "encoder.hidden_size: expected an integer, got float",
+    ),
+    "null": ((*HEAD, "pooling"), None, "embedding.pooling: expected a string, got null"),
+    "number for bool": (
+        (*HEAD, "normalizes"),
+        1,
+        "embedding.normalizes: expected true or false, got int",
+    ),
+    "bool for epsilon": (
+        (*ENCODER, "layer_norm_eps"),
+        True,
+        "encoder.layer_norm_eps: expected a number",
+    ),
     "list for object": (("model",), [], "manifest field model: expected an object, got list"),
-    "no width": (("model", "hidden_size"), 0, "model.hidden_size: got 0; limits 1.."),
-    "absurd width": (("model", "hidden_size"), 10**4000, "model.hidden_size: got 1000"),
-    "width and heads": (("model", "num_attention_heads"), 3, "8 is no multiple of 3 heads"),
+    "no width": ((*ENCODER, "hidden_size"), 0, "encoder.hidden_size: got 0; limits 1.."),
+    "absurd width": ((*ENCODER, "hidden_size"), 10**4000, "encoder.hidden_size: got 1000"),
+    "width and heads": ((*ENCODER, "num_attention_heads"), 3, "8 is no multiple of 3 heads"),
     "more tokens than positions": (("model", "max_tokens"), 33, "model.max_tokens: got 33; limit 32 positions"),
-    "padding outside": (("model", "pad_token_id"), 100, "model.pad_token_id: got 100; limits 0..99"),
-    "unknown pooling": (("model", "pooling"), "sum", "model.pooling: got 'sum'; one of cls, mean, max"),
-    "dimensions without dense": (("model", "dimensions"), 4, "model.dimensions: got 4; the vectors have 8"),
-    "dense of another width": (("model", "dense"), [{**DENSE, "in_features": 9}], "in_features: got 9; it is given 8"),
-    "dense that ends elsewhere": (("model", "dense"), [{**DENSE, "out_features": 9}], "got 8; the vectors have 9"),
-    "dense chain": (("model", "dense"), [{**DENSE, "out_features": 9}, DENSE], "dense[1].in_features: got 8; it is"),
+    "padding outside": ((*ENCODER, "pad_token_id"), 100, "encoder.pad_token_id: got 100; limits 0..99"),
+    "unknown pooling": (
+        (*HEAD, "pooling"),
+        "sum",
+        "embedding.pooling: got 'sum'; one of cls, mean, max",
+    ),
+    "dimensions without dense": (
+        (*HEAD, "dimensions"),
+        4,
+        "embedding.dimensions: got 4; the vectors have 8",
+    ),
+    "dense of another width": (
+        (*HEAD, "dense"),
+        [{**DENSE, "in_features": 9}],
+        "in_features: got 9; it is given 8",
+    ),
+    "dense that ends elsewhere": (
+        (*HEAD, "dense"),
+        [{**DENSE, "out_features": 9}],
+        "got 8; the vectors have 9",
+    ),
+    "dense chain": (
+        (*HEAD, "dense"),
+        [{**DENSE, "out_features": 9}, DENSE],
+        "dense[1].in_features: got 8; it is",
+    ),
     "dense without output": (
-        ("model", "dense"),
+        (*HEAD, "dense"),
         [{**DENSE, "out_features": 0}],
         "dense[0].out_features: got 0; limits",
     ),
     "unknown activation": (
-        ("model", "dense"),
+        (*HEAD, "dense"),
         [{**DENSE, "activation": "magic"}],
         "activation: got 'magic'; one of id",
     ),
-    "too many dense": (("model", "dense"), [DENSE] * 17, "model.dense: 17 entries; limit 16"),
-    "matryoshka beyond": (("model", "matryoshka_dims"), [4, 9], "expected at most 64 integers within 1..8"),
-    "matryoshka descending": (("model", "matryoshka_dims"), [8, 4], "matryoshka_dims: expected ascending lengths"),
-    "similarity unknown": (("model", "similarity"), "hamming", "model.similarity: got 'hamming'; one of cosine, dot,"),
-    "similarity no text": (("model", "similarity"), 1, "manifest field model.similarity"),
-    "matryoshka of no number": (("model", "matryoshka_dims"), [True], "matryoshka_dims: expected at most 64 integers"),
+    "too many dense": ((*HEAD, "dense"), [DENSE] * 17, "embedding.dense: 17 entries; limit 16"),
+    "matryoshka beyond": ((*HEAD, "matryoshka_dims"), [4, 9], "expected at most 64 integers within 1..8"),
+    "matryoshka descending": (
+        (*HEAD, "matryoshka_dims"),
+        [8, 4],
+        "matryoshka_dims: expected ascending lengths",
+    ),
+    "similarity unknown": (
+        (*HEAD, "similarity"),
+        "hamming",
+        "embedding.similarity: got 'hamming'; one of cosine, dot,",
+    ),
+    "similarity no text": ((*HEAD, "similarity"), 1, "manifest field model.heads.embedding.similarity"),
+    "matryoshka of no number": (
+        (*HEAD, "matryoshka_dims"),
+        [True],
+        "matryoshka_dims: expected at most 64 integers",
+    ),
     "unknown prompt": (("model", "default_prompt_name"), "no", "default_prompt_name: not one of model.prompts"),
+    "unknown head": (("model", "heads", "labels"), {"kind": "labels"}, "model.heads.labels: a head of kind 'labels'"),
+    "unknown kind": ((*HEAD, "kind"), "labels", "model.heads.embedding: a head of kind 'labels'; known is"),
+    "graph of no name": (("precisions", "fp32", "graphs", "../x"), "embed.fp32.onnx", "'../x' is not a plain name"),
+    "unlisted graph of another name": (("precisions", "fp32", "graphs", "more"), "x", "'x' is not in files"),
     "unknown precision": (("precisions", "int4"), {}, "precisions: got 'int4'"),
     "no precision": (("precisions",), {}, "precisions: at least one is needed"),
     "unlisted graph": (("precisions", "fp32", "graphs", "embed"), "x", "'x' is not in files"),
@@ -123,9 +183,9 @@ HOSTILE = {
     "absurd file": (("files", "tokenizer.json", "size"), 1 << 41, "files.tokenizer.json.size: got"),
     "short hash": (("files", "tokenizer.json", "sha256"), "ab", "files.tokenizer.json.sha256: not a SHA-256"),
     "upper-case hash": (("files", "tokenizer.json", "sha256"), "AB" * 32, "not a SHA-256"),
-    "unknown schema": (("schema_version",), 1, "schema_version is 1; this polyseme reads 3: export again"),
-    "unknown field": (("evil",), 1, "has fields that schema 3 does not know"),
-    "unknown field below": (("model", "evil"), 1, "has fields that schema 3 does not know"),
+    "unknown schema": (("schema_version",), 1, "schema_version is 1; this polyseme reads 4: export again"),
+    "unknown field": (("evil",), 1, "has fields that schema 4 does not know"),
+    "unknown field below": (("model", "evil"), 1, "has fields that schema 4 does not know"),
 }
 
 
@@ -134,11 +194,21 @@ def test_hostile_values_are_refused_in_one_line(path, value, why):
     assert why in refusal(changed(*path, value=value))
 
 
-@pytest.mark.parametrize(
-    "field", sorted(set(ModelSpec.__dataclass_fields__) - {"dense", "matryoshka_dims", "padding_idx", "similarity"})
-)
-def test_a_missing_field_is_named(field):
-    assert f"manifest field model.{field} is missing" == refusal(removed("model", field))
+REQUIRED = {
+    ("model",): set(ModelSpec.__dataclass_fields__),
+    ENCODER: set(EncoderSpec.__dataclass_fields__) - {"padding_idx"},
+    HEAD: {"kind", *EmbeddingHead.__dataclass_fields__} - {"dense", "matryoshka_dims", "similarity"},
+}
+
+
+@pytest.mark.parametrize(("at", "field"), [(at, field) for at, fields in REQUIRED.items() for field in sorted(fields)])
+def test_a_missing_field_is_named(at, field):
+    assert f"manifest field {'.'.join(at)}.{field} is missing" == refusal(removed(*at, field))
+
+
+@pytest.mark.parametrize("heads", [{}, {"other": DOCUMENT["model"]["heads"]["embedding"]}])
+def test_a_model_without_a_head_for_texts_is_refused(heads):
+    refusal(changed("model", "heads", value=heads))
 
 
 @pytest.mark.parametrize("variant", ["embed", "layers"])
@@ -156,19 +226,19 @@ def test_the_tokenizer_must_be_hashed():
     assert refusal(removed("files", "tokenizer.json")) == "manifest field files: tokenizer.json is missing"
 
 
-HEAD = json.dumps(DOCUMENT)[:-1].encode()
+BEGINNING = json.dumps(DOCUMENT)[:-1].encode()
 UNREADABLE = {
     "empty": b"",
     "no JSON": b"{",
     "no object": b"[]",
-    "NaN": HEAD + b',"x":NaN}',
-    "infinity": HEAD + b',"x":-Infinity}',
-    "beyond float": HEAD + b',"x":1e999}',
-    "a key twice": HEAD + b',"name":"other"}',
-    "5,000 digits": HEAD + b',"x":' + b"9" * 5000 + b"}",
-    "no UTF-8": HEAD + b',"x":"\xff"}',
+    "NaN": BEGINNING + b',"x":NaN}',
+    "infinity": BEGINNING + b',"x":-Infinity}',
+    "beyond float": BEGINNING + b',"x":1e999}',
+    "a key twice": BEGINNING + b',"name":"other"}',
+    "5,000 digits": BEGINNING + b',"x":' + b"9" * 5000 + b"}",
+    "no UTF-8": BEGINNING + b',"x":"\xff"}',
     "zero bytes": b"\0" * 100,
-    **{f"{n} levels": HEAD + b',"x":' + b"[" * n + b"]" * n + b"}" for n in (800, 900, 1000, 100_000)},
+    **{f"{n} levels": BEGINNING + b',"x":' + b"[" * n + b"]" * n + b"}" for n in (800, 900, 1000, 100_000)},
 }
 
 
@@ -195,19 +265,6 @@ def test_version_changes_with_the_files_and_not_with_the_report():
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 lines = st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]), max_size=20)
 prompts = st.dictionaries(lines, texts, max_size=3)
-
-
-@pytest.mark.parametrize("architecture", ["camembert", "mpnet", "roberta", "xlm-roberta"])
-def test_artifacts_from_before_positions_were_counted_are_refused(architecture):
-    """They would give a text with a literal <pad> another vector than the model does."""
-    native, traced = ({"exporter": exporter} for exporter in ("native", "optimum"))
-    old = manifest(FILES, model=spec(architecture=architecture), builder=native).to_json()
-    assert refusal(old) == f"this {architecture} artifact takes positions by place, and not from ids: export again"
-    for model, builder in (
-        (spec(architecture=architecture, padding_idx=1), native),
-        (spec(architecture=architecture), traced),
-    ):
-        Manifest.from_json(manifest(FILES, model=model, builder=builder).to_json())
 
 
 @st.composite
@@ -287,4 +344,4 @@ def test_any_bytes_are_refused(content):
 
 def test_invalid_is_told_from_corrupt():
     with pytest.raises(InvalidManifestError):
-        Manifest.from_json(changed("model", "hidden_size", value=0))
+        Manifest.from_json(changed(*ENCODER, "hidden_size", value=0))

@@ -114,7 +114,7 @@ def test_another_name_is_another_version(tiny_checkpoint, tiny_artifact, tmp_pat
 def test_cls_pooling_takes_the_first_token(checkpoint, tmp_path):
     make_sentence_transformer(checkpoint, "Transformer", "Pooling", pooling_mode_cls_token=True)
     artifact = export_model(str(checkpoint), tmp_path / "out", ExportOptions(name="tiny"))
-    assert Pooling.CLS is artifact.manifest.model.pooling
+    assert Pooling.CLS is artifact.manifest.model.embedding.pooling
     batch = collate([[2, 7, 8, 9, 3], [2, 3], [2, 40, 3]], 0)
     pooled, normalized = Session(artifact, ON_CPU).run(batch, [POOLED, NORMALIZED])
     last = all_states(Session(artifact, ON_CPU, Variant.LAYERS), batch, 2)[-1]

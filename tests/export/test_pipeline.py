@@ -43,8 +43,17 @@ def names(directory):
 def test_an_export_opens_and_checks_itself(tiny_artifact):
     artifact = Artifact.open(tiny_artifact)
     spec = artifact.manifest.model
-    assert (spec.num_hidden_layers, spec.hidden_size, spec.max_tokens, spec.vocab_size) == (2, 32, 128, 89)
-    assert (spec.pooling, spec.pooling_assumed, spec.normalizes) == (Pooling.MEAN, True, False)
+    assert (spec.encoder.num_hidden_layers, spec.encoder.hidden_size, spec.max_tokens, spec.encoder.vocab_size) == (
+        2,
+        32,
+        128,
+        89,
+    )
+    assert (spec.embedding.pooling, spec.embedding.pooling_assumed, spec.embedding.normalizes) == (
+        Pooling.MEAN,
+        True,
+        False,
+    )
     assert artifact.manifest.source.spec == "directory:tiny"
     assert self_check(artifact)
 
@@ -78,7 +87,7 @@ def test_padding_and_truncation_of_the_source_are_off(checkpoint, tmp_path):
     tokenizer.enable_truncation(4)
     tokenizer.save(str(checkpoint / "tokenizer.json"))
     artifact = export_model(str(checkpoint), tmp_path / "out", FP32)
-    loaded = Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.vocab_size)
+    loaded = Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.encoder.vocab_size)
     (text,) = loaded.encode(["abcdefgh"], EncodeOptions(limit=128))
     assert len(text.ids) == 10
 
@@ -104,7 +113,12 @@ def test_a_sentence_transformer_is_obeyed(checkpoint, tmp_path):
     change_json(checkpoint / "sentence_bert_config.json", max_seq_length=40)
     change_json(checkpoint / "config_sentence_transformers.json", prompts={"query": "ask\n"})
     spec = export_model(str(checkpoint), tmp_path / "out", FP32).manifest.model
-    assert (spec.pooling, spec.pooling_assumed, spec.normalizes, spec.max_tokens) == (Pooling.CLS, False, True, 40)
+    assert (spec.embedding.pooling, spec.embedding.pooling_assumed, spec.embedding.normalizes, spec.max_tokens) == (
+        Pooling.CLS,
+        False,
+        True,
+        40,
+    )
     assert Artifact.open(tmp_path / "out").manifest.model.prompts == {"query": "ask\n", "document": ""}
 
 
@@ -135,7 +149,7 @@ def test_an_encoder_in_a_folder_of_its_own_is_found(checkpoint, tmp_path):
     modules[0]["path"] = "0_Transformer"
     (inner.parent / "modules.json").write_text(json.dumps(modules))
     spec = export_model(str(inner.parent), tmp_path / "out", FP32).manifest.model
-    assert (spec.pooling, spec.max_tokens) == (Pooling.CLS, 40)
+    assert (spec.embedding.pooling, spec.max_tokens) == (Pooling.CLS, 40)
 
 
 def test_what_is_left_out_is_told(checkpoint, tmp_path):
@@ -308,8 +322,17 @@ def test_every_step_can_be_interrupted(tiny_checkpoint, tmp_path):
 def test_minilm_is_what_its_folder_says(minilm_artifact):
     manifest = Artifact.open(minilm_artifact).manifest
     spec = manifest.model
-    assert (spec.num_hidden_layers, spec.hidden_size, spec.max_tokens, spec.vocab_size) == (6, 384, 256, 30522)
-    assert (spec.pooling, spec.pooling_assumed, spec.normalizes) == (Pooling.MEAN, False, True)
+    assert (spec.encoder.num_hidden_layers, spec.encoder.hidden_size, spec.max_tokens, spec.encoder.vocab_size) == (
+        6,
+        384,
+        256,
+        30522,
+    )
+    assert (spec.embedding.pooling, spec.embedding.pooling_assumed, spec.embedding.normalizes) == (
+        Pooling.MEAN,
+        False,
+        True,
+    )
     assert manifest.parity["fp32"]["token_l2"] <= 1e-5
     assert manifest.parity["fp32"]["pooled_abs"] <= 1e-6
     assert json.loads(manifest.to_json())["source"]["spec"].startswith(("package:", "directory:"))

@@ -48,7 +48,7 @@ def artifact(minilm_artifact):
 
 @pytest.fixture(scope="module")
 def tokenizer(artifact):
-    return Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.vocab_size)
+    return Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.encoder.vocab_size)
 
 
 def encode(tokenizer, artifact, texts, **options):
@@ -59,7 +59,7 @@ def encode(tokenizer, artifact, texts, **options):
 def states_of(artifact, sequences):
     """Of each text [L + 2, T, H]: the row of the word table, the embeddings, layers 1..L."""
     session = Session(artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS)
-    states = all_states(session, collate(sequences, 0), artifact.manifest.model.num_hidden_layers)
+    states = all_states(session, collate(sequences, 0), artifact.manifest.model.encoder.num_hidden_layers)
     return [states[:, row, : len(ids)] for row, ids in enumerate(sequences)]
 
 

@@ -23,7 +23,7 @@ def vectors(server, **fields):
 def test_embed_keeps_order_and_shape(server):
     reply = embed(server)
     both = array(reply.embeddings)
-    assert (5, server.model.spec.dimensions) == both.shape
+    assert (5, server.model.spec.embedding.dimensions) == both.shape
     np.testing.assert_array_equal(both[0], both[4])
     assert len(reply.texts) == 5
     assert reply.embeddings.dtype == tensor_pb2.DATA_TYPE_FLOAT32

@@ -130,7 +130,7 @@ def test_list_models_and_get_model_describe_the_default(server):
     assert model == server.models.GetModel(model_service_pb2.GetModelRequest(), timeout=30).model
     spec = server.model.spec
     assert model.is_default
-    assert (spec.hidden_size, spec.num_hidden_layers, spec.max_tokens, spec.dimensions) == (
+    assert (spec.encoder.hidden_size, spec.encoder.num_hidden_layers, spec.max_tokens, spec.embedding.dimensions) == (
         model.hidden_size,
         model.num_hidden_layers,
         model.max_tokens,

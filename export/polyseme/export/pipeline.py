@@ -14,8 +14,11 @@ import numpy as np
 import onnx
 
 from polyseme.artifact import (
+    EMBEDDING,
     Artifact,
     ArtifactWriter,
+    EmbeddingHead,
+    EncoderSpec,
     InvalidManifestError,
     Manifest,
     ModelSpec,
@@ -218,18 +221,21 @@ def _spec(config: EncoderConfig, text_model: TextModel, files: TokenizerFiles, o
             raise UnsupportedError(
                 f"--max-length: got {max_tokens}; limits {_LEAST_TOKENS}..{positions}, the model's positions"
             )
-    return ModelSpec(
-        **asdict(config),
-        max_tokens=max_tokens,
+    head = EmbeddingHead(
         dimensions=text_model.dimensions,
         pooling=text_model.pooling,
         pooling_assumed=text_model.pooling_assumed,
         normalizes=text_model.normalizes,
-        prompts=text_model.prompts,
-        default_prompt_name=text_model.default_prompt_name,
         dense=tuple(module.spec for module in text_model.dense),
         matryoshka_dims=text_model.matryoshka_dims,
         similarity=text_model.similarity,
+    )
+    return ModelSpec(
+        encoder=EncoderSpec(**asdict(config)),
+        heads={EMBEDDING: head},
+        max_tokens=max_tokens,
+        prompts=text_model.prompts,
+        default_prompt_name=text_model.default_prompt_name,
     )
 
 

@@ -2,6 +2,7 @@
 
 from polyseme.artifact.directory import MANIFEST, Artifact, ArtifactWriter, Probe
 from polyseme.artifact.entries import (
+    EncoderSpec,
     FileEntry,
     GraphSet,
     ModelSpec,
@@ -18,12 +19,13 @@ from polyseme.artifact.errors import (
     MissingFileError,
 )
 from polyseme.artifact.graphs import Layout, Variant
-from polyseme.artifact.heads import Activation, DenseSpec, Pooling
+from polyseme.artifact.heads import EMBEDDING, Activation, DenseSpec, EmbeddingHead, Pooling
 from polyseme.artifact.manifest import SCHEMA_VERSION, Manifest
 from polyseme.artifact.reading import TOKENIZER, checked_name
 from polyseme.artifact.version import own_version
 
 __all__ = [
+    "EMBEDDING",
     "MANIFEST",
     "SCHEMA_VERSION",
     "TOKENIZER",
@@ -33,6 +35,8 @@ __all__ = [
     "ArtifactWriter",
     "CorruptArtifactError",
     "DenseSpec",
+    "EmbeddingHead",
+    "EncoderSpec",
     "FileEntry",
     "GraphSet",
     "InvalidManifestError",

@@ -68,12 +68,12 @@ class Artifact:
         if entry is None:
             return None
         values = np.fromfile(self.path(entry.file), dtype="<f4")
-        pooled = values[len(values) - len(entry.texts) * model.dimensions :]
+        pooled = values[len(values) - len(entry.texts) * model.embedding.dimensions :]
         states = values[: len(values) - len(pooled)]
         return Probe(
             entry.texts,
-            states.reshape(model.num_hidden_layers + 1, -1, model.hidden_size),
-            pooled.reshape(len(entry.texts), model.dimensions),
+            states.reshape(model.encoder.num_hidden_layers + 1, -1, model.encoder.hidden_size),
+            pooled.reshape(len(entry.texts), model.embedding.dimensions),
         )
 
 

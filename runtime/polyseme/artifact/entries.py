@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact.errors import InvalidManifestError
-from polyseme.artifact.graphs import Layout, Variant
-from polyseme.artifact.heads import DenseSpec, Pooling
+from polyseme.artifact.graphs import Layout
+from polyseme.artifact.heads import EMBEDDING, EmbeddingHead
 
 
 class Precision(Enum):
@@ -28,23 +28,16 @@ class Precision(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSpec:
-    """What the model is: sizes, limits, pooling, prompts.
+class EncoderSpec:
+    """The encoder: from token ids to a vector per token.
 
     Attributes:
         architecture: `model_type` of the source's config.json.
+        hidden_size: H, width of a token's vector.
+        num_hidden_layers: L.
         max_position_embeddings: most tokens that have a position each.
-        max_tokens: most tokens of a text, special tokens included.
-        dimensions: length of a text's vector: the hidden size, or what the last dense layer gives.
-        pooling_assumed: the source does not say how to pool, and mean was taken.
-        normalizes: vectors of texts are scaled to length 1 unless a request says otherwise.
-        prompts: text to put before each input, by name.
-        default_prompt_name: the prompt used where a request names none; empty: none.
-        dense: layers between pooling and normalization, in their order.
         padding_idx: the id whose tokens have row 0 of the position table, while the others of a text count from 1;
             None: the position of a token is its place, or the graph finds it.
-        matryoshka_dims: lengths to which vectors may be cut, as the source says that it was trained; ascending.
-        similarity: how the source says that two vectors are compared: cosine, dot, euclidean or manhattan.
     """
 
     architecture: str
@@ -54,32 +47,50 @@ class ModelSpec:
     intermediate_size: int
     vocab_size: int
     max_position_embeddings: int
-    max_tokens: int
-    dimensions: int
     hidden_act: str
     layer_norm_eps: float
     pad_token_id: int
-    pooling: Pooling
-    pooling_assumed: bool
-    normalizes: bool
-    prompts: Mapping[str, str] = field(default_factory=dict)
-    default_prompt_name: str = ""
-    dense: tuple[DenseSpec, ...] = ()
-    matryoshka_dims: tuple[int, ...] = ()
     padding_idx: int | None = None
-    similarity: str = "cosine"
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest; what few models have is there only where they have it."""
-        fields = {**asdict(self), "pooling": self.pooling.value}
-        for name in ("dense", "matryoshka_dims", "padding_idx", "similarity"):
-            del fields[name]
+        """As it stands in the manifest; what few encoders have is there only where they have it."""
+        fields = asdict(self)
+        if self.padding_idx is None:
+            del fields["padding_idx"]
+        return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """The model: an encoder, the heads on it, limits, prompts.
+
+    Attributes:
+        encoder: from token ids to a vector per token.
+        heads: what is made of these vectors, by name; `embedding` is always there.
+        max_tokens: most tokens of a text, special tokens included.
+        prompts: text to put before each input, by name.
+        default_prompt_name: the prompt used where a request names none; empty: none.
+    """
+
+    encoder: EncoderSpec
+    heads: Mapping[str, EmbeddingHead]
+    max_tokens: int
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt_name: str = ""
+
+    @property
+    def embedding(self) -> EmbeddingHead:
+        """The head that makes the vector of a text."""
+        return self.heads[EMBEDDING]
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in the manifest."""
         return {
-            **fields,
-            **({"dense": [layer.as_json() for layer in self.dense]} if self.dense else {}),
-            **({"matryoshka_dims": list(self.matryoshka_dims)} if self.matryoshka_dims else {}),
-            **({} if self.padding_idx is None else {"padding_idx": self.padding_idx}),
-            **({"similarity": self.similarity} if self.similarity != "cosine" else {}),
+            "encoder": self.encoder.as_json(),
+            "heads": {name: head.as_json() for name, head in self.heads.items()},
+            "max_tokens": self.max_tokens,
+            "prompts": dict(self.prompts),
+            "default_prompt_name": self.default_prompt_name,
         }
 
 
@@ -102,17 +113,17 @@ class GraphSet:
     """The graphs of one layout.
 
     Attributes:
-        graphs: file name by variant; both are there.
+        graphs: file name by the graph's name; those of `Variant` are there.
         tensors: the initializers that they have, and where each lies in the weight file.
     """
 
-    graphs: Mapping[Variant, str]
+    graphs: Mapping[str, str]
     tensors: tuple[WeightEntry, ...]
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in the manifest."""
         return {
-            "graphs": {variant.value: name for variant, name in self.graphs.items()},
+            "graphs": {str(graph): name for graph, name in self.graphs.items()},
             "tensors": [{"name": t.name, "shape": list(t.shape), "offset": t.offset} for t in self.tensors],
         }
 

@@ -39,7 +39,7 @@ Packed graphs have each output in float16 too, named by `half`: half the bytes t
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final
 
 INPUT_IDS: Final = "input_ids"
@@ -70,8 +70,8 @@ def whole(output: str) -> str:
     return output.removesuffix(_HALF)
 
 
-class Variant(Enum):
-    """Which graph over the shared weights."""
+class Variant(StrEnum):
+    """The graphs over the shared weights that export writes, by the names that a manifest gives them."""
 
     EMBED = "embed"
     LAYERS = "layers"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from polyseme.artifact.errors import InvalidManifestError
 from polyseme.artifact.fields import MAX_WIDTH, Fields
 
-_MAX_DENSE = 16
-_MAX_DIMS = 64
+EMBEDDING: Final = "embedding"
+"""The name, and the kind, of the head that makes the vector of a text."""
+
+_AT: Final = f"model.heads.{EMBEDDING}"
+_MAX_DENSE: Final = 16
+_MAX_DIMS: Final = 64
+_SIMILARITIES: Final = ("cosine", "dot", "euclidean", "manhattan")
 
 
 class Pooling(Enum):
@@ -58,6 +64,42 @@ class DenseSpec:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingHead:
+    """The head that makes one vector of a text: pooling, dense layers, length 1.
+
+    Attributes:
+        dimensions: length of a text's vector: the hidden size, or what the last dense layer gives.
+        pooling: how token vectors become one.
+        pooling_assumed: the source does not say how to pool, and mean was taken.
+        normalizes: vectors are scaled to length 1 unless a request says otherwise.
+        dense: layers between pooling and normalization, in their order.
+        matryoshka_dims: lengths to which vectors may be cut, as the source says that it was trained; ascending.
+        similarity: how the source says that two vectors are compared: cosine, dot, euclidean or manhattan.
+    """
+
+    dimensions: int
+    pooling: Pooling
+    pooling_assumed: bool
+    normalizes: bool
+    dense: tuple[DenseSpec, ...] = ()
+    matryoshka_dims: tuple[int, ...] = ()
+    similarity: str = "cosine"
+
+    def as_json(self) -> dict[str, object]:
+        """As it stands in the manifest; what few models have is there only where they have it."""
+        return {
+            "kind": EMBEDDING,
+            "dimensions": self.dimensions,
+            "pooling": self.pooling.value,
+            "pooling_assumed": self.pooling_assumed,
+            "normalizes": self.normalizes,
+            **({"dense": [layer.as_json() for layer in self.dense]} if self.dense else {}),
+            **({"matryoshka_dims": list(self.matryoshka_dims)} if self.matryoshka_dims else {}),
+            **({"similarity": self.similarity} if self.similarity != "cosine" else {}),
+        }
+
+
 def dense_weight(number: int) -> str:
     """The name of the weight [in, out] of a dense layer, counted from 0."""
     return f"dense.{number}.weight"
@@ -68,7 +110,39 @@ def dense_bias(number: int) -> str:
     return f"dense.{number}.bias"
 
 
-def read_dense(fields: Fields, hidden_size: int, dimensions: int) -> tuple[DenseSpec, ...]:
+def read_heads(fields: Fields, hidden_size: int) -> dict[str, EmbeddingHead]:
+    """The heads on an encoder of some width, by name.
+
+    Raises:
+        InvalidManifestError: there is no embedding head, or one of a kind that this version does not know.
+    """
+    heads = {}
+    for name in fields.names():
+        head = fields.object(name)
+        if (kind := head.text("kind", most=64)) != EMBEDDING or name != EMBEDDING:
+            raise InvalidManifestError(
+                f"manifest field model.heads.{name[:40]}: a head of kind {kind[:40]!r}; known is {EMBEDDING!r}"
+            )
+        heads[name] = _read_embedding(head, hidden_size)
+    if EMBEDDING not in heads:
+        raise InvalidManifestError(f"manifest field model.heads.{EMBEDDING} is missing")
+    return heads
+
+
+def _read_embedding(fields: Fields, hidden_size: int) -> EmbeddingHead:
+    dimensions = fields.integer("dimensions", least=1, most=MAX_WIDTH)
+    return EmbeddingHead(
+        dimensions=dimensions,
+        pooling=fields.choice("pooling", Pooling),
+        pooling_assumed=fields.boolean("pooling_assumed"),
+        normalizes=fields.boolean("normalizes"),
+        dense=_read_dense(fields, hidden_size, dimensions),
+        matryoshka_dims=_read_matryoshka_dims(fields, dimensions),
+        similarity=_read_similarity(fields),
+    )
+
+
+def _read_dense(fields: Fields, hidden_size: int, dimensions: int) -> tuple[DenseSpec, ...]:
     """The dense layers of a model; none where the manifest names none.
 
     Raises:
@@ -85,20 +159,29 @@ def read_dense(fields: Fields, hidden_size: int, dimensions: int) -> tuple[Dense
         )
         if one.in_features != size:
             raise InvalidManifestError(
-                f"manifest field model.dense[{number}].in_features: got {one.in_features}; it is given {size}"
+                f"manifest field {_AT}.dense[{number}].in_features: got {one.in_features}; it is given {size}"
             )
         dense.append(one)
         size = one.out_features
     if size != dimensions:
-        raise InvalidManifestError(f"manifest field model.dimensions: got {dimensions}; the vectors have {size}")
+        raise InvalidManifestError(f"manifest field {_AT}.dimensions: got {dimensions}; the vectors have {size}")
     return tuple(dense)
 
 
-def read_matryoshka_dims(fields: Fields, dimensions: int) -> tuple[int, ...]:
+def _read_matryoshka_dims(fields: Fields, dimensions: int) -> tuple[int, ...]:
     """The lengths to which the model was trained to be cut, ascending; none where the manifest names none."""
     if "matryoshka_dims" not in fields.names():
         return ()
     dims = fields.integers("matryoshka_dims", most_entries=_MAX_DIMS, most=dimensions)
     if sorted(set(dims)) != list(dims):
-        raise InvalidManifestError("manifest field model.matryoshka_dims: expected ascending lengths")
+        raise InvalidManifestError(f"manifest field {_AT}.matryoshka_dims: expected ascending lengths")
     return dims
+
+
+def _read_similarity(fields: Fields) -> str:
+    told = fields.text("similarity", most=16) if "similarity" in fields.names() else "cosine"
+    if told not in _SIMILARITIES:
+        raise InvalidManifestError(
+            f"manifest field {_AT}.similarity: got {told[:16]!r}; one of {', '.join(_SIMILARITIES)}"
+        )
+    return told

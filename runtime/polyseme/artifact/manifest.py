@@ -14,8 +14,7 @@ from polyseme.artifact.errors import CorruptArtifactError, InvalidManifestError
 from polyseme.artifact.fields import Fields
 from polyseme.artifact.reading import checked_name, read_files, read_model, read_precisions, read_probe
 
-SCHEMA_VERSION = 3
-_COUNTED_FROM_IDS = ("camembert", "mpnet", "roberta", "xlm-roberta")  # whose first artifacts had no padding_idx
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,18 +136,14 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read(fields: Fields) -> Manifest:
     files, model = read_files(fields.object("files")), read_model(fields.object("model"))
-    builder, source = fields.texts("builder"), fields.object("source")
-    if model.padding_idx is None and model.architecture in _COUNTED_FROM_IDS and builder.get("exporter") == "native":
-        raise InvalidManifestError(
-            f"this {model.architecture} artifact takes positions by place, and not from ids: export again"
-        )
+    source = fields.object("source")
     return Manifest(
         name=checked_name(fields.text("name")),
         model=model,
         precisions=read_precisions(fields.object("precisions"), files),
         files=files,
         source=Source(spec=source.text("spec"), sha256=source.sha256("sha256")),
-        builder=builder,
+        builder=fields.texts("builder"),
         parity=fields.any_object("parity"),
         probe=read_probe(fields.object("probe"), model, files) if "probe" in fields.names() else None,
     )

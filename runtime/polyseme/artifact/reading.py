@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from polyseme.artifact.entries import (
+    EncoderSpec,
     FileEntry,
     GraphSet,
     ModelSpec,
@@ -19,7 +20,7 @@ from polyseme.artifact.entries import (
 from polyseme.artifact.errors import InvalidManifestError
 from polyseme.artifact.fields import MAX_WIDTH, Fields
 from polyseme.artifact.graphs import Variant
-from polyseme.artifact.heads import Pooling, read_dense, read_matryoshka_dims
+from polyseme.artifact.heads import read_heads
 
 TOKENIZER: Final = "tokenizer.json"
 """The file that every artifact has beside its graphs and weights."""
@@ -29,9 +30,9 @@ _MAX_FILE_BYTES = 1 << 40
 _MAX_LAYERS = 1024
 _MAX_TENSORS = 100_000
 _MAX_PROBES = 64
-_SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_GRAPH_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 
 
@@ -45,60 +46,53 @@ def checked_name(name: str) -> str:
 
 
 def read_model(fields: Fields) -> ModelSpec:
-    """`model`: sizes that fit each other.
+    """`model`: an encoder and its heads, and limits that fit them.
 
     Raises:
         InvalidManifestError: an impossible value.
     """
-    hidden_size = fields.integer("hidden_size", least=1, most=MAX_WIDTH)
-    dimensions = fields.integer("dimensions", least=1, most=MAX_WIDTH)
+    encoder = _read_encoder(fields.object("encoder"))
     spec = ModelSpec(
-        architecture=fields.text("architecture", most=64),
-        hidden_size=hidden_size,
-        num_hidden_layers=fields.integer("num_hidden_layers", least=1, most=_MAX_LAYERS),
-        num_attention_heads=fields.integer("num_attention_heads", least=1, most=MAX_WIDTH),
-        intermediate_size=fields.integer("intermediate_size", least=1, most=MAX_WIDTH),
-        vocab_size=fields.integer("vocab_size", least=1, most=1 << 24),
-        max_position_embeddings=fields.integer("max_position_embeddings", least=1, most=MAX_WIDTH),
+        encoder=encoder,
+        heads=read_heads(fields.object("heads"), encoder.hidden_size),
         max_tokens=fields.integer("max_tokens", least=1, most=MAX_WIDTH),
-        dimensions=dimensions,
-        hidden_act=fields.text("hidden_act", most=64),
-        layer_norm_eps=fields.number("layer_norm_eps", least=0.0, most=1.0),
-        pad_token_id=fields.integer("pad_token_id", most=1 << 24),
-        pooling=fields.choice("pooling", Pooling),
-        pooling_assumed=fields.boolean("pooling_assumed"),
-        normalizes=fields.boolean("normalizes"),
         prompts=fields.proses("prompts"),
         default_prompt_name=fields.text("default_prompt_name"),
-        dense=read_dense(fields, hidden_size, dimensions),
-        matryoshka_dims=read_matryoshka_dims(fields, dimensions),
-        padding_idx=fields.integer("padding_idx", most=1 << 24) if "padding_idx" in fields.names() else None,
-        similarity=_read_similarity(fields),
     )
-    if spec.max_tokens > spec.max_position_embeddings:
+    positions = encoder.max_position_embeddings
+    if spec.max_tokens > positions:
         raise InvalidManifestError(
-            f"manifest field model.max_tokens: got {spec.max_tokens}; limit {spec.max_position_embeddings} positions"
-        )
-    if spec.pad_token_id >= spec.vocab_size:
-        raise InvalidManifestError(
-            f"manifest field model.pad_token_id: got {spec.pad_token_id}; limits 0..{spec.vocab_size - 1}"
-        )
-    if spec.hidden_size % spec.num_attention_heads:
-        raise InvalidManifestError(
-            f"manifest field model.hidden_size: {spec.hidden_size} is no multiple of {spec.num_attention_heads} heads"
+            f"manifest field model.max_tokens: got {spec.max_tokens}; limit {positions} positions"
         )
     if spec.default_prompt_name and spec.default_prompt_name not in spec.prompts:
         raise InvalidManifestError("manifest field model.default_prompt_name: not one of model.prompts")
     return spec
 
 
-def _read_similarity(fields: Fields) -> str:
-    told = fields.text("similarity", most=16) if "similarity" in fields.names() else "cosine"
-    if told not in _SIMILARITIES:
+def _read_encoder(fields: Fields) -> EncoderSpec:
+    encoder = EncoderSpec(
+        architecture=fields.text("architecture", most=64),
+        hidden_size=fields.integer("hidden_size", least=1, most=MAX_WIDTH),
+        num_hidden_layers=fields.integer("num_hidden_layers", least=1, most=_MAX_LAYERS),
+        num_attention_heads=fields.integer("num_attention_heads", least=1, most=MAX_WIDTH),
+        intermediate_size=fields.integer("intermediate_size", least=1, most=MAX_WIDTH),
+        vocab_size=fields.integer("vocab_size", least=1, most=1 << 24),
+        max_position_embeddings=fields.integer("max_position_embeddings", least=1, most=MAX_WIDTH),
+        hidden_act=fields.text("hidden_act", most=64),
+        layer_norm_eps=fields.number("layer_norm_eps", least=0.0, most=1.0),
+        pad_token_id=fields.integer("pad_token_id", most=1 << 24),
+        padding_idx=fields.integer("padding_idx", most=1 << 24) if "padding_idx" in fields.names() else None,
+    )
+    if encoder.pad_token_id >= encoder.vocab_size:
         raise InvalidManifestError(
-            f"manifest field model.similarity: got {told[:16]!r}; one of {', '.join(_SIMILARITIES)}"
+            f"manifest field model.encoder.pad_token_id: got {encoder.pad_token_id}; limits 0..{encoder.vocab_size - 1}"
         )
-    return told
+    if encoder.hidden_size % encoder.num_attention_heads:
+        raise InvalidManifestError(
+            f"manifest field model.encoder.hidden_size: {encoder.hidden_size} is no multiple of "
+            f"{encoder.num_attention_heads} heads"
+        )
+    return encoder
 
 
 def read_files(fields: Fields) -> dict[str, FileEntry]:
@@ -161,8 +155,10 @@ def _read_precision(fields: Fields, precision: Precision, files: Mapping[str, Fi
 
 def _read_graphs(fields: Fields) -> GraphSet:
     graphs = fields.object("graphs")
+    for variant in Variant:
+        graphs.text(variant)  # those that every version knows
     return GraphSet(
-        graphs={variant: graphs.text(variant.value) for variant in Variant},
+        graphs={_matching(graph, _GRAPH_NAME, "graphs"): graphs.text(graph) for graph in graphs.names()},
         tensors=tuple(
             WeightEntry(
                 name=tensor.text("name"),
@@ -193,7 +189,7 @@ def read_probe(fields: Fields, model: ModelSpec, files: Mapping[str, FileEntry])
         InvalidManifestError: an impossible value.
     """
     texts = tuple(
-        one.integers("ids", most_entries=model.max_tokens, least=0, most=model.vocab_size - 1)
+        one.integers("ids", most_entries=model.max_tokens, least=0, most=model.encoder.vocab_size - 1)
         for one in fields.objects("texts", most=_MAX_PROBES)
     )
     probe = ProbeEntry(texts=texts, file=fields.text("file"))
@@ -201,8 +197,8 @@ def read_probe(fields: Fields, model: ModelSpec, files: Mapping[str, FileEntry])
         raise InvalidManifestError("manifest field probe.texts: expected texts of 1 or more ids")
     if probe.file not in files:
         raise InvalidManifestError(f"manifest field probe.file: {probe.file[:40]!r} is not in files")
-    states = (model.num_hidden_layers + 1) * sum(map(len, texts)) * model.hidden_size
-    size = 4 * (states + len(texts) * model.dimensions)
+    states = (model.encoder.num_hidden_layers + 1) * sum(map(len, texts)) * model.encoder.hidden_size
+    size = 4 * (states + len(texts) * model.embedding.dimensions)
     if files[probe.file].size != size:
         raise InvalidManifestError(f"{probe.file} has {files[probe.file].size} bytes; its texts need {size}")
     return probe

@@ -72,7 +72,7 @@ def unit(vectors):
 def test_every_pooling_is_computed_as_its_name_says(checkpoint, tmp_path, pooling):
     make_sentence_transformer(checkpoint, "Transformer", "Pooling", pooling_mode=pooling)
     artifact = exported(checkpoint, tmp_path / "out")
-    assert artifact.manifest.model.pooling.value == pooling
+    assert artifact.manifest.model.embedding.pooling.value == pooling
     for device, tolerance in ((FP32, 2e-6), (FP16, 5e-3)):
         want = expected(artifact, device, pooling)
         pooled, normalized = Session(artifact, device).run(collate(TEXTS, 0), [POOLED, NORMALIZED])
@@ -130,7 +130,12 @@ def test_dense_layers_are_computed_in_both_layouts(checkpoint, tmp_path, layers)
     compute = make_layers(checkpoint, *layers, pooling="cls")
     artifact = exported(checkpoint, tmp_path / "out")
     spec, dimensions = artifact.manifest.model, layers[-1][1]
-    assert (spec.hidden_size, spec.dimensions, spec.normalizes, len(spec.dense)) == (32, dimensions, True, len(layers))
+    assert (
+        spec.encoder.hidden_size,
+        spec.embedding.dimensions,
+        spec.embedding.normalizes,
+        len(spec.embedding.dense),
+    ) == (32, dimensions, True, len(layers))
     for device, tolerance in ((FP32, 2e-6), (FP16, 5e-3)):
         want = compute(expected(artifact, device, "cls"))
         assert want.shape == (len(TEXTS), dimensions)
@@ -162,14 +167,14 @@ def test_vectors_are_cut_as_sentence_transformers_cuts_them(checkpoint, tmp_path
     (packed,) = packed_run(artifact, [POOLED])
     np.testing.assert_allclose(packed, want, atol=5e-3)
     assert self_check(artifact)
-    assert (artifact.manifest.model.dimensions, artifact.manifest.model.normalizes) == (8, False)
+    assert (artifact.manifest.model.embedding.dimensions, artifact.manifest.model.embedding.normalizes) == (8, False)
 
 
 def test_vectors_are_not_cut_where_all_dimensions_are_asked_for(checkpoint, tmp_path):
     sentence(checkpoint, "Normalize", truncate_dim=8, similarity_fn_name="dot")
     spec = export_model(str(checkpoint), tmp_path / "out", ExportOptions(dimensions="all")).manifest.model
-    assert (spec.dimensions, spec.normalizes, spec.matryoshka_dims) == (32, True, (8,))
-    assert Artifact.open(tmp_path / "out").manifest.model.similarity == "dot"
+    assert (spec.embedding.dimensions, spec.embedding.normalizes, spec.embedding.matryoshka_dims) == (32, True, (8,))
+    assert Artifact.open(tmp_path / "out").manifest.model.embedding.similarity == "dot"
 
 
 def test_zeros_of_a_head_that_cuts_off_at_zero_stay_zeros(checkpoint, tmp_path):
@@ -194,8 +199,8 @@ def artifact(checkpoint, tmp_path):
 def test_the_manifest_tells_of_dense_layers_and_lengths(artifact):
     assert Artifact.open(artifact.directory).manifest == artifact.manifest
     spec = artifact.manifest.model
-    assert spec.dense == (DenseSpec(in_features=32, out_features=16, bias=True, activation=Activation.TANH),)
-    assert (spec.dimensions, spec.matryoshka_dims) == (16, (4, 8, 16))
+    assert spec.embedding.dense == (DenseSpec(in_features=32, out_features=16, bias=True, activation=Activation.TANH),)
+    assert (spec.embedding.dimensions, spec.embedding.matryoshka_dims) == (16, (4, 8, 16))
     for precision, entry in artifact.manifest.precisions.items():
         for tensors in filter(None, (entry.tensors, entry.packed and entry.packed.tensors)):
             shapes = {one.name: one.shape for one in tensors if one.name.startswith("dense.")}
@@ -214,7 +219,7 @@ def test_the_source_is_another_one_where_a_dense_layer_is(artifact, checkpoint, 
 @pytest.mark.parametrize("change", [{"activation": "identity"}, {"bias": False}])
 def test_the_self_check_finds_another_layer_than_the_manifest_says(artifact, change):
     def lie(document):
-        document["model"]["dense"][0].update(change)
+        document["model"]["heads"]["embedding"]["dense"][0].update(change)
 
     with pytest.raises(SelfCheckError, match=r"^fp32: embed and layers graphs differ by"):
         self_check(reseal(artifact.directory, lie))

@@ -28,7 +28,7 @@ def artifact(request, tmp_path_factory):
 
 
 def texts(artifact):
-    return [*ids(), *ids_with_padding(artifact.manifest.model.pad_token_id)]
+    return [*ids(), *ids_with_padding(artifact.manifest.model.encoder.pad_token_id)]
 
 
 def run(path, feeds, model=None):
@@ -43,7 +43,9 @@ def run(path, feeds, model=None):
 def test_every_output_is_that_of_the_fused_graph(artifact, variant):
     path = artifact.path(artifact.manifest.precisions[Precision.FP32].graphs[variant])
     taken_apart = standard(onnx.load(path, load_external_data=False)).SerializeToString()
-    batch = collate(texts(artifact), artifact.manifest.model.pad_token_id, artifact.manifest.model.padding_idx)
+    batch = collate(
+        texts(artifact), artifact.manifest.model.encoder.pad_token_id, artifact.manifest.model.encoder.padding_idx
+    )
     more = every_state(batch, 2).feeds() if variant is Variant.LAYERS else {}
     feeds = {**batch.feeds(), **more}
     for got, want in zip(run(path, feeds, taken_apart), run(path, feeds), strict=True):
@@ -68,7 +70,9 @@ def test_it_is_judged_as_every_graph_is(artifact):
     assert report["fp32 standard"]["pooled_abs"] <= 1e-6
     assert report["fp16 standard"]["pooled_cosine"] >= 0.999995
     fp16 = Device(execution_provider=CPU, precision=Precision.FP16)
-    batch = collate(texts(artifact), artifact.manifest.model.pad_token_id, artifact.manifest.model.padding_idx)
+    batch = collate(
+        texts(artifact), artifact.manifest.model.encoder.pad_token_id, artifact.manifest.model.encoder.padding_idx
+    )
     one, other = (Session(artifact, fp16, standard=which).run(batch, ["normalized"])[0] for which in (True, False))
     assert np.einsum("nd,nd->n", one, other).min() > 0.99999
 

@@ -51,7 +51,7 @@ def ask(case, artifact, *, offsets, states):
         states: whether they have states.
     """
     spec = Artifact.open(artifact).manifest.model
-    tokenizer = Tokenizer(artifact / TOKENIZER, vocab_size=spec.vocab_size)
+    tokenizer = Tokenizer(artifact / TOKENIZER, vocab_size=spec.encoder.vocab_size)
 
     def tokenize(texts):
         """Ids and offsets without a prompt, which a model may have unasked."""
@@ -74,7 +74,7 @@ def ask(case, artifact, *, offsets, states):
             digests=digests(tokenize(many(case.many))),
             vectors=[_vector(client, text) for text in TEXTS],
             prompted={name: [_vector(client, text, prompt_name=name) for text in TEXTS[:3:2]] for name in case.prompts},
-            states=_states(client, spec.num_hidden_layers) if states else None,
+            states=_states(client, spec.encoder.num_hidden_layers) if states else None,
         )
 
 

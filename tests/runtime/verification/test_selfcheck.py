@@ -85,7 +85,7 @@ def test_self_check_pools_as_the_manifest_says(tiny_checkpoint, tmp_path, poolin
     export_model(str(source), tmp_path / "out", ExportOptions())
     assert self_check(Artifact.open(tmp_path / "out"))
     other = {"mean": "cls", "cls": "mean", "mean_sqrt_len_tokens": "mean"}[pooling]
-    lying = reseal(tmp_path / "out", lambda document: document["model"].update(pooling=other))
+    lying = reseal(tmp_path / "out", lambda document: document["model"]["heads"]["embedding"].update(pooling=other))
     assert "fp32: embed and layers graphs differ by" in refusal(lying)
 
 
@@ -156,7 +156,7 @@ def test_self_check_refuses_a_graph_without_an_output(folder):
 def test_self_check_refuses_vectors_of_another_width(folder):
     def change(document):
         dense = {"in_features": 32, "out_features": 16, "bias": False, "activation": "tanh"}
-        document["model"].update(dimensions=16, dense=[dense])
+        document["model"]["heads"]["embedding"].update(dimensions=16, dense=[dense])
         del document["probe"]  # which would not fit
 
     message = refusal(reseal(folder, change))
@@ -168,7 +168,7 @@ def test_self_check_refuses_a_vocabulary_beyond_the_table(folder):
     document = json.loads((folder / "tokenizer.json").read_text())
     document["model"]["vocab"]["a"] = 120
     (folder / "tokenizer.json").write_text(json.dumps(document))
-    lying = reseal(folder, lambda document: document["model"].update(vocab_size=200))
+    lying = reseal(folder, lambda document: document["model"]["encoder"].update(vocab_size=200))
     assert "embed.fp32.onnx cannot be run: " in refusal(lying)
 
 
@@ -214,7 +214,7 @@ def test_self_check_refuses_a_tokenizer_that_is_none(folder):
 
 def test_self_check_refuses_a_tokenizer_of_a_larger_vocabulary(folder):
     def change(document):
-        document["model"]["vocab_size"] = 50
+        document["model"]["encoder"]["vocab_size"] = 50
         del document["probe"]  # which has larger ones
 
     lying = reseal(folder, change)

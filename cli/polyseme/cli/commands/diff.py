@@ -95,10 +95,11 @@ def _draw(a: Artifact, b: Artifact, texts: list[str], differences: list[Differen
         middle = cosines[len(cosines) // 2]
         print(f"{names}: {len(texts)} texts, cosine {cosines[0]:.7f} at least, {middle:.7f} in the middle")
     else:
-        print(f"{names}: vectors of {a.manifest.model.dimensions} and {b.manifest.model.dimensions} dimensions")
-    other = sum(one.layers is None for one in differences)
-    if other:
-        print(f"{other} of {len(texts)} texts have other tokens, or layers that cannot be compared")
+        one, other = (artifact.manifest.model.embedding.dimensions for artifact in (a, b))
+        print(f"{names}: vectors of {one} and {other} dimensions")
+    apart = sum(difference.layers is None for difference in differences)
+    if apart:
+        print(f"{apart} of {len(texts)} texts have other tokens, or layers that cannot be compared")
 
 
 def _rank(one: Difference) -> float:

@@ -139,10 +139,11 @@ def _summary(artifact: Artifact, seconds: dict[str, float]) -> None:
     manifest = artifact.manifest
     megabytes = sum(file.size for file in manifest.files.values()) / 1e6
     lengths = manifest.parity["lengths"]
+    spec, head = manifest.model, manifest.model.embedding
     print(
-        f"{manifest.name}@{manifest.version} in {artifact.directory}: {manifest.model.num_hidden_layers} layers, "
-        f"{manifest.model.dimensions} dimensions, at most {manifest.model.max_tokens} tokens, "
-        f"{manifest.model.pooling.value} pooling{' (assumed)' if manifest.model.pooling_assumed else ''}; "
+        f"{manifest.name}@{manifest.version} in {artifact.directory}: {spec.encoder.num_hidden_layers} layers, "
+        f"{head.dimensions} dimensions, at most {spec.max_tokens} tokens, "
+        f"{head.pooling.value} pooling{' (assumed)' if head.pooling_assumed else ''}; "
         f"{megabytes:.0f} MB; exporter {manifest.builder['exporter']}"
     )
     columns = (

@@ -60,14 +60,15 @@ def _ask(args: argparse.Namespace, *, as_json: bool) -> int:
 
 def _artifact_rows(manifest: Manifest) -> list[tuple[str, str]]:
     spec = manifest.model
+    encoder, head = spec.encoder, spec.embedding
     return [
         ("name", manifest.name),
         ("version", manifest.version),
         ("source", manifest.source.spec),
-        ("architecture", f"{spec.architecture}: {spec.num_hidden_layers} layers, {spec.hidden_size} wide, "
-         f"{spec.num_attention_heads} heads"),
-        ("text vector", f"{spec.dimensions} dimensions, {spec.pooling.value} pooling"
-         f"{' (assumed)' if spec.pooling_assumed else ''}{', length 1' if spec.normalizes else ''}"),
+        ("architecture", f"{encoder.architecture}: {encoder.num_hidden_layers} layers, {encoder.hidden_size} wide, "
+         f"{encoder.num_attention_heads} heads"),
+        ("text vector", f"{head.dimensions} dimensions, {head.pooling.value} pooling"
+         f"{' (assumed)' if head.pooling_assumed else ''}{', length 1' if head.normalizes else ''}"),
         ("most tokens", str(spec.max_tokens)),
         ("prompts", ", ".join(spec.prompts) or "none"),
         ("precisions", ", ".join(precision.value for precision in manifest.precisions)),

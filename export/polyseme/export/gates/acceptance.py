@@ -49,10 +49,13 @@ def refuse_deviant(
         GateError: a graph is further from the reference than its precision explains.
     """
     spec = artifact.manifest.model
+    encoder = spec.encoder
     lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec.max_tokens)
-    texts = make_texts(samples, lengths, spec.padding_idx)
+    texts = make_texts(samples, lengths, encoder.padding_idx)
     judging = judges(artifact)
-    probes = make_probes(reference, texts, spec.pooling, spec.pad_token_id, dense, padding_idx=spec.padding_idx)
+    probes = make_probes(
+        reference, texts, spec.embedding.pooling, encoder.pad_token_id, dense, padding_idx=encoder.padding_idx
+    )
     for number, probe in enumerate(probes, start=1):
         tell(f"{_describe(probe)} ({number} of {len(texts)})")
         for judge in judging:
@@ -63,7 +66,7 @@ def refuse_deviant(
         "verify": verify,
         "lengths": [1, spec.max_tokens] if verify == "full" else list(lengths),
         "mixed_batch": len(texts[-1]),
-        "fused_attention": spec.num_hidden_layers,
+        "fused_attention": encoder.num_hidden_layers,
         **{judge.name: judge.deviation.as_json() for judge in judging},
     }
     return report, probe

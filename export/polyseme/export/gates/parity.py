@@ -125,7 +125,7 @@ class Judge:
         self._tolerance = TOLERANCES[precision]
         self._collate = _collate_packed if form == "packed" else _collate_padded
         self._sessions = _SESSIONS[form](artifact, Device(execution_provider=CPU, precision=precision))
-        self._num_hidden_layers = artifact.manifest.model.num_hidden_layers
+        self._num_hidden_layers = artifact.manifest.model.encoder.num_hidden_layers
 
     def see(self, probe: Probe) -> None:
         """Run one probe and keep the worst.

@@ -49,20 +49,22 @@ def ask_transformers(artifact: Artifact, source: str, *, full: bool = False) -> 
     model = load_model(Checkpoint(encoder_folder(directory)))
     spec, config = artifact.manifest.model, read_config(model)
     for name in _MUST_AGREE:
-        got, wanted = getattr(spec, name), getattr(config, name)
+        got, wanted = getattr(spec.encoder, name), getattr(config, name)
         if got != wanted:
             raise UnsupportedError(f"{name} is {got} in the artifact, {wanted} in SOURCE: not the same model")
-    text_model = read_text_model(directory, spec.hidden_size)
-    if text_model.dimensions != spec.dimensions:  # exported with --dimensions all
-        text_model = read_text_model(directory, spec.hidden_size, "all")
+    text_model = read_text_model(directory, spec.encoder.hidden_size)
+    if text_model.dimensions != spec.embedding.dimensions:  # exported with --dimensions all
+        text_model = read_text_model(directory, spec.encoder.hidden_size, "all")
     dense = [module.widened() for module in text_model.dense]
-    tokenizer = load_tokenizer(artifact.path(TOKENIZER), vocab_size=spec.vocab_size)
+    tokenizer = load_tokenizer(artifact.path(TOKENIZER), vocab_size=spec.encoder.vocab_size)
     lengths = range(1, spec.max_tokens + 1) if full else standard_lengths(spec.max_tokens)
-    texts = make_texts(sample_ids(tokenizer), lengths, spec.padding_idx)
+    texts = make_texts(sample_ids(tokenizer), lengths, spec.encoder.padding_idx)
     theirs = reference(model, behind=True)
     judging = judges(artifact)
     beyond: dict[str, str] = {}
-    for probe in make_probes(theirs, texts, spec.pooling, spec.pad_token_id, dense, padding_idx=spec.padding_idx):
+    for probe in make_probes(
+        theirs, texts, spec.embedding.pooling, spec.encoder.pad_token_id, dense, padding_idx=spec.encoder.padding_idx
+    ):
         for judge in judging:
             try:
                 judge.see(probe)

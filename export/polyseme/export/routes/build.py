@@ -75,7 +75,7 @@ class Build:
 
     def _write_standard(self, precision: Precision, padded: GraphSet) -> str:
         fused = onnx.load(self.directory / padded.graphs[Variant.EMBED], load_external_data=False)
-        name = f"{Variant.EMBED.value}.{precision.value}.standard.onnx"
+        name = f"{Variant.EMBED}.{precision.value}.standard.onnx"
         self._write(name, standard(fused))
         return name
 
@@ -87,18 +87,19 @@ class Build:
         make_nodes: Callable[[Layout], Nodes],
     ) -> GraphSet:
         suffix = ".packed" if layout is Layout.PACKED else ""
-        graphs = {variant: f"{variant.value}.{precision.value}{suffix}.onnx" for variant in Variant}
-        for variant, name in graphs.items():
+        graphs: dict[str, str] = {}
+        for variant in Variant:
+            name = graphs[variant] = f"{variant}.{precision.value}{suffix}.onnx"
             model = assemble(
                 make_nodes(layout),
                 variant,
                 precision,
-                pooling=self.spec.pooling,
-                dense=self.spec.dense,
+                pooling=self.spec.embedding.pooling,
+                dense=self.spec.embedding.dense,
                 weights=tensors,
                 weights_file=self.weights(precision).name,
             )
-            refuse_unfused(model, self.spec.num_hidden_layers, name)
+            refuse_unfused(model, self.spec.encoder.num_hidden_layers, name)
             self._write(name, model)
         return GraphSet(graphs=graphs, tensors=tensors)
 

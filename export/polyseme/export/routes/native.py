@@ -79,7 +79,7 @@ def _islands(
 def _layouts(encoder: Encoder | PreNormEncoder, precision: Precision, spec: ModelSpec) -> list[Layout]:
     """Packed where FlashAttention, which computes in fp16, has the attention: no bias by distance, no window."""
     can_attend = isinstance(encoder, Encoder) and encoder.relative_bias is None
-    packs = precision is Precision.FP16 and can_attend and spec.pooling in PACKED_POOLINGS
+    packs = precision is Precision.FP16 and can_attend and spec.embedding.pooling in PACKED_POOLINGS
     return [Layout.PADDED, Layout.PACKED] if packs else [Layout.PADDED]
 
 

@@ -58,7 +58,7 @@ class Engine(Protocol):
 
     def run(
         self,
-        variant: Variant,
+        variant: str,
         batch: Any,  # noqa: ANN401  what collate gave
         outputs: Sequence[str],
         selection: Selection | None = None,
@@ -96,7 +96,7 @@ class PaddedEngine:
         self.lanes = 0 if device.execution_provider == CPU else 1  # every thread that calls would have a stream
         self.most_texts = 0
         self._spec = artifact.manifest.model
-        self.sessions: dict[Variant, Session] = {}
+        self.sessions: dict[str, Session] = {}
         if device.execution_provider == TENSORRT:
             self.most_texts = MOST_TEXTS
             self.sessions[Variant.EMBED] = tensorrt_session(artifact, device, engine_cache)
@@ -110,10 +110,10 @@ class PaddedEngine:
 
     def collate(self, sequences: Sequence[Sequence[int]]) -> Batch:
         """Pad to the longest."""
-        return collate(sequences, self._spec.pad_token_id, self._spec.padding_idx)
+        return collate(sequences, self._spec.encoder.pad_token_id, self._spec.encoder.padding_idx)
 
     def run(
-        self, variant: Variant, batch: Batch, outputs: Sequence[str], selection: Selection | None = None
+        self, variant: str, batch: Batch, outputs: Sequence[str], selection: Selection | None = None
     ) -> list[npt.NDArray[Any]]:
         """Run on the calling thread."""
         names = list(dict.fromkeys(map(whole, outputs)))
@@ -138,7 +138,7 @@ class PackedEngine:
         *,
         lanes_per_device: int = _LANES_PER_GPU,
         buckets: Sequence[int] = BUCKET_TOKENS,
-        twins: Mapping[Variant, bytes] | None = None,
+        twins: Mapping[str, bytes] | None = None,
     ) -> None:
         """Load both graphs for every lane, over one copy of the weights per device, and prepare the buckets.
 
@@ -155,7 +155,7 @@ class PackedEngine:
         self.devices = tuple(devices)
         self._lanes: list[_Lane] = []
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
-        self._padding_idx = artifact.manifest.model.padding_idx
+        self._padding_idx = artifact.manifest.model.encoder.padding_idx
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
         try:
             for device in devices:
@@ -179,7 +179,7 @@ class PackedEngine:
         return pack(sequences, self._padding_idx)
 
     def run(
-        self, variant: Variant, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None
+        self, variant: str, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None
     ) -> list[npt.NDArray[Any]]:
         """Run on a lane's thread."""
         lane = self._free.get()
@@ -198,7 +198,7 @@ class _Lane:
     """A thread, and the sessions that belong to it."""
 
     def __init__(self, name: str, device: Device) -> None:
-        self.sessions: dict[Variant, BoundSession] = {}
+        self.sessions: dict[str, BoundSession] = {}
         self._device = device
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None]
         self._calls = queue.SimpleQueue()
@@ -225,7 +225,7 @@ class _Lane:
         artifact: Artifact,
         weights: Mapping[str, Any],
         buckets: Sequence[Bucket],
-        twins: Mapping[Variant, bytes],
+        twins: Mapping[str, bytes],
     ) -> None:
         """Make the sessions; on the lane's thread."""
         for variant in Variant:

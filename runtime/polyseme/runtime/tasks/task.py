@@ -7,7 +7,6 @@ from typing import Any, Protocol, Self, TypeAlias
 
 import numpy.typing as npt
 
-from polyseme.artifact import Variant
 from polyseme.runtime.batches.selection import Selection
 
 FloatArray: TypeAlias = npt.NDArray[Any]
@@ -21,8 +20,8 @@ class TaskBatch(Protocol):
     """The tasks of one batch, in the order of its texts."""
 
     @property
-    def graph(self) -> Variant:
-        """The graph to run."""
+    def graph(self) -> str:
+        """The graph to run, by the name that the artifact gives it."""
 
     @property
     def outputs(self) -> Sequence[str]:

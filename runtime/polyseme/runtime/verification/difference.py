@@ -45,7 +45,7 @@ def compare(a: Artifact, b: Artifact, texts: Sequence[str]) -> list[Difference]:
     """
     one, other = _Model(a), _Model(b)
     comparable = all(
-        getattr(a.manifest.model, size) == getattr(b.manifest.model, size)
+        getattr(a.manifest.model.encoder, size) == getattr(b.manifest.model.encoder, size)
         for size in ("hidden_size", "num_hidden_layers")
     )
     return [_compare(one, other, text, comparable=comparable) for text in texts]
@@ -73,7 +73,7 @@ class _Model:
 
     def __init__(self, artifact: Artifact) -> None:
         self._spec = artifact.manifest.model
-        self._tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=self._spec.vocab_size)
+        self._tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=self._spec.encoder.vocab_size)
         self._engine = PaddedEngine(artifact, choose_device("cpu", artifact), intra_op_threads=0)
 
     def encode(self, text: str) -> list[int]:
@@ -89,7 +89,7 @@ class _Model:
     def states(self, ids: list[int]) -> Float32Array:
         """[L + 1, T, H], from the embedding layer on."""
         batch = self._engine.collate([ids])
-        every = every_state(batch, self._spec.num_hidden_layers)
+        every = every_state(batch, self._spec.encoder.num_hidden_layers)
         (vectors,) = self._engine.run(Variant.LAYERS, batch, [TOKEN_VECTORS], every)
         states: Float32Array = vectors[1:]
         return states

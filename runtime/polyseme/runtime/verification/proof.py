@@ -53,7 +53,7 @@ def prove(engine: Engine, artifact: Artifact) -> Proof | None:
         return None
     device = engine.devices[0]
     batch = engine.collate(probe.texts)
-    layers = artifact.manifest.model.num_hidden_layers
+    layers = artifact.manifest.model.encoder.num_hidden_layers
     try:
         (pooled,) = engine.run(Variant.EMBED, batch, [NORMALIZED])
         (states,) = engine.run(Variant.LAYERS, batch, [TOKEN_VECTORS], every_state(batch, layers))

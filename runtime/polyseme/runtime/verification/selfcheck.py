@@ -92,14 +92,14 @@ def _batches(artifact: Artifact, *, full: bool) -> list[Batch]:
     longest = max(texts, key=len)
     lengths = range(1, spec.max_tokens + 1) if full else ()
     alone = [[[longest[i % len(longest)] for i in range(length)]] for length in lengths]
-    return [collate(group, spec.pad_token_id, spec.padding_idx) for group in (texts, *alone)]
+    return [collate(group, spec.encoder.pad_token_id, spec.encoder.padding_idx) for group in (texts, *alone)]
 
 
 def _texts(tokenizer: Path, spec: ModelSpec) -> list[list[int]]:
     """Token ids of TEXTS, cut to the model's length; without those that have none."""
     options = EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END)
     try:
-        encoded = Tokenizer(tokenizer, vocab_size=spec.vocab_size).encode(TEXTS, options)
+        encoded = Tokenizer(tokenizer, vocab_size=spec.encoder.vocab_size).encode(TEXTS, options)
     except (TokenizerError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # the library raises bare Exception, and PanicException, which is not even that
@@ -116,15 +116,18 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
     dense = _dense(artifact, precision)
     states: list[npt.NDArray[np.float32]] = []
     for batch in batches:
-        vectors = embed.run(batch, dict.fromkeys((POOLED, NORMALIZED), (batch.shape[0], spec.dimensions)))
-        selection = every_state(batch, spec.num_hidden_layers)
+        vectors = embed.run(batch, dict.fromkeys((POOLED, NORMALIZED), (batch.shape[0], spec.embedding.dimensions)))
+        selection = every_state(batch, spec.encoder.num_hidden_layers)
         counts = {TOKEN_VECTORS: (len(selection.positions),), SPAN_VECTORS: (batch.shape[0], 1)}
-        shapes = {name: (spec.num_hidden_layers + 2, *count, spec.hidden_size) for name, count in counts.items()}
+        shapes = {
+            name: (spec.encoder.num_hidden_layers + 2, *count, spec.encoder.hidden_size)
+            for name, count in counts.items()
+        }
         outputs = layers.run(batch, shapes, selection)
         tokens, normalized = outputs[TOKEN_VECTORS], vectors[NORMALIZED]
         _refuse_other_means(outputs[SPAN_VECTORS], tokens, selection, precision)
         by_text = np.split(tokens[-1], np.cumsum(batch.lengths)[:-1])
-        pooled = apply_dense(np.stack([pool(text, spec.pooling) for text in by_text]), dense)
+        pooled = apply_dense(np.stack([pool(text, spec.embedding.pooling) for text in by_text]), dense)
         _refuse_other_lengths(normalized, precision, may_be_zero=_may_be_zero(pooled, dense))
         worst += [np.abs(_unit(pooled) - normalized).max(), _relative(vectors[POOLED], pooled)]
         if standard is not None:
@@ -141,7 +144,7 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
 def _dense(artifact: Artifact, precision: Precision) -> list[Dense]:
     """The dense layers, whose weights must be there in the shape that the manifest gives them."""
     weights, layers = artifact.weights(precision), []
-    for number, spec in enumerate(artifact.manifest.model.dense):
+    for number, spec in enumerate(artifact.manifest.model.embedding.dense):
         shapes: dict[str, tuple[int, ...]] = {dense_weight(number): (spec.in_features, spec.out_features)}
         shapes |= {dense_bias(number): (spec.out_features,)} if spec.bias else {}
         for name, shape in shapes.items():

@@ -178,9 +178,9 @@ def _warm_up(engine: Engine, artifact: Artifact, policy: BatchPolicy) -> None:
     """Run short and long texts in small and full batches, so that no caller pays for first allocations."""
     started, spec = time.perf_counter(), artifact.manifest.model
     for rows, length in ((1, 8), (1, 64), (min(4, policy.max_batch_texts), 32)):
-        batch = engine.collate([[spec.pad_token_id] * min(length, spec.max_tokens)] * rows)
+        batch = engine.collate([[spec.encoder.pad_token_id] * min(length, spec.max_tokens)] * rows)
         engine.run(Variant.EMBED, batch, [POOLED, NORMALIZED])
-        engine.run(Variant.LAYERS, batch, [SPAN_VECTORS], every_state(batch, spec.num_hidden_layers))
+        engine.run(Variant.LAYERS, batch, [SPAN_VECTORS], every_state(batch, spec.encoder.num_hidden_layers))
     log.debug("warm-up took %.3f s", time.perf_counter() - started)
 
 

@@ -97,7 +97,7 @@ class Comparison:
         texts = [self._operands[place].text for place in places]
         encoded = await execution.encode(texts, self._query.options, lambda i: self._path(places[i]))
         seen.update(zip(places, encoded, strict=True))
-        task = PooledVector(normalized=execution.model.spec.normalizes)
+        task = PooledVector(normalized=execution.model.spec.embedding.normalizes)
         completed = await execution.run([TextTask(text.ids, task) for text in encoded])
         vectors.update(zip(places, completed.rows, strict=True))
 
@@ -131,7 +131,7 @@ class Comparison:
                     located.append(locate_one(text, tokens, part, unit=query.offset_unit, at=self._path(place)))
             sums = span_sums([one.tokens for one in located], query.subtokens)
             seen = TokenIds(ids=tokens.ids, original_tokens=tokens.original_tokens)
-            return PreparedText(index, tokens.ids, LayerVectors(mix, model.spec.hidden_size, *sums), seen)
+            return PreparedText(index, tokens.ids, LayerVectors(mix, model.spec.encoder.hidden_size, *sums), seen)
 
         texts = [self._operands[places[0]].text for places in grouped]
         return PartEmbedding(texts, query.options, mix, prepare, _NoReply(), self._execution)

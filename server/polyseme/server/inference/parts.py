@@ -215,7 +215,7 @@ class PartEmbedding(Generic[R]):
 
     @property
     def _hidden_size(self) -> int:
-        return self._execution.model.spec.hidden_size
+        return self._execution.model.spec.encoder.hidden_size
 
 
 def token_embedding(query: EmbedTokens, writer: TokenWriter[R], execution: Execution) -> PartEmbedding[R]:
@@ -232,7 +232,7 @@ def token_embedding(query: EmbedTokens, writer: TokenWriter[R], execution: Execu
     def prepare(index: int, text: str, tokens: TokenizedText) -> PreparedText[R]:
         model.encoder.refuse_unfit(tokens, ("texts", index))
         keep = [i for i, special in enumerate(tokens.special) if query.include_special_tokens or not special]
-        task = LayerVectors(mix, model.spec.hidden_size, np.array(keep, dtype=np.int32), half=query.half)
+        task = LayerVectors(mix, model.spec.encoder.hidden_size, np.array(keep, dtype=np.int32), half=query.half)
         return PreparedText(index, tokens.ids, task, writer.begin(text, tokens, keep))
 
     return PartEmbedding(query.texts, query.options, mix, prepare, writer, execution)
@@ -265,7 +265,7 @@ def span_embedding(query: EmbedSpans, writer: SpanWriter[R], execution: Executio
         )
         _refuse_long(located, index)
         sums = span_sums([one.tokens for one in located], query.subtokens)
-        task = LayerVectors(mix, model.spec.hidden_size, *sums, half=half)
+        task = LayerVectors(mix, model.spec.encoder.hidden_size, *sums, half=half)
         return PreparedText(index, tokens.ids, task, writer.begin(text, tokens, located))
 
     return PartEmbedding(query.texts, query.options, mix, prepare, writer, execution, normalize=query.normalize)
@@ -281,7 +281,7 @@ def mix_of(layers: LayerQuery, default: Combine, execution: Execution) -> LayerM
         layers.layers,
         static=layers.static,
         combine=layers.combine or default,
-        num_hidden_layers=execution.model.spec.num_hidden_layers,
+        num_hidden_layers=execution.model.spec.encoder.num_hidden_layers,
     )
 
 

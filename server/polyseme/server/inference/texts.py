@@ -42,8 +42,8 @@ class TextEmbedding:
             InvalidInputError: what, got, limit.
         """
         spec = execution.model.spec
-        dimensions = spec.dimensions if query.dimensions is None else query.dimensions
-        check_dimensions(dimensions, spec.dimensions)
+        dimensions = spec.embedding.dimensions if query.dimensions is None else query.dimensions
+        check_dimensions(dimensions, spec.embedding.dimensions)
         check_count(len(query.texts), execution.limits)
         check_texts(query.texts, execution.limits, in_texts)
         self.shape = (len(query.texts), dimensions)
@@ -58,13 +58,13 @@ class TextEmbedding:
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
         query, spec = self._query, self._execution.model.spec
-        normalize = spec.normalizes if query.normalize is None else query.normalize
+        normalize = spec.embedding.normalizes if query.normalize is None else query.normalize
         dimensions = self.shape[1]
         encoded = await self._execution.encode(query.texts, query.options, in_texts)
         # Vectors that are cut are scaled again, which wants all bits.
-        task = PooledVector(normalized=normalize, half=query.half and dimensions == spec.dimensions)
+        task = PooledVector(normalized=normalize, half=query.half and dimensions == spec.embedding.dimensions)
         completed = await self._execution.run([TextTask(text.ids, task) for text in encoded])
         vectors = np.stack(completed.rows)
-        if dimensions < spec.dimensions:
+        if dimensions < spec.embedding.dimensions:
             vectors = unit(vectors[:, :dimensions]) if normalize else vectors[:, :dimensions]
         return EmbeddedTexts(vectors=vectors, texts=encoded)

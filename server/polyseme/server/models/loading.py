@@ -39,7 +39,7 @@ def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenize
 
 def _load(artifact: Artifact, load_engine: LoadEngine, tokenizer_threads: int) -> ServedModel:
     manifest = artifact.manifest
-    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=manifest.model.vocab_size)
+    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=manifest.model.encoder.vocab_size)
     engine = load_engine(artifact)
     return ServedModel(
         manifest=manifest,

@@ -59,7 +59,9 @@ def test_every_layer_of_every_token_is_that_of_transformers(family, golden, tmp_
     assert (artifact.manifest.precisions[Precision.FP16].packed is None) == (family.name in ("modernbert", "mpnet"))
     session = Session(artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS)
     states = all_states(
-        session, collate(ids(), artifact.manifest.model.pad_token_id, artifact.manifest.model.padding_idx), 2
+        session,
+        collate(ids(), artifact.manifest.model.encoder.pad_token_id, artifact.manifest.model.encoder.padding_idx),
+        2,
     )[1:]
     for row, (text, want) in enumerate(zip(ids(), golden, strict=True)):
         np.testing.assert_allclose(states[:, row, : len(text)], want, atol=3e-5, err_msg=f"{len(text)} tokens")
@@ -117,7 +119,7 @@ def test_graphs_count_past_padding_in_a_text_as_transformers_does(padded, packed
 def test_the_gates_see_padding_in_a_text(padded, tmp_path):
     folder, texts, _ = padded
     artifact = export_model(str(folder), tmp_path / "out", ExportOptions(precisions=(Precision.FP32,)))
-    padding_idx = artifact.manifest.model.padding_idx
+    padding_idx = artifact.manifest.model.encoder.padding_idx
     assert padding_idx == texts[0][2]
     assert any(padding_idx in text for text in artifact.manifest.probe.texts)
 
@@ -128,7 +130,7 @@ def test_the_manifest_says_how_long_a_text_may_be(name, tmp_path):
         str(checkpoint(name, tmp_path)), tmp_path / "out", ExportOptions(precisions=(Precision.FP32,))
     )
     spec = artifact.manifest.model
-    assert (spec.architecture, spec.max_tokens, spec.max_position_embeddings) == (name, 160, 160)
+    assert (spec.encoder.architecture, spec.max_tokens, spec.encoder.max_position_embeddings) == (name, 160, 160)
 
 
 def test_names_with_a_prefix_and_a_head(family, golden):

@@ -59,7 +59,7 @@ def artifact(checkpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def texts(artifact):
-    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.vocab_size)
+    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.encoder.vocab_size)
     return [list(text.ids)[:512] for text in tokenizer.encode(TEXTS, EncodeOptions(limit=10_000))]
 
 
@@ -79,7 +79,7 @@ def theirs(texts):
 
 def test_it_passes_the_gates(artifact):
     spec, report = artifact.manifest.model, artifact.manifest.parity
-    assert (spec.num_hidden_layers, spec.max_tokens, spec.pooling_assumed) == (12, 512, True)
+    assert (spec.encoder.num_hidden_layers, spec.max_tokens, spec.embedding.pooling_assumed) == (12, 512, True)
     assert report["fused_attention"] == 12
     assert report["fp32"]["token_l2"] <= 1e-5
     assert report["fp16 packed"]["token_cosine"] >= 0.9999

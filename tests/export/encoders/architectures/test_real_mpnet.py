@@ -36,7 +36,7 @@ def artifact(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def texts(artifact):
-    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.vocab_size)
+    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=artifact.manifest.model.encoder.vocab_size)
     return [list(text.ids)[:384] for text in tokenizer.encode(TEXTS, EncodeOptions(limit=10_000))]
 
 
@@ -53,8 +53,12 @@ def theirs(texts):
 
 def test_the_manifest_is_that_of_the_folder(artifact):
     spec = artifact.manifest.model
-    assert (spec.max_tokens, spec.max_position_embeddings, spec.pad_token_id) == (384, 512, 1)
-    assert (spec.pooling, spec.pooling_assumed, spec.normalizes) == (Pooling.MEAN, False, True)
+    assert (spec.max_tokens, spec.encoder.max_position_embeddings, spec.encoder.pad_token_id) == (384, 512, 1)
+    assert (spec.embedding.pooling, spec.embedding.pooling_assumed, spec.embedding.normalizes) == (
+        Pooling.MEAN,
+        False,
+        True,
+    )
     assert artifact.manifest.parity["fused_attention"] == 12
 
 

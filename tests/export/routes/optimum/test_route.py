@@ -36,12 +36,12 @@ def exported(request, make_checkpoint, tmp_path_factory):
 def states(artifact, batch):
     """[L + 1, B, S, H] in fp32: embeddings, layers 1..L."""
     session = Session(artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS)
-    return all_states(session, batch, artifact.manifest.model.num_hidden_layers)[1:]
+    return all_states(session, batch, artifact.manifest.model.encoder.num_hidden_layers)[1:]
 
 
 def ids_of(artifact):
     spec = artifact.manifest.model
-    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=spec.vocab_size)
+    tokenizer = Tokenizer(artifact.path("tokenizer.json"), vocab_size=spec.encoder.vocab_size)
     return [list(text.ids) for text in tokenizer.encode(TEXTS, EncodeOptions(limit=spec.max_tokens))]
 
 
@@ -68,7 +68,7 @@ def test_every_layer_is_that_of_transformers_on_a_padded_batch(exported):
     import transformers
 
     _, checkpoint, artifact = exported
-    batch = collate(ids_of(artifact), artifact.manifest.model.pad_token_id)
+    batch = collate(ids_of(artifact), artifact.manifest.model.encoder.pad_token_id)
     mask = np.arange(batch.shape[1]) < batch.lengths[:, None]
     model = transformers.AutoModel.from_pretrained(checkpoint).eval()
     with torch.inference_mode():
@@ -87,8 +87,8 @@ def test_the_artifact_is_sound_and_says_who_made_it(exported):
     model_type, _, artifact = exported
     manifest = Artifact.open(artifact.directory).manifest
     assert self_check(artifact)
-    assert (manifest.model.architecture, manifest.model.num_hidden_layers, manifest.model.hidden_size) == (
-        model_type, 2, 32)  # fmt: skip
+    encoder = manifest.model.encoder
+    assert (encoder.architecture, encoder.num_hidden_layers, encoder.hidden_size) == (model_type, 2, 32)
     assert manifest.builder["exporter"] == "optimum"
     assert {"torch", "transformers", "optimum", "optimum-onnx", "onnxruntime"} <= set(manifest.builder)
     assert manifest.parity["reference"] == "float64 torch"
@@ -119,7 +119,7 @@ def test_attention_that_stays_unfused_is_refused_with_what_was_found(make_checkp
 
 def test_activations_that_no_mapping_has(make_checkpoint, tmp_path):
     artifact = export_model(str(make_checkpoint("bert", hidden_act="gelu_new")), tmp_path / "out", FP32)
-    assert artifact.manifest.model.hidden_act == "gelu_new"
+    assert artifact.manifest.model.encoder.hidden_act == "gelu_new"
 
 
 def test_auto_is_native_where_there_is_a_mapping(make_checkpoint, tmp_path):

@@ -122,7 +122,7 @@ def test_tokens_and_spans_can_be_had_in_float16(artifact):
 
 @pytest.mark.parametrize("ids", [[2, 88, 3], [2, -1, 3]])
 def test_an_id_outside_the_vocabulary_never_reaches_the_device(artifact, ids):
-    vocab_size = artifact.manifest.model.vocab_size
+    vocab_size = artifact.manifest.model.encoder.vocab_size
     session = bound(artifact)
     ids = [vocab_size if token == 88 else token for token in ids]
     with pytest.raises(ValueError, match=rf"limits 0\.\.{vocab_size - 1}"):

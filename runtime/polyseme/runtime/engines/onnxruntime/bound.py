@@ -36,7 +36,7 @@ class BoundSession:
         self,
         artifact: Artifact,
         device: Device,
-        variant: Variant = Variant.EMBED,
+        variant: str = Variant.EMBED,
         *,
         weights: Mapping[str, ort.OrtValue],
         buckets: Sequence[Bucket] = (),
@@ -57,9 +57,9 @@ class BoundSession:
         """
         self.device = device
         self._weights = weights  # the session reads them where they lie
-        self._vocab_size = artifact.manifest.model.vocab_size
-        self._filler = artifact.manifest.model.pad_token_id
-        self._padding_idx = artifact.manifest.model.padding_idx
+        self._vocab_size = artifact.manifest.model.encoder.vocab_size
+        self._filler = artifact.manifest.model.encoder.pad_token_id
+        self._padding_idx = artifact.manifest.model.encoder.padding_idx
         with using(device):
             self._session = _load(artifact, device, variant, weights, twin, captures=bool(buckets))
         self._unread = _unread_inputs(self._session, device)
@@ -224,7 +224,7 @@ class _Offsets:
 def _load(
     artifact: Artifact,
     device: Device,
-    variant: Variant,
+    variant: str,
     weights: Mapping[str, ort.OrtValue],
     twin: bytes | None,
     *,
@@ -241,7 +241,7 @@ def _load(
     for initializer, value in weights.items():
         options.add_initializer(initializer, value)
     # Exact where a mask is multiplied, as embed alone does; sums of layers and dense layers would lose bits.
-    tf32 = variant is Variant.EMBED and not artifact.manifest.model.dense
+    tf32 = variant is Variant.EMBED and not artifact.manifest.model.embedding.dense
     providers = _providers(device, tf32=tf32, captures=captures)
     return open_session(name, artifact.path(name) if twin is None else twin, device, options, providers)
 

@@ -30,7 +30,7 @@ class Session:
         self,
         artifact: Artifact,
         device: Device,
-        variant: Variant = Variant.EMBED,
+        variant: str = Variant.EMBED,
         *,
         weights: Mapping[str, ort.OrtValue] | None = None,
         intra_op_threads: int = 1,
