@@ -4,11 +4,6 @@ Every entry is a fault. A test fails when one of them is right, so that the list
 """
 
 _FAULTS = {
-    "3. The length limit is lost": (
-        "length/config-args",
-        "length/query-expansion",
-    ),
-    "4. Modules by the last word of their class": ("module/transformer-alone",),
     "5. Defaults of the model's authors": (
         "prompt/excluded",
         "prompt/excluded-bytes",
@@ -18,11 +13,6 @@ _FAULTS = {
         "setting/similarity-dot",
         "setting/similarity-euclidean",
         "setting/similarity-manhattan",
-        "setting/similarity-unknown",
-    ),
-    "9. Refusals of what is sound": (
-        "module/dense-unknown-key",
-        "module/normalize-twice",
     ),
 }
 KNOWN = {name: fault for fault, names in _FAULTS.items() for name in names}

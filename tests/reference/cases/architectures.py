@@ -1,6 +1,6 @@
 """Encoders: each family, its sizes, and the fields of config.json."""
 
-from tests.reference.cases.registry import REFUSED, case
+from tests.reference.cases.registry import EITHER, REFUSED, case
 from tests.reference.making.folders import base
 
 for family in ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "mpnet", "modernbert"):
@@ -55,7 +55,7 @@ def fewer_rows(path):
 @case("config/silent-activation", hidden_act=None)
 @case("config/padding-id", pad_token_id=7)
 @case("config/no-padding-id", pad_token_id=None)
-@case("config/auto-map", auto_map={"AutoModel": "modeling_mine.MyModel"}, expected="either")
+@case("config/auto-map", auto_map={"AutoModel": "modeling_mine.MyModel"}, expected=EITHER)
 @case("config/name", _name_or_path="somebody/bert", transformers_version="4.1.0")
 @case("config/dtype-float16", dtype="float16", tolerance=5e-3)  # transformers rounds the weights to it, ours keeps them
 def fields(path, **fields):
@@ -92,7 +92,7 @@ def fields_of_others(path, family, **fields):
 @case("config/decoder", is_decoder=True, expected=REFUSED)
 @case("config/cross-attention", add_cross_attention=True, is_decoder=True, expected=REFUSED)
 @case("config/quantized", quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}, expected=REFUSED)
-@case("config/pruned-heads", pruned_heads={"0": [1]}, expected="either")
+@case("config/pruned-heads", pruned_heads={"0": [1]}, expected=EITHER)
 @case(
     "config/unknown-family",
     model_type="bert",

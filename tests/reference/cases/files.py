@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 from tests.export.checkpoints import read_weights
-from tests.reference.cases.registry import REFUSED, case
+from tests.reference.cases.registry import EITHER, REFUSED, case
 from tests.reference.making.folders import base
 from tests.reference.making.weights import random_weights
 
@@ -16,7 +16,7 @@ def weights_of(folder):
 for prefix in ("bert.", "0.auto_model.", "model.", "encoder.", "auto_model."):
 
     @case(f"weights/prefix-{prefix.strip('.').replace('.', '-')}", prefix,
-          expected="equal" if prefix == "bert." else "either", like="architecture/bert")  # fmt: skip
+          expected="equal" if prefix == "bert." else EITHER, like="architecture/bert")  # fmt: skip
     def prefixed(path, prefix):
         """names with something before them"""
         folder = base(path)
@@ -141,7 +141,7 @@ def adapter(path):
     folder.weights(tensors, "adapter_model.safetensors")
 
 
-@case("weights/two-files", expected="either")
+@case("weights/two-files", expected=EITHER)
 def two_files(path):
     """model.safetensors, and an index of other files beside it"""
     folder = base(path)

@@ -1,6 +1,6 @@
 """How long a text may be, and who says so."""
 
-from tests.reference.cases.registry import REFUSED, case
+from tests.reference.cases.registry import EITHER, REFUSED, case
 from tests.reference.making import tokenizers
 from tests.reference.making.folders import base
 
@@ -73,11 +73,11 @@ for field in ("tokenizer_args", "processor_kwargs"):
 
 @case("length/tokenizer-args-cased", tokenizer_args={"do_lower_case": False})
 @case("length/processing-kwargs", processing_kwargs={"text": {"max_length": 12}})
-@case("length/config-args", config_args={"num_hidden_layers": 1})
-@case("length/model-args", model_args={"dtype": "float16"}, expected="either", tolerance=5e-3)
+@case("length/config-args", config_args={"num_hidden_layers": 1}, expected=EITHER)
+@case("length/model-args", model_args={"dtype": "float16"}, expected=EITHER, tolerance=5e-3)
 @case("length/model-args-attention", model_args={"attn_implementation": "eager"})
 @case("length/transformer-task", transformer_task="fill-mask", expected=REFUSED)
-@case("length/query-expansion", query_length=16)
+@case("length/query-expansion", query_length=16, expected=EITHER)
 @case("length/unknown-key", some_new_key=3, expected=REFUSED)
 def arguments(path, **arguments):
     """other keys of sentence_bert_config.json"""

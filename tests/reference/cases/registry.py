@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 CASES = {}
-EQUAL, REFUSED = "equal", "refused"
+EQUAL, REFUSED, EITHER = "equal", "refused", "either"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Case:
         name: of the case; its first part is the concept, which names the file of its golden.
         what: is odd about it, in one line.
         make: writes it into a folder.
-        expected: `equal` to the foreign programs, or `refused`.
+        expected: `equal` to the foreign programs, `refused`, or `either` where to refuse it does nobody harm.
         prompts: names of prompts that are asked for; "" asks for none.
         many: how many texts are tokenized.
         tolerance: of vectors, relative to the largest element.

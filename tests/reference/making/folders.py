@@ -81,9 +81,9 @@ class Folder:
         draw = np.random.default_rng([size_in, size_out])
         fields = {"in_features": size_in, "out_features": size_out, "bias": bias, "activation_function": activation}
         self.write(f"{folder}/config.json", {**fields, **settings})
-        weights = {"linear.weight": draw.standard_normal((size_out, size_in)).astype(np.float32)}
+        weights = {"linear.weight": (draw.standard_normal((size_out, size_in)) * 0.3).astype(np.float32)}
         if bias:
-            weights["linear.bias"] = draw.standard_normal(size_out).astype(np.float32)
+            weights["linear.bias"] = (draw.standard_normal(size_out) * 0.3).astype(np.float32)
         return self.weights(weights, f"{folder}/model.safetensors")
 
     def sha256(self):
