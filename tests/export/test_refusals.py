@@ -174,7 +174,10 @@ REFUSED = {
     },
     "tokenizer without words": (other_tokenizer(no_words), "tokenizer.json finds no token in 20 sentences"),
     "dense": (modules("Transformer", "Pooling", "Dense", **MEAN), "config.json is missing in 2_Dense"),
-    "dense after": (modules("Transformer", "Pooling", "Normalize", "Dense", **MEAN), "modules.json has Transformer, P"),
+    "dense before": (
+        modules("Transformer", "Dense", "Pooling", **MEAN),
+        "modules.json has Transformer, Dense, Pooling;",
+    ),
     "unknown module": (
         modules("Transformer", "Pooling", "Magic", **MEAN),
         "modules.json: sentence_transformers.models.M",

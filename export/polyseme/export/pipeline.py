@@ -132,9 +132,9 @@ def _export(
     checkpoint = Checkpoint(folder)
     route = _choose(checkpoint, options.exporter)
     config = route.config
-    for line in left_out_lines(checkpoint.config, route.left_out):
-        note(line)
     text_model = read_text_model(located.directory, config.hidden_size, options.dimensions)
+    for line in left_out_lines(checkpoint.config, route.left_out, text_model.left_out):
+        note(line)
     tokenizer_files = read_tokenizer_files(folder, text_model.transformer.tokenizer)
     if tokenizer_files.has_chat_template and not (located.directory / MODULES).is_file():
         raise UnsupportedError(

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from tests.export.checkpoints import MODULE, make_sentence_transformer
+from tests.export.checkpoints import MODULE, make_dense, make_sentence_transformer
 
 from polyseme.artifact import Activation, Pooling
 from polyseme.export import CheckpointError, ExportError, UnsupportedError
@@ -55,12 +55,18 @@ def test_pooling_is_what_the_folder_says(tmp_path, pooling, expected):
     assert (expected, False, False) == (model.pooling, model.pooling_assumed, model.normalizes)
 
 
-def test_a_transformer_alone_is_pooled_by_mean_and_says_so(tmp_path):
-    make_sentence_transformer(tmp_path, "Transformer")
-    write(tmp_path / "sentence_bert_config.json", {"max_seq_length": 77})
+@pytest.mark.parametrize(("kinds", "steps", "normalizes"), [
+    (("Normalize", "Normalize"), [], True), (("Normalize", "Dense"), ["unit", "identity"], False),
+    (("Dense", "Normalize"), ["identity"], True),
+    (("Dense", "Normalize", "Dense"), ["identity", "unit", "identity"], False),
+])  # fmt: skip
+def test_modules_behind_the_pooling_keep_their_order(tmp_path, kinds, steps, normalizes):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", *kinds, **MEAN)
+    for place, kind in enumerate(kinds, start=2):
+        if kind == "Dense":
+            make_dense(tmp_path / f"{place}_Dense", np.eye(32, dtype=np.float32), None, "linear.Identity")
     model = read_text_model(tmp_path, 32)
-    assert (model.pooling, model.pooling_assumed, model.normalizes) == (Pooling.MEAN, True, False)
-    assert model.transformer.max_tokens == 77
+    assert ([layer.spec.activation.value for layer in model.dense], model.normalizes) == (steps, normalizes)
 
 
 def test_normalize_is_obeyed(tmp_path):
@@ -70,7 +76,7 @@ def test_normalize_is_obeyed(tmp_path):
 
 @pytest.mark.parametrize(
     "kinds",
-    [("Transformer", "Pooling", "Normalize", "Dense"), ("Transformer", "Dense"), ("Pooling", "Transformer"), (),
+    [("Transformer",), ("Transformer", "Dense"), ("Pooling", "Transformer"), (),
      ("Transformer", "Normalize", "Pooling"), ("Transformer", "Pooling", "Pooling")],
 )  # fmt: skip
 def test_other_modules_are_refused(tmp_path, kinds):
@@ -185,11 +191,16 @@ def test_empty_prompts_may_be_left_out_of_the_mean(tmp_path):
 
 @pytest.mark.parametrize(("said", "expected"), [
     ("dot", "dot"), ("euclidean", "euclidean"), ("manhattan", "manhattan"), ("cosine", "cosine"), (None, "cosine"),
-    ("hamming", "cosine"), (["dot"], "cosine"),
 ])  # fmt: skip
 def test_likeness_is_what_the_folder_says(folder, said, expected):
     write(folder / "config_sentence_transformers.json", {"similarity_fn_name": said})
     assert read_text_model(folder, 32).similarity == expected
+
+
+@pytest.mark.parametrize("said", ["hamming", ["dot"], 1])
+def test_likeness_that_is_not_known_is_refused(folder, said):
+    write(folder / "config_sentence_transformers.json", {"similarity_fn_name": said})
+    assert refusal(folder, UnsupportedError).startswith("config_sentence_transformers.json similarity_fn_name ")
 
 
 def test_no_length_to_cut_to_is_said(folder):

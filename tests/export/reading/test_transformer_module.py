@@ -57,9 +57,13 @@ def test_what_newer_versions_write_is_known(tmp_path):
     assert read(tmp_path, **config).max_tokens is None
 
 
+def test_limits_of_queries_alone_are_named(tmp_path):
+    module = read(tmp_path, query_length=16, document_length=None)
+    assert (module.max_tokens, module.left_out) == (None, (f"{NAME} query_length",))
+
+
 @pytest.mark.parametrize(("config", "kind", "why"), [
     ({"new_option": 1}, UnsupportedError, "new_option 1 is not supported"),
-    ({"query_length": 32}, UnsupportedError, "query_length 32 is not supported"),
     ({"query_expansion": {"length": 32}}, UnsupportedError, "query_expansion {'length': 32} is not supported"),
     ({"transformer_task": "fill-mask"}, UnsupportedError, "transformer_task 'fill-mask' is not supported"),
     ({"module_output_name": "x"}, UnsupportedError, "module_output_name 'x' is not supported"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ _ACTIVATIONS = {
     )
     for module in ("", f"modules.{home}.")
 }
-_KNOWN = {"in_features", "out_features", "bias", "activation_function", "module_input_name", "module_output_name"}
+_KNOWN = {"in_features", "out_features", "bias", "activation_function", "module_input_name", "module_output_name",
+          "use_residual"}  # fmt: skip
 _VECTOR = "sentence_embedding"  # what it takes and gives, unless it says otherwise
 
 
@@ -44,12 +45,14 @@ class DenseModule:
         weight: [in, out].
         bias: [out]; None where it has none.
         sha256: of its files.
+        unknown: keys of its config.json that sentence-transformers does not know, and drops.
     """
 
     spec: DenseSpec
     weight: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32] | None
     sha256: str
+    unknown: tuple[str, ...] = ()
 
     def widened(self) -> Dense:
         """The same in float64, for the reference."""
@@ -68,16 +71,18 @@ def read_dense(directory: Path, in_features: int) -> DenseModule:
         UnsupportedError: it says something that would not be computed.
         CheckpointError: a file cannot be read, is a pickle, or does not fit.
     """
-    spec = _spec(read_json(directory / "config.json"), directory.name, in_features)
+    config = read_json(directory / "config.json")
+    spec = _spec(config, directory.name, in_features)
     if (directory / _PICKLE).is_file() and not (directory / "model.safetensors").is_file():
         raise CheckpointError(
             f"{directory.name}/{_PICKLE} is a pickle, which can run any code and is never loaded; convert it where you "
             "trust it: SentenceTransformer(DIR).save(OUT)"
         )
     try:
-        return _read(Checkpoint(directory), spec)
+        module = _read(Checkpoint(directory), spec)
     except CheckpointError as error:
         raise CheckpointError(f"{directory.name}: {error}") from error
+    return replace(module, unknown=tuple(f"{directory.name}/config.json {key}" for key in sorted(set(config) - _KNOWN)))
 
 
 def to_length_one(size: int) -> DenseModule:
@@ -114,9 +119,8 @@ def _read(checkpoint: Checkpoint, spec: DenseSpec) -> DenseModule:
 
 
 def _spec(config: Mapping[str, Any], name: str, in_features: int) -> DenseSpec:
-    for key in sorted(set(config) - _KNOWN):
-        if config[key]:
-            raise UnsupportedError(f"{name}/config.json has {ascii(key)[1:-1][:40]}, which is not supported")
+    if config.get("use_residual"):
+        raise UnsupportedError(f"{name}/config.json has use_residual, which is not supported")
     for key in ("module_input_name", "module_output_name"):
         if (config.get(key) or _VECTOR) != _VECTOR:
             raise UnsupportedError(f"{name} {key} {ascii(config[key])[:40]} is not supported, only {_VECTOR}")

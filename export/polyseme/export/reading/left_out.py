@@ -9,12 +9,13 @@ from typing import Any
 _MOST_SHOWN = 5
 
 
-def left_out_lines(config: Mapping[str, Any], weights: Sequence[str]) -> Iterator[str]:
+def left_out_lines(config: Mapping[str, Any], weights: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
     """A line for each kind of thing; none where nothing is left out.
 
     Args:
         config: config.json.
         weights: names of those that do not go into the artifact.
+        keys: files and keys that are not obeyed, as they have no part in the vector of a text.
     """
     if weights:
         # By module: the first two words, without that of the weight itself.
@@ -22,6 +23,8 @@ def left_out_lines(config: Mapping[str, Any], weights: Sequence[str]) -> Iterato
         shown = [f"{ascii(name)[1:-1][:60]} ({count})" for name, count in sorted(modules.items())[:_MOST_SHOWN]]
         more = f" and {len(modules) - _MOST_SHOWN} more" if len(modules) > _MOST_SHOWN else ""
         yield f"left out, as no part of the encoder: weights of {', '.join(shown)}{more}"
+    if keys:
+        yield f"not obeyed, as no part of encode(): {ascii(', '.join(keys))[1:-1][:200]}"
     code = config.get("auto_map")
     if code:
         names = sorted({str(name) for name in code.values()}) if isinstance(code, dict) else [str(code)]

@@ -17,7 +17,7 @@ _CLASS = re.compile(
     r"sentence_transformers\.(?:models|base\.modules|sentence_transformer\.modules)\."
     r"(?:(\w+)\.)?(Transformer|Pooling|Dense|Dropout|Normalize)"
 )
-_ORDER = re.compile("Transformer( Pooling( Dense| Dropout)*( Normalize)?( Dropout)*)?")
+_ORDER = re.compile("Transformer Pooling( Dense| Dropout| Normalize)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Module:
 
 
 def read_modules(directory: Path) -> tuple[Module, ...]:
-    """The modules in their order: a Transformer, a Pooling, Dense ones, a Normalize; none of a folder without the file.
+    """The modules in their order: a Transformer, a Pooling, and what follows; none of a folder without the file.
 
     Raises:
         UnsupportedError: a class is not one of sentence-transformers' own, or the order is another.
@@ -56,7 +56,7 @@ def read_modules(directory: Path) -> tuple[Module, ...]:
     if not _ORDER.fullmatch(" ".join(order)):
         raise UnsupportedError(
             f"{MODULES} has {', '.join(order)[:120] or 'nothing'}; "
-            "Transformer, Pooling and perhaps Dense and Normalize are supported"
+            "Transformer, Pooling and then Dense, Dropout and Normalize are supported"
         )
     return modules
 

@@ -47,6 +47,7 @@ class TextModel:
         dense: the layers after the pooling, each taking what the one before it gives.
         matryoshka_dims: lengths to which vectors may be cut.
         similarity: how the model's authors compare two vectors.
+        left_out: files and keys that are not obeyed, as they change no vector.
     """
 
     pooling: Pooling
@@ -59,6 +60,7 @@ class TextModel:
     dense: tuple[DenseModule, ...] = ()
     matryoshka_dims: tuple[int, ...] = ()
     similarity: str = "cosine"
+    left_out: tuple[str, ...] = ()
 
 
 def read_text_model(directory: Path, hidden_size: int, dimensions: Dimensions = "model") -> TextModel:
@@ -88,28 +90,28 @@ def read_text_model(directory: Path, hidden_size: int, dimensions: Dimensions = 
     if kind not in (None, "SentenceTransformer"):
         raise UnsupportedError(f"{_CONFIG} model_type {ascii(kind)[:40]} is not supported; SentenceTransformer is")
     prompts, default = _prompts(config)
-    kinds = {module.kind: module.folder for module in modules}
-    pooling = _pooling(kinds["Pooling"], hidden_size, prompts) if "Pooling" in kinds else None
-    dense = _dense([module.folder for module in modules if module.kind == "Dense"], hidden_size)
-    full = dense[-1].spec.out_features if dense else hidden_size
-    normalizes = _normalizes(modules)
+    transformer, pooling, *rest = modules
+    dense, full, normalizes = _head(rest, hidden_size)
     size = min(read_truncate_dim(directory) or full, full) if dimensions == "model" else full
     if size < full:  # sentence-transformers cuts what Normalize gave: the cut vector is shorter than 1
-        dense = (*dense, *([to_length_one(full)] if normalizes else []), cut_to(full, size))
+        dense += [*([to_length_one(full)] if normalizes else []), cut_to(full, size)]
         normalizes = False
     if len(dense) > _MOST_DENSE:
         raise UnsupportedError(f"the model has {len(dense)} dense layers; limit {_MOST_DENSE}")
+    how_read = read_transformer_module(transformer.folder)
+    unknown = [key for module in dense for key in module.unknown]
     return TextModel(
-        pooling=pooling or Pooling.MEAN,
-        pooling_assumed=pooling is None,
+        pooling=_pooling(pooling.folder, hidden_size, prompts),
+        pooling_assumed=False,
         normalizes=normalizes,
         dimensions=size,
-        transformer=read_transformer_module(modules[0].folder),
+        transformer=how_read,
         prompts=prompts,
         default_prompt_name=default,
-        dense=dense,
+        dense=tuple(dense),
         matryoshka_dims=tuple(length for length in read_matryoshka_dims(directory, full) if length <= size),
         similarity=_similarity(config),
+        left_out=(*how_read.left_out, *unknown),
     )
 
 
@@ -142,12 +144,19 @@ def _pooling(directory: Path, hidden_size: int, prompts: Mapping[str, str]) -> P
     return _MODES[modes[0]]
 
 
-def _dense(directories: Sequence[Path], size: int) -> tuple[DenseModule, ...]:
-    modules: list[DenseModule] = []
-    for directory in directories:
-        modules.append(read_dense(directory, size))
-        size = modules[-1].spec.out_features
-    return tuple(modules)
+def _head(modules: Sequence[Module], size: int) -> tuple[list[DenseModule], int, bool]:
+    """What follows the pooling: dense layers, the length of what they give, and whether that is scaled to 1 at last."""
+    dense: list[DenseModule] = []
+    normalizes = False
+    for module in modules:
+        if module.kind == "Normalize":
+            _refuse_other_names(module.folder)
+            normalizes = True
+        elif module.kind == "Dense":  # of a Dropout nothing is left where nobody trains
+            dense += [to_length_one(size)] if normalizes else []
+            dense.append(read_dense(module.folder, size))
+            size, normalizes = dense[-1].spec.out_features, False
+    return dense, size, normalizes
 
 
 def _legacy_modes(config: Mapping[str, Any]) -> list[Any]:
@@ -155,16 +164,13 @@ def _legacy_modes(config: Mapping[str, Any]) -> list[Any]:
     return [mode for key, mode in _LEGACY.items() if config.get(key)] or ["mean"]
 
 
-def _normalizes(modules: Sequence[Module]) -> bool:
-    for module in modules:
-        if module.kind == "Normalize":
-            path = module.folder / "config.json"
-            config = read_json(path) if path.is_file() and module.folder != modules[0].folder else {}
-            for key in ("module_input_name", "module_output_name"):
-                if config.get(key) not in (None, "sentence_embedding"):
-                    raise UnsupportedError(f"{module.folder.name} {key} {ascii(config[key])[:40]} is not supported")
-            return True
-    return False
+def _refuse_other_names(folder: Path) -> None:
+    """Refuse a Normalize of something else than the vector of a text."""
+    path = folder / "config.json"
+    config = read_json(path) if path.is_file() else {}
+    for key in ("module_input_name", "module_output_name"):
+        if config.get(key) not in (None, "sentence_embedding"):
+            raise UnsupportedError(f"{folder.name} {key} {ascii(config[key])[:40]} is not supported")
 
 
 def _is_text(value: str) -> bool:
@@ -186,6 +192,9 @@ def _prompts(config: Mapping[str, Any]) -> tuple[Mapping[str, str], str]:
 
 
 def _similarity(config: Mapping[str, Any]) -> str:
-    """By name; sentence-transformers takes the cosine for what it does not know."""
     told = config.get("similarity_fn_name")
-    return told if told in _SIMILARITIES else "cosine"
+    if told is not None and told not in _SIMILARITIES:
+        raise UnsupportedError(
+            f"{_CONFIG} similarity_fn_name {ascii(told)[:40]} is not supported; {', '.join(_SIMILARITIES)} are"
+        )
+    return told or "cosine"

@@ -37,6 +37,7 @@ _ONLY: Final[Mapping[str, tuple[Any, ...]]] = {
     "unpad_inputs": (True, False),
 }
 _OBEYED = ("max_seq_length", "do_lower_case", "processing_kwargs")
+_OF_QUERIES = ("query_length", "document_length")  # of encode_query and encode_document, which differ in nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +48,13 @@ class TransformerModule:
         max_tokens: most tokens of a text; None where it does not say.
         lower_cases: texts are lower-cased before the tokenizer sees them.
         tokenizer: what stands over tokenizer_config.json.
+        left_out: keys that have no part in what is exported.
     """
 
     max_tokens: int | None = None
     lower_cases: bool = False
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 def read_transformer_module(folder: Path) -> TransformerModule:
@@ -64,7 +67,7 @@ def read_transformer_module(folder: Path) -> TransformerModule:
     found = ((name, read_json(folder / name)) for name in _NAMES if (folder / name).is_file())
     name, config = next(((name, config) for name, config in found if config), ("", {}))
     arguments = _arguments(name, config)
-    for key in sorted(set(config) - set(_OBEYED) - set(_NEW_NAMES) - set(_ARGUMENTS)):
+    for key in sorted(set(config) - {*_OBEYED, *_OF_QUERIES} - set(_NEW_NAMES) - set(_ARGUMENTS)):
         if config[key] is not None and config[key] not in _ONLY.get(key, ()):
             raise UnsupportedError(f"{name} {ascii(key)[1:-1][:40]} {ascii(config[key])[:60]} is not supported")
     lower_cases = config.get("do_lower_case") or False
@@ -77,7 +80,12 @@ def read_transformer_module(folder: Path) -> TransformerModule:
         "processing_kwargs max_length": _call_limit(name, config.get("processing_kwargs") or {}),
     }
     told = [_limit(f"{name} {key}", limit) for key, limit in limits.items() if limit is not None]
-    return TransformerModule(max_tokens=told[-1] if told else None, lower_cases=lower_cases, tokenizer=tokenizer)
+    return TransformerModule(
+        max_tokens=told[-1] if told else None,
+        lower_cases=lower_cases,
+        tokenizer=tokenizer,
+        left_out=tuple(f"{name} {key}" for key in _OF_QUERIES if config.get(key) is not None),
+    )
 
 
 def _arguments(name: str, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
