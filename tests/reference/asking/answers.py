@@ -25,8 +25,8 @@ class Answers:
         offsets: per text, in code points; None where the program has none.
         cut: ids of `texts.LONG`, cut at its end to the limit.
         digests: one for the ids and offsets of each 50 of `texts.many`.
-        vectors: per text [D], as the program gives it unasked; None: it has none.
-        prompted: per prompt asked for, the vectors of the first two texts.
+        vectors: per text of `texts.VECTORS` [D], as the program gives it unasked; None: it has none.
+        prompted: per prompt asked for, the vectors of `texts.PROMPTED`.
         states: every state of the first text's tokens, [L + 1, T, H].
     """
 

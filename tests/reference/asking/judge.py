@@ -20,7 +20,7 @@ import transformers
 from sentence_transformers import SentenceTransformer
 from tests.reference.asking import goldens
 from tests.reference.asking.answers import Answers, digests
-from tests.reference.asking.texts import LONG, TEXTS, many
+from tests.reference.asking.texts import LONG, PROMPTED, TEXTS, VECTORS, many
 from tests.reference.cases import CASES
 from tests.reference.making.folders import Folder
 
@@ -63,24 +63,26 @@ def judged(case, folder):
 
 def ask(case, model):
     tokenizer = model.tokenizer
+    limit, cut = _limit(model), _cut(model)
+    model.max_seq_length = limit  # texts that are longer are cut to what runs, whatever their tokens are
     fast = tokenizer.is_fast
     ids = [_or_none(lambda text=text: tokenizer(text, truncation=False)["input_ids"]) for text in TEXTS]
     prompts = {name: text for name, text in model.prompts.items() if text}
     return Answers(
-        limit=_limit(model),
+        limit=limit,
         dimensions=model.get_embedding_dimension(),
         similarity=str(model.similarity_fn_name),
         prompts=prompts,
         default_prompt=model.default_prompt_name,
         ids=ids,
         offsets=[_offsets(tokenizer, text) for text in TEXTS] if fast else None,
-        cut=_cut(model),
+        cut=cut,
         digests=digests(
             (tokenizer(text, truncation=False)["input_ids"], _offsets(tokenizer, text) if fast else None)
             for text in many(case.many)
         ),
-        vectors=[_or_none(lambda text=text: _encode(model, text)) for text in TEXTS],
-        prompted={name: [_encode(model, text, prompt_name=name) for text in TEXTS[:3:2]] for name in case.prompts},
+        vectors=[_or_none(lambda text=text: _encode(model, text)) for text in VECTORS],
+        prompted={name: [_encode(model, text, prompt_name=name) for text in PROMPTED] for name in case.prompts},
         states=_states(model) if case.concept in WITH_STATES else None,
     )
 

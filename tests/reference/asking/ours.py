@@ -4,7 +4,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from tests.reference.asking.answers import Answers, digests
-from tests.reference.asking.texts import LONG, TEXTS, many
+from tests.reference.asking.texts import LONG, PROMPTED, TEXTS, VECTORS, many
 from tests.server.running import running
 
 from polyseme.artifact import TOKENIZER, Artifact, Precision
@@ -72,8 +72,8 @@ def ask(case, artifact, *, offsets, states):
             offsets=[pairs for _, pairs in tokens] if offsets else None,
             cut=list(cut.ids),
             digests=digests(tokenize(many(case.many))),
-            vectors=[_vector(client, text) for text in TEXTS],
-            prompted={name: [_vector(client, text, prompt_name=name) for text in TEXTS[:3:2]] for name in case.prompts},
+            vectors=[_vector(client, text) for text in VECTORS],
+            prompted={name: [_vector(client, text, prompt_name=name) for text in PROMPTED] for name in case.prompts},
             states=_states(client, spec.encoder.num_hidden_layers) if states else None,
         )
 

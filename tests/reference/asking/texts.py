@@ -19,6 +19,8 @@ TEXTS = (
     "longest " + "b" * 100 + " " + "b" * 101 + " bank",
 )
 LONG = "the bank of the river " * 40
+VECTORS = (*TEXTS, LONG)
+PROMPTED = (TEXTS[0], TEXTS[2], LONG)
 
 _WORDS = (
     "the of bank river The BANK café CAFÉ naïve Straße can't we're 3.14 1,000 a b Z zoo query",

@@ -53,6 +53,7 @@ def fewer_rows(path):
 @case("config/dropout", hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5)
 @case("config/labels", num_labels=3, problem_type="regression", architectures=["BertForSequenceClassification"])
 @case("config/silent-activation", hidden_act=None)
+@case("config/no-eps", layer_norm_eps=0.0)
 @case("config/padding-id", pad_token_id=7)
 @case("config/no-padding-id", pad_token_id=None)
 @case("config/auto-map", auto_map={"AutoModel": "modeling_mine.MyModel"}, expected=EITHER)
@@ -80,6 +81,9 @@ def fields(path, **fields):
 @case("config/modernbert-window-odd", "modernbert", local_attention=5)
 @case("config/modernbert-eps", "modernbert", norm_eps=1e-3)
 @case("config/modernbert-activation", "modernbert", hidden_activation="gelu")
+@case("config/distilbert-sinusoidal", "distilbert", sinusoidal_pos_embds=True)
+@case("config/camembert-padding-id", "camembert", pad_token_id=5)
+@case("config/xlm-roberta-padding-id-0", "xlm-roberta", pad_token_id=0)
 @case("config/modernbert-pooling", "modernbert", classifier_pooling="mean", deterministic_flash_attn=True)
 def fields_of_others(path, family, **fields):
     """a field of config.json, of another family"""

@@ -152,6 +152,38 @@ def foreign(path, place, kind):
     folder.write("modules.json", modules)
 
 
+@case("module/normalize-then-dense", ("Normalize", "Dense"))
+@case("module/dense-normalize-dense", ("Dense", "Normalize", "Dense"))
+def orders(path, kinds):
+    """Dense and Normalize in some order"""
+    modules = [(ST + kind, f"{number}_{kind}") for number, kind in enumerate(kinds, start=2)]
+    folder = base(path).sentence_transformer(*modules)
+    for kind, name in modules:
+        if kind.endswith("Dense"):
+            folder.dense(name, 16, 16)
+
+
+@case("module/pooling-of-another-width", {"word_embedding_dimension": 384, "pooling_mode": "mean"}, expected=EITHER)
+@case("module/pooling-without-a-width", {"pooling_mode": "mean"}, expected=EITHER, like="module/mean")
+@case("module/pooling-without-a-config", None, expected=EITHER, like="module/mean")
+def pooling_config(path, config):
+    """what a pooling's config lacks, or has otherwise"""
+    folder = base(path).sentence_transformer()
+    if config is None:
+        folder.remove("1_Pooling/config.json")
+    else:
+        folder.write("1_Pooling/config.json", config)
+
+
+@case("module/keyword-arguments", expected=EITHER)
+def keyword_arguments(path):
+    """modules.json names keyword arguments of a module"""
+    folder = base(path).sentence_transformer()
+    modules = folder.read("modules.json")
+    modules[0]["kwargs"] = ["task"]
+    folder.write("modules.json", modules)
+
+
 SIX = "sentence_transformers.base.modules.transformer.Transformer"
 
 

@@ -59,6 +59,13 @@ for metric in ("cosine", "dot", "euclidean", "manhattan"):
 @case("setting/truncate-dim-null", {"truncate_dim": None})
 @case("setting/truncate-dim-beyond", {"truncate_dim": 99})
 @case("setting/unknown-key", {"some_new_key": 1})
+@case(
+    "setting/requirements",
+    {"requirements": {"sentence-transformers": ">=99"}},
+    expected=EITHER,
+    like="setting/versions",
+)
+@case("setting/prompt-of-a-number", {"prompts": {"query": 3}}, expected=EITHER)
 @case("setting/versions", {"__version__": {"sentence_transformers": "99.0.0"}, "model_type": "SentenceTransformer"})
 def settings(path, config):
     """other keys of config_sentence_transformers.json"""

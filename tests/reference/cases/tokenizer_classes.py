@@ -1,6 +1,6 @@
 """Which tokenizer a folder has: by its class, its files, and what these say of one another."""
 
-from tests.reference.cases.registry import REFUSED, case
+from tests.reference.cases.registry import EITHER, REFUSED, case
 from tests.reference.making import tokenizers
 from tests.reference.making.folders import base
 from tests.reference.making.sentencepiece import model_file
@@ -148,6 +148,67 @@ def other_prefix(path):
     folder = base(path)
     folder.write("tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "wordpieces_prefix": "@@",
                                            "clean_up_tokenization_spaces": True, "never_split": ["Zoo"]})  # fmt: skip
+
+
+@case("tokenizer/class-in-config-json", "BertJapaneseTokenizer", expected=REFUSED)
+@case("tokenizer/known-class-in-config-json", "BertTokenizer", many=MANY)
+def class_in_config_json(path, name):
+    """tokenizer_class in config.json alone"""
+    folder = vocab_txt(base(path)).remove("tokenizer.json", "tokenizer_config.json")
+    folder.change("config.json", tokenizer_class=name)
+
+
+@case("tokenizer/class-null", tokenizer_class=None, many=MANY)
+@case("tokenizer/slow", tokenizer_class="BertTokenizer", use_fast=False, many=MANY)
+@case("tokenizer/other-roles", tokenizer_class="BertTokenizer", bos_token="[CLS]", eos_token="[SEP]", many=MANY)
+@case(
+    "tokenizer/as-it-is-adds-ends",
+    **AS_IT_IS,
+    add_bos_token=True,
+    add_eos_token=True,
+    bos_token="[CLS]",
+    eos_token="[SEP]",
+    expected=EITHER,
+    many=MANY,
+)
+@case("tokenizer/as-it-is-adds-an-end", **AS_IT_IS, add_eos_token=True, eos_token="[MASK]", expected=EITHER, many=MANY)
+@case("tokenizer/model-max-length-float", tokenizer_class="BertTokenizer", model_max_length=1e30, many=MANY)
+def other_options(path, **config):
+    """options of tokenizer_config.json that mostly change nothing"""
+    base(path).write("tokenizer_config.json", config)
+
+
+@case("tokenizer/vocab-txt-crlf", "\r\n", many=MANY)
+@case("tokenizer/vocab-txt-spaces", " \n", many=MANY, expected=EITHER)
+@case("tokenizer/vocab-txt-twice", "\n", ["the", "bank"], many=MANY)
+@case("tokenizer/vocab-txt-blank-line", "\n", ["", "zoo"], many=MANY)
+def lines_of_vocab_txt(path, end, more=()):
+    """vocab.txt with other ends of lines, tokens that stand twice, a blank line"""
+    tokens = [*word_pieces(), *more]
+    folder = base(path, vocab_size=len(tokens)).remove("tokenizer.json")
+    folder.write("vocab.txt", "".join(token + end for token in tokens))
+
+
+@case("tokenizer/merges-without-a-head", "", "\n", many=MANY)
+@case("tokenizer/merges-crlf", "#version: 0.2\r\n", "\r\n", many=MANY, expected=EITHER)
+def lines_of_merges_txt(path, head, end):
+    """merges.txt without its first line, or with other ends of lines"""
+    folder = base(path, "roberta").remove("tokenizer.json").write("vocab.json", byte_pairs())
+    folder.write("merges.txt", head + "".join(f"{a} {b}{end}" for a, b in MERGES))
+
+
+@case("tokenizer/xlm-roberta-no-prefix", many=MANY)
+def unprefixed(path):
+    """XLMRobertaTokenizer with add_prefix_space false"""
+    base(path, "xlm-roberta").change("tokenizer_config.json", add_prefix_space=False)
+
+
+@case("tokenizer/random-bytes", expected=REFUSED)
+def random_merges(path):
+    """a BPE with dropout: other tokens each time"""
+    document = tokenizers.roberta()
+    document["model"]["dropout"] = 0.5
+    base(path, "modernbert").write("tokenizer.json", document)
 
 
 @case("tokenizer/distilbert-json-lower-config-cased", many=MANY)

@@ -164,3 +164,10 @@ def test_init_refuses_what_is_no_tokenizer(tmp_path, content):
     with pytest.raises(TokenizerError, match=r"tokenizer\.json cannot be read") as refused:
         Tokenizer(file, vocab_size=10)
     assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_tokenizes_at_random_is_refused(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    HFTokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")], dropout=0.1)).save(str(path))
+    with pytest.raises(TokenizerError, match=r"leaves out merges at random \(dropout 0\.1\): no two runs are equal"):
+        Tokenizer(path, vocab_size=3)

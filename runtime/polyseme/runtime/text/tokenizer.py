@@ -99,13 +99,17 @@ class Tokenizer:
             vocab_size: rows of the model's word-embedding table: every id must be below.
 
         Raises:
-            TokenizerError: the file cannot be read, or has ids that the model has not.
+            TokenizerError: the file cannot be read, has ids that the model has not, or tokenizes at random.
         """
         try:
             self._tokenizer = HFTokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception
             raise TokenizerError(f"{path.name} cannot be read: {str(error)[:200]}") from error
         self._refuse_foreign_ids(path.name, vocab_size)
+        if dropout := getattr(self._tokenizer.model, "dropout", None):
+            raise TokenizerError(
+                f"{path.name} leaves out merges at random (dropout {dropout:g}): no two runs are equal"
+            )
         # Files of sentence-transformers models carry their own: MiniLM's pads to 128 and cuts at 128.
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
