@@ -28,12 +28,12 @@ def config(model_type, vocab_size, **changes):
     return {name: value for name, value in {**fields, **changes}.items() if value is not None}
 
 
-def random_weights(config, seed=0):
+def random_weights(config, seed=0, scale=0.4):
     """Float32 arrays by name."""
     draw = np.random.default_rng([seed, *config["model_type"].encode()])
 
     def normal(*shape):
-        return (draw.standard_normal(shape) * 0.4).astype(np.float32)
+        return (draw.standard_normal(shape) * scale).astype(np.float32)
 
     weights = {}
     for name, shape in _shapes(config).items():
