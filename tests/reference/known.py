@@ -4,10 +4,6 @@ Every entry is a fault. A test fails when one of them is right, so that the list
 """
 
 _FAULTS = {
-    "9. Refusals of what is sound": (
-        "module/dense-normalize-dense",
-        "module/normalize-then-dense",
-    ),
     "5. Defaults of the model's authors": (
         "prompt/excluded",
         "prompt/excluded-bytes",
