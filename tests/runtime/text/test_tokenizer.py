@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ def tokenizer(path):
 
 def test_encode_ignores_the_files_own_padding_and_truncation(tokenizer):
     (encoded,) = tokenizer.encode(["a b c d a b c d"], options())
-    assert encoded.ids == [2, 4, 5, 6, 7, 4, 5, 6, 7, 3]
+    assert encoded.ids.tolist() == [2, 4, 5, 6, 7, 4, 5, 6, 7, 3]
     assert not encoded.truncated
 
 
@@ -52,7 +53,7 @@ def test_encode_ignores_the_files_own_padding_and_truncation(tokenizer):
 )
 def test_encode_truncates_and_keeps_special_tokens(tokenizer, truncate, special, expected):
     (encoded,) = tokenizer.encode(["a b c d"], options(4, truncate=truncate, add_special_tokens=special))
-    assert expected == encoded.ids
+    assert expected == encoded.ids.tolist()
     assert (6 if special else 4) == encoded.original_tokens
     assert (len(expected) < encoded.original_tokens) == encoded.truncated
 
@@ -60,16 +61,16 @@ def test_encode_truncates_and_keeps_special_tokens(tokenizer, truncate, special,
 def test_encode_without_special_tokens_cuts_at_either_end(tokenizer):
     for truncate, expected in ((Truncate.END, [4, 5]), (Truncate.START, [6, 7])):
         cut = options(2, truncate=truncate, add_special_tokens=False)
-        assert expected == tokenizer.encode(["a b c d"], cut)[0].ids
+        assert expected == tokenizer.encode(["a b c d"], cut)[0].ids.tolist()
 
 
 def test_encode_empty_text(tokenizer):
-    assert tokenizer.encode([""], options())[0].ids == [2, 3]
-    assert tokenizer.encode([""], options(add_special_tokens=False))[0].ids == []
+    assert tokenizer.encode([""], options())[0].ids.tolist() == [2, 3]
+    assert tokenizer.encode([""], options(add_special_tokens=False))[0].ids.tolist() == []
 
 
 def test_encode_puts_the_prompt_before_each_text(tokenizer):
-    assert tokenizer.encode(["b"], options(prompt="a "))[0].ids == [2, 4, 5, 3]
+    assert tokenizer.encode(["b"], options(prompt="a "))[0].ids.tolist() == [2, 4, 5, 3]
 
 
 def test_tokenize_gives_offsets_without_the_prompt(tokenizer):
@@ -138,7 +139,7 @@ def test_tokenize_derives_special_from_ids(tokenizer):
 def test_tokenize_agrees_with_encode(tokenizer, texts, limit, truncate, special):
     how = options(limit, truncate=truncate, add_special_tokens=special)
     for encoded, text in zip(tokenizer.encode(texts, how), tokenizer.tokenize(texts, how), strict=True):
-        assert encoded.ids == text.ids
+        np.testing.assert_array_equal(encoded.ids, text.ids)
         assert encoded.original_tokens == text.original_tokens
         assert {len(text.ids)} == {len(text.tokens), len(text.offsets), len(text.word_ids), len(text.special)}
         assert truncate is Truncate.NONE or len(text.ids) <= limit

@@ -85,7 +85,7 @@ def sample_ids(tokenizer: Tokenizer) -> list[list[int]]:
     """
     with translated():
         encoded = tokenizer.encode(SENTENCES, EncodeOptions(limit=sys.maxsize))
-    texts = [list(text.ids) for text in encoded if text.ids]
+    texts = [text.ids.tolist() for text in encoded if len(text.ids)]
     if not texts:
         raise CheckpointError(f"{TOKENIZER} finds no token in {len(SENTENCES)} sentences")
     return texts

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, INPUT_IDS, POSITION_IDS, TEXT_IDS, TEXTS
+from polyseme.runtime.batches.padded import Ids, Int32Array
 from polyseme.runtime.batches.positions import packed_position_ids
-
-Int32Array = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ class PackedBatch:
         return cumulative
 
 
-def pack(sequences: Sequence[Sequence[int]], padding_idx: int | None = None) -> PackedBatch:
+def pack(sequences: Sequence[Ids], padding_idx: int | None = None) -> PackedBatch:
     """Put sequences of token ids one after another.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, POSITION_IDS
 from polyseme.runtime.batches.positions import padded_position_ids
 
 Int32Array = npt.NDArray[np.int32]
+
+Ids: TypeAlias = Sequence[int] | Int32Array
+"""Token ids of a text; arrays, as the tokenizer gives them, are put together as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ class Batch:
         return feeds
 
 
-def collate(sequences: Sequence[Sequence[int]], pad_token_id: int, padding_idx: int | None = None) -> Batch:
+def collate(sequences: Sequence[Ids], pad_token_id: int, padding_idx: int | None = None) -> Batch:
     """Pad sequences of token ids on the right to the longest of them.
 
     Args:

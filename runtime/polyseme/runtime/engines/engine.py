@@ -21,7 +21,7 @@ from polyseme.artifact import Artifact, Layout, Variant
 from polyseme.artifact.graphs import whole
 from polyseme.runtime.access import using
 from polyseme.runtime.batches.packed import Bucket, PackedBatch, pack
-from polyseme.runtime.batches.padded import Batch, collate
+from polyseme.runtime.batches.padded import Batch, Ids, collate
 from polyseme.runtime.batches.selection import Selection
 from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
@@ -53,7 +53,7 @@ class Engine(Protocol):
     def most_texts(self) -> int:
         """How many texts a batch may have; 0: any number."""
 
-    def collate(self, sequences: Sequence[Sequence[int]]) -> AnyBatch:
+    def collate(self, sequences: Sequence[Ids]) -> AnyBatch:
         """Put texts of token ids together."""
 
     def run(
@@ -108,7 +108,7 @@ class PaddedEngine:
                     artifact, device, variant, weights=weights, intra_op_threads=intra_op_threads
                 )
 
-    def collate(self, sequences: Sequence[Sequence[int]]) -> Batch:
+    def collate(self, sequences: Sequence[Ids]) -> Batch:
         """Pad to the longest."""
         return collate(sequences, self._spec.encoder.pad_token_id, self._spec.encoder.padding_idx)
 
@@ -174,7 +174,7 @@ class PackedEngine:
         """Those of all devices."""
         return len(self._lanes)
 
-    def collate(self, sequences: Sequence[Sequence[int]]) -> PackedBatch:
+    def collate(self, sequences: Sequence[Ids]) -> PackedBatch:
         """Put texts one after another."""
         return pack(sequences, self._padding_idx)
 

@@ -13,10 +13,12 @@ from typing import Any
 # Calls are tokenized side by side on the server's own threads; threads below those would only compete with the runners.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import numpy as np
 from tokenizers import Encoding
 from tokenizers import Tokenizer as HFTokenizer
 from tokenizers.models import Unigram
 
+from polyseme.runtime.batches.padded import Int32Array
 from polyseme.runtime.errors import TokenizerError
 
 _PORTION = 65_536  # characters; a longer text is a portion of its own
@@ -52,11 +54,11 @@ class TokenIds:
     """What the model sees of one text.
 
     Attributes:
-        ids: token ids, special tokens included; cut to the limit unless truncation is NONE.
+        ids: [T] int32, special tokens included; cut to the limit unless truncation is NONE.
         original_tokens: how many there were before the cut.
     """
 
-    ids: Sequence[int]
+    ids: Int32Array
     original_tokens: int
 
     @property
@@ -123,7 +125,7 @@ class Tokenizer:
             [options.prompt + text for text in texts], add_special_tokens=options.add_special_tokens
         )
         columns = (encoding.ids for encoding in encodings)  # each access copies the list out of Rust
-        return [TokenIds(ids=keep(ids), original_tokens=len(ids)) for ids in columns]
+        return [TokenIds(ids=np.array(keep(ids), np.int32), original_tokens=len(ids)) for ids in columns]
 
     def tokenize(self, texts: Sequence[str], options: EncodeOptions) -> Iterator[TokenizedText]:
         """Tokens of texts without lone surrogates, with their offsets, one text after the other."""
@@ -139,7 +141,7 @@ class Tokenizer:
         first_word = (next(own, None) or 0) if prompt_length else 0
         kept, cut = (_without_prompt(part, prompt_length) for part in keep.split(offsets))
         return TokenizedText(
-            ids=ids,
+            ids=np.array(ids, np.int32),
             original_tokens=len(offsets),
             tokens=keep(encoding.tokens),
             offsets=kept,

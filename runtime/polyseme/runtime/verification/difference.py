@@ -79,7 +79,8 @@ class _Model:
     def encode(self, text: str) -> list[int]:
         """Its ids, cut to the limit."""
         options = EncodeOptions(limit=self._spec.max_tokens, truncate=Truncate.END)
-        return list(self._tokenizer.encode([text], options)[0].ids)
+        ids: list[int] = self._tokenizer.encode([text], options)[0].ids.tolist()
+        return ids
 
     def embed(self, ids: list[int]) -> Float32Array:
         """[1, D], of length 1."""

@@ -104,9 +104,9 @@ def _texts(tokenizer: Path, spec: ModelSpec) -> list[list[int]]:
         raise
     except BaseException as error:  # the library raises bare Exception, and PanicException, which is not even that
         raise TokenizerError(f"{TOKENIZER} cannot encode texts: {_one_line(error)}") from error
-    if not any(text.ids for text in encoded):
+    if not any(len(text.ids) for text in encoded):
         raise TokenizerError(f"{TOKENIZER} finds no token in any of {len(TEXTS)} texts")
-    return [list(text.ids) for text in encoded if text.ids]
+    return [text.ids.tolist() for text in encoded if len(text.ids)]
 
 
 def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence[Batch]) -> _Seen:

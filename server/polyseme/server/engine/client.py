@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from polyseme.artifact import Precision
+from polyseme.runtime.batches.padded import Ids
 from polyseme.runtime.tasks import Task
 from polyseme.server.scheduling import BatchPolicy, Completed, Observer, Priority
 
@@ -20,7 +21,7 @@ class TextTask(NamedTuple):
         task: what is wanted of it.
     """
 
-    ids: Sequence[int]
+    ids: Ids
     task: Task
 
 

@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
+from polyseme.runtime.batches.padded import Ids
 from polyseme.runtime.tasks import FloatArray, LayerMix, LayerVectors
 from polyseme.runtime.text.tokenizer import TokenizedText, portions
 from polyseme.server.engine.client import TextTask
@@ -71,7 +72,7 @@ class PreparedText(Generic[R]):
     """
 
     index: int
-    ids: Sequence[int]
+    ids: Ids
     task: LayerVectors
     reply: R
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from polyseme.runtime.batches.padded import Ids
 from polyseme.runtime.tasks import Task
 
 
@@ -35,7 +36,7 @@ class Entry:
         tokens: its length.
     """
 
-    ids: Sequence[int]
+    ids: Ids
     task: Task
     priority: Priority = Priority.INTERACTIVE
     arrived: float = 0.0

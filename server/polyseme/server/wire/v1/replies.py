@@ -109,9 +109,10 @@ def tokens(
 ) -> common_pb2.Tokens:
     """The tokens of a text, with offsets in the unit asked for; all of them, or those to keep."""
     offset = OffsetTable(text, unit).from_code_points
-    kept = range(len(tokenized.ids)) if keep is None else keep
+    ids = tokenized.ids.tolist()
+    kept = range(len(ids)) if keep is None else keep
     return common_pb2.Tokens(
-        ids=[tokenized.ids[i] for i in kept],
+        ids=[ids[i] for i in kept],
         texts=[tokenized.tokens[i] for i in kept],
         starts=[offset(tokenized.offsets[i][0]) for i in kept],
         ends=[offset(tokenized.offsets[i][1]) for i in kept],
