@@ -231,7 +231,8 @@ def _load(
     captures: bool,
 ) -> ort.InferenceSession:
     name = artifact.manifest.precisions[device.precision].of(Layout.PACKED).graphs[variant]
-    options = session_options(0)
+    # On a GPU the threads of a run would have nothing to do.
+    options = session_options(1 if device.execution_provider == CUDA else 0)
     # The graph is as it should run. MatMul and Add would become a Gemm, which on CUDA is two products.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.enable_mem_pattern = False  # shapes differ from run to run
@@ -240,8 +241,9 @@ def _load(
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))
     for initializer, value in weights.items():
         options.add_initializer(initializer, value)
-    # Exact where a mask is multiplied, as embed alone does; sums of layers and dense layers would lose bits.
-    tf32 = variant is Variant.EMBED and not artifact.manifest.model.embedding.dense
+    # Exact where a mask is multiplied, as embed alone does; sums of layers, dense layers and islands would lose bits.
+    wide = artifact.manifest.model.embedding.dense or artifact.manifest.precisions[device.precision].islands
+    tf32 = variant is Variant.EMBED and not wide
     providers = _providers(device, tf32=tf32, captures=captures)
     return open_session(name, artifact.path(name) if twin is None else twin, device, options, providers)
 
