@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from tests.cuda.fake import COPIES, LAUNCHES, wrong
+from tests.cuda.fake import COPIES, LAUNCHES, REPLAYS, wrong
 from tests.cuda.texts import texts
 from tests.server.running import load_engine, running
 
@@ -170,37 +170,38 @@ def serve(unproven, tmp_path):
         server.process.wait()
 
 
+@pytest.fixture(scope="module")
+def loading(runtime, unproven):
+    """How often each counter goes up until the model is loaded and warmed up."""
+    before = [runtime.count(counter) for counter in range(REPLAYS + 1)]
+    with pytest.MonkeyPatch.context() as patch:
+        exists = os.path.exists
+        patch.setattr(os.path, "exists", lambda path: path == "/dev/nvidiactl" or exists(path))
+        load_engine(Artifact.open(unproven), device="cuda").release()
+    return [runtime.count(counter) - count for counter, count in enumerate(before)]
+
+
 @pytest.mark.parametrize(
-    ("environment", "says"),
+    ("how", "counter", "says"),
     [
-        ({"FAKE_BREAK": "700:launches:1500"}, "the GPU is in an error that only a new process ends: "),
-        ({"FAKE_BREAK": "719:copies:300"}, "the GPU is in an error that only a new process ends: "),
-        ({"FAKE_HANG": "replays:40"}, "a batch has been running for more than 2 s"),
+        ("FAKE_BREAK=700:launches", LAUNCHES, "the GPU is in an error that only a new process ends: "),
+        ("FAKE_BREAK=719:copies", COPIES, "the GPU is in an error that only a new process ends: "),
+        ("FAKE_HANG=replays", REPLAYS, "a batch has been running for more than 2 s"),
     ],
     ids=["illegal address", "launch failure", "hang"],
 )
-def test_a_server_whose_gpu_is_gone_ends_with_status_70(serve, environment, says):
-    server = serve(environment, "--device", "cuda", "--max-run-s", "2")
+def test_a_server_whose_gpu_is_gone_ends_with_status_70(serve, loading, how, counter, says):
+    variable, fault = how.split("=")
+    server = serve({variable: f"{fault}:{loading[counter] + 20}"}, "--device", "cuda", "--max-run-s", "2")
     server.call_until_it_fails()
     assert server.process.wait(30) == 70, server.log
     assert f"CANNOT RUN ANYTHING ANY MORE: {says}" in server.log
 
 
-@pytest.fixture(scope="module")
-def launches(runtime, unproven):
-    """How many there are until the model is loaded and warmed up."""
-    before = runtime.count(LAUNCHES)
-    with pytest.MonkeyPatch.context() as patch:
-        exists = os.path.exists
-        patch.setattr(os.path, "exists", lambda path: path == "/dev/nvidiactl" or exists(path))
-        load_engine(Artifact.open(unproven), device="cuda").release()
-    return runtime.count(LAUNCHES) - before
-
-
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.99])
-def test_a_gpu_that_is_lost_while_a_model_is_loaded_leaves_the_cpu(serve, launches, part):
+def test_a_gpu_that_is_lost_while_a_model_is_loaded_leaves_the_cpu(serve, loading, part):
     """At the first kernel, while batches are captured, in the warm-up. What cannot be freed any more is left alone."""
-    server = serve({"FAKE_BREAK": f"700:launches:{1 + int(part * launches)}"}, "--device", "auto")
+    server = serve({"FAKE_BREAK": f"700:launches:{1 + int(part * loading[LAUNCHES])}"}, "--device", "auto")
     with Client(f"127.0.0.1:{server.port()}", timeout=10) as client:
         assert np.isfinite(client.embed("a bank")).all()
     (line,) = [line for line in server.log.splitlines() if "NO CUDA, RUNNING ON CPU" in line]

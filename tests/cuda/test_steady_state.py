@@ -1,13 +1,16 @@
 """Once each shape has been seen, nothing is allocated any more."""
 
+import numpy as np
 import pytest
 from tests.cuda.fake import ALLOCATIONS, REPLAYS, SYNCHRONIZATIONS, wrong
 from tests.cuda.texts import texts
+from tests.server.running import load_engine
 
-from polyseme.artifact import Variant
+from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.engine import PackedEngine
+from polyseme.runtime.engines.onnxruntime.devices import CUDA
 
 pytestmark = pytest.mark.cuda
 
@@ -37,6 +40,28 @@ def test_batches_of_known_shapes_allocate_nothing(runtime, engine):
             run_all(engine)
     assert (runtime.count(ALLOCATIONS), runtime.used()) == (allocations, used)
     assert wrong(lines) == []
+
+
+def test_a_model_that_has_been_loaded_has_room_for_batches_of_any_size(runtime, unproven):
+    """The largest were run before. What still comes is scratch memory of attention, by texts times longest."""
+    client = load_engine(Artifact.open(unproven), device="cuda")
+    allocations, rng = runtime.count(ALLOCATIONS), np.random.default_rng(5)
+    for tokens in np.exp(rng.uniform(np.log(1100), np.log(client.info.policy.max_batch_tokens), 60)).astype(int):
+        length = int(rng.integers(32, 120))
+        batch = client.engine.collate(texts(*[length] * max(1, tokens // length)))
+        client.engine.run(Variant.EMBED, batch, [NORMALIZED])
+    assert runtime.count(ALLOCATIONS) - allocations <= 2
+    client.release()
+
+
+def test_a_largest_batch_without_room_does_not_keep_a_model_from_serving(runtime, unproven, caplog):
+    before = runtime.used()
+    load_engine(Artifact.open(unproven), device="cuda").release()
+    runtime.limit(before + 6 * 2**20)
+    client = load_engine(Artifact.open(unproven), device="cuda")
+    assert "a batch of 32768 tokens will be run in halves: " in caplog.text
+    assert client.info.execution_provider == CUDA
+    client.release()
 
 
 def test_small_batches_are_replayed_and_large_ones_are_not(runtime, engine):

@@ -119,6 +119,12 @@ def test_every_file_of_the_wheel_is_copied():
     assert set(needed) <= set(copied)
 
 
+def test_the_image_has_the_onnxruntime_that_is_tried_without_a_gpu():
+    pinned = (ROOT / "constraints/cuda.txt").read_text()
+    (version,) = [line for line in (ROOT / "deploy/cuda.txt").read_text().splitlines() if line.startswith("onnx")]
+    assert f"\n{version} " in pinned
+
+
 def test_cuda_libraries_are_pinned_and_all_there():
     """Those that onnxruntime-gpu 1.31 names in its extras [cuda,cudnn], and cuBLAS, which it links to."""
     lines = [line for line in (ROOT / "deploy/cuda.txt").read_text().splitlines() if line[0] != "#"]

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from polyseme.artifact import Artifact, Variant
+from polyseme.artifact import Artifact, ModelSpec, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import Engine, PackedEngine, make_engine
+from polyseme.runtime.engines.engine import BUCKET_TOKENS, Engine, PackedEngine, make_engine
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device, choose_devices
-from polyseme.runtime.errors import RuntimeUnavailableError, first_line
+from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError, first_line
 from polyseme.runtime.verification.proof import prove
 from polyseme.server.config import ServerConfig
 from polyseme.server.engine.client import EngineInfo, Submission
@@ -181,7 +181,28 @@ def _warm_up(engine: Engine, artifact: Artifact, policy: BatchPolicy) -> None:
         batch = engine.collate([[spec.encoder.pad_token_id] * min(length, spec.max_tokens)] * rows)
         engine.run(Variant.EMBED, batch, [POOLED, NORMALIZED])
         engine.run(Variant.LAYERS, batch, [SPAN_VECTORS], every_state(batch, spec.encoder.num_hidden_layers))
+    if policy.max_batch_cells:
+        _warm_up_large(engine, spec, policy)
     log.debug("warm-up took %.3f s", time.perf_counter() - started)
+
+
+def _warm_up_large(engine: Engine, spec: ModelSpec, policy: BatchPolicy) -> None:
+    """Run the largest batch in every lane, then sizes below it, which fit into its room.
+
+    For packed texts alone: a padded graph on a GPU would prepare for shapes that never come again.
+    """
+    tokens = policy.max_batch_tokens
+    while tokens > BUCKET_TOKENS[-1]:
+        length = min(-(-tokens // policy.max_batch_texts), spec.max_tokens)
+        batch = engine.collate([[spec.encoder.pad_token_id] * length] * (tokens // length))
+        try:
+            for _ in range(engine.lanes):  # they take turns
+                engine.run(Variant.EMBED, batch, [NORMALIZED])
+        except DeviceLostError:
+            raise
+        except Exception as error:
+            log.warning("a batch of %d tokens will be run in halves: %s", tokens, first_line(error))
+        tokens //= 2
 
 
 def _default_runners(device: Device, intra_op_threads: int) -> int:
