@@ -1,5 +1,7 @@
 """The whole server over the packed engine, on the CPU: every way in, and the same vectors as from padded texts."""
 
+import threading
+
 import numpy as np
 import pytest
 from tests.packed import packed_fp32, twins
@@ -29,10 +31,20 @@ def servers(tiny_checkpoint, tiny_artifact, tmp_path_factory):
         patch.setattr(module, "make_engine", make_engine)
         with running(tiny_artifact) as packed:
             patch.undo()
+            made[0].threads = set()
+            run = made[0].run
+
+            def recorded(*arguments):
+                made[0].threads.add(threading.current_thread().name)
+                return run(*arguments)
+
+            made[0].run = recorded
             assert packed.model.engine.engine is made[0]
             assert packed.model.engine.info.runners == 2
             with running(tiny_artifact) as padded, Client(packed.target) as one, Client(padded.target) as other:
                 yield one, other
+                assert made[0].threads <= {"lane-0-0", "lane-0-1"}, "lanes take batches themselves"
+                assert made[0].threads
 
 
 def test_texts(servers):

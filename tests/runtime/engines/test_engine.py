@@ -11,6 +11,7 @@ from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine, make_engine
+from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
 from polyseme.runtime.errors import RuntimeUnavailableError
 
@@ -59,6 +60,31 @@ def test_callers_of_a_packed_engine_share_its_lanes(engines):
         for i, runs in enumerate(pool.map(run, range(4))):
             for vectors in runs:
                 np.testing.assert_array_equal(vectors, alone[i])
+
+
+def test_a_lane_that_is_lent_runs_on_its_own_thread(artifact, monkeypatch):
+    """At once: nothing is handed over. What others run meanwhile takes the lanes that are left."""
+    engine, threads = packed(artifact), []
+    run = BoundSession.run
+
+    def recorded(self, *arguments):
+        threads.append(threading.current_thread().name)
+        return run(self, *arguments)
+
+    monkeypatch.setattr(BoundSession, "run", recorded)
+    batch, vectors = engine.collate(TEXTS), []
+
+    def embed():
+        vectors.extend(engine.run(Variant.EMBED, batch, [POOLED])[0] for _ in range(3))
+
+    for host in engine.hosts:
+        host(embed).result(20)
+    embed()
+    assert threads[:6] == ["lane-0-0"] * 3 + ["lane-0-1"] * 3
+    assert len(vectors) == 9
+    for other in vectors[1:]:
+        np.testing.assert_array_equal(vectors[0], other)
+    engine.close()
 
 
 def test_a_run_that_fails_gives_its_lane_back(engines):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -182,3 +183,47 @@ def test_queues_are_bounded_apart():
         assert len((await it.release(held, full, it.submit("b", 1)))[2].rows) == 1
 
     world(body, a=0.0, b=0.0, z=0.0)
+
+
+def test_threads_of_others_are_used_until_the_pool_is_closed():
+    """Each batch is run on one of them; then they are free for other work."""
+    ran = []
+
+    def run(entries):
+        ran.append(threading.current_thread().name)
+        return [np.array([1.0], dtype=np.float32) for _ in entries]
+
+    async def work(hosts):
+        scheduler = Scheduler(POLICY, run, runners=hosts, observer=Observer())
+        await asyncio.gather(*(scheduler.submit([Entry(ids=[1] * 10, task=PooledVector())]) for _ in range(20)))
+        await scheduler.close()
+
+    with ThreadPoolExecutor(2, thread_name_prefix="lent") as executor:
+        asyncio.run(work([executor.submit, executor.submit]))
+        assert executor.submit(lambda: 7).result(10) == 7
+    assert len(ran) == 20
+    assert {name.partition("_")[0] for name in ran} == {"lent"}
+
+
+def test_a_runner_that_ends_by_an_error_is_heard_of(caplog):
+    """Sources must not raise; were one to, its pool would have a thread less."""
+    ended = []
+
+    class Broken:
+        queued_texts = 1
+
+        def ready_at(self):
+            return 0.0
+
+        def take(self, now):
+            raise RuntimeError("no batch")
+
+    with ThreadPoolExecutor(1) as executor:
+        pool = Pool([lambda serve: ended.append(executor.submit(serve)) or ended[-1]], clock=lambda: 0.0)
+        member = pool.join(Broken())
+        with pool.changed:
+            pool.wake(member, 1)
+        with pytest.raises(RuntimeError, match="no batch"):
+            ended[0].result(10)
+        asyncio.run(pool.close())
+    assert "a runner has ended" in caplog.text

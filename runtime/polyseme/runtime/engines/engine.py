@@ -28,6 +28,7 @@ from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, De
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.engines.onnxruntime.tensorrt import MOST_TEXTS, tensorrt_session
 from polyseme.runtime.errors import RuntimeUnavailableError, first_line
+from polyseme.runtime.hosts import Host
 
 T = TypeVar("T")
 AnyBatch: TypeAlias = Batch | PackedBatch
@@ -48,6 +49,10 @@ class Engine(Protocol):
     @property
     def lanes(self) -> int:
         """How many batches it can run side by side; 0 where that is up to the caller."""
+
+    @property
+    def hosts(self) -> Sequence[Host]:
+        """Threads of its own, on which batches are run at once and from others by a hand-over; none: any will do."""
 
     @property
     def most_texts(self) -> int:
@@ -77,6 +82,8 @@ class Engine(Protocol):
 
 class PaddedEngine:
     """Texts in rows of their own."""
+
+    hosts: Sequence[Host] = ()
 
     def __init__(
         self, artifact: Artifact, device: Device, *, intra_op_threads: int = 1, engine_cache: Path | None = None
@@ -154,6 +161,7 @@ class PackedEngine:
         """
         self.devices = tuple(devices)
         self._lanes: list[_Lane] = []
+        self._by_thread: dict[int, _Lane] = {}
         self._free: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         self._padding_idx = artifact.manifest.model.encoder.padding_idx
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
@@ -163,6 +171,7 @@ class PackedEngine:
                 for i in range(lanes_per_device):
                     lane = _Lane(f"lane-{device.number}-{i}", device)
                     self._lanes.append(lane)
+                    self._by_thread[lane.call(threading.get_ident)] = lane
                     lane.call(lane.load, artifact, weights, shapes, twins or {})
                     self._free.put(lane)
         except BaseException:
@@ -174,6 +183,11 @@ class PackedEngine:
         """Those of all devices."""
         return len(self._lanes)
 
+    @property
+    def hosts(self) -> Sequence[Host]:
+        """The lanes' threads."""
+        return [lane.begin for lane in self._lanes]
+
     def collate(self, sequences: Sequence[Ids]) -> PackedBatch:
         """Put texts one after another."""
         return pack(sequences, self._padding_idx)
@@ -181,7 +195,10 @@ class PackedEngine:
     def run(
         self, variant: str, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None
     ) -> list[npt.NDArray[Any]]:
-        """Run on a lane's thread."""
+        """Run on the calling thread if that is a lane's; else on a lane's that is not lent to anyone."""
+        own = self._by_thread.get(threading.get_ident())
+        if own is not None:
+            return own.sessions[variant].run(batch, outputs, selection)
         lane = self._free.get()
         try:
             return lane.call(lane.sessions[variant].run, batch, outputs, selection)
@@ -207,14 +224,19 @@ class _Lane:
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  whatever the function takes
         """Call a function on the lane's thread, and wait for what it gives or raises."""
-        future: Future[T] = Future()
-        self._calls.put((future, function, arguments))
+        future = self.begin(function, *arguments)
         try:
             return future.result()
         finally:
             # An error's traceback has this frame, and the future has the error: what it holds on the device would wait
             # for the garbage collector, which frees at any time and on any thread.
             del future
+
+    def begin(self, function: Callable[..., T], *arguments: Any) -> Future[T]:  # noqa: ANN401
+        """Call a function on the lane's thread, after those before it."""
+        future: Future[T] = Future()
+        self._calls.put((future, function, arguments))
+        return future
 
     def end(self) -> None:
         """End the thread, and what belongs to it."""

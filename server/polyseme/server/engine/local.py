@@ -14,6 +14,7 @@ from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.engine import BUCKET_TOKENS, Engine, PackedEngine, make_engine
 from polyseme.runtime.engines.onnxruntime.devices import CPU, Device, choose_devices
 from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError, first_line
+from polyseme.runtime.hosts import Host
 from polyseme.runtime.verification.proof import prove
 from polyseme.server.config import ServerConfig
 from polyseme.server.engine.client import EngineInfo, Submission
@@ -72,10 +73,10 @@ class LocalEngines:
         """Give what runs batches on an engine."""
         return Runner(engine, self._watchdog)
 
-    def threads_of(self, engine: LocalEngine) -> Pool | int:
-        """Give the threads that an engine shares, or how many it needs of its own."""
+    def threads_of(self, engine: LocalEngine) -> Pool | Sequence[Host] | int:
+        """Give the threads that an engine shares or has, or how many it needs of its own."""
         if not engine.shares_threads:
-            return engine.info.runners
+            return engine.engine.hosts or engine.info.runners
         if self._pool is None:
             self._pool = Pool(engine.info.runners)
         return self._pool

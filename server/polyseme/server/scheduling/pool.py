@@ -7,13 +7,18 @@ are at work, so it is owed nothing for the time it was away; a debt from before 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from polyseme.runtime.hosts import Host
 from polyseme.server.scheduling.backlog import Taken
+
+log = logging.getLogger(__name__)
 
 _JOIN_S = 10.0  # a runner that hangs must not keep the server from stopping
 
@@ -68,19 +73,18 @@ class Pool:
         threads: how many there are.
     """
 
-    def __init__(self, threads: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start so many threads."""
+    def __init__(self, threads: int | Sequence[Host], *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start so many threads, or begin on those of others until `close`."""
         lock = threading.RLock()
         self.changed = threading.Condition(lock)
         self._ended = threading.Condition(lock)  # of its own: who waits for an end must not take a runner's wake-up
         self.clock = clock
-        self.threads = threads
         self._members: list[Member] = []
         self._floor = 0.0  # the least virtual time of those at work; never falls
         self._closed = False
-        self._running = [threading.Thread(target=self._serve, name=f"runner-{i}", daemon=True) for i in range(threads)]
-        for thread in self._running:
-            thread.start()
+        hosts = [_new_thread(f"runner-{i}") for i in range(threads)] if isinstance(threads, int) else threads
+        self.threads = len(hosts)
+        self._running = [host(self._serve) for host in hosts]
 
     @property
     def sharers(self) -> int:
@@ -113,8 +117,7 @@ class Pool:
         with self.changed:
             self._closed = True
             self.changed.notify_all()
-        for thread in self._running:
-            await asyncio.to_thread(thread.join, _JOIN_S)
+        await asyncio.to_thread(wait, self._running, _JOIN_S)
 
     def _wait_for(self, member: Member) -> None:
         with self._ended:
@@ -122,12 +125,16 @@ class Pool:
 
     def _serve(self) -> None:
         """A thread's life."""
-        while (turn := self._next()) is not None:
-            member, taken = turn
-            try:
-                member.source.run(taken)
-            finally:
-                self._charge(member)
+        try:
+            while (turn := self._next()) is not None:
+                member, taken = turn
+                try:
+                    member.source.run(taken)
+                finally:
+                    self._charge(member)
+        except BaseException:  # nobody else would hear of it
+            log.exception("a runner has ended")
+            raise
 
     def _next(self) -> tuple[Member, Taken] | None:
         """Wait for work; None once closed. What is returned counts as begun."""
@@ -156,3 +163,21 @@ class Pool:
     def _raise_floor(self, now: float) -> None:
         times = [member.virtual(now) for member in self._members if member.at_work]
         self._floor = max(self._floor, min(times, default=0.0))
+
+
+def _new_thread(name: str) -> Host:
+    """A thread that is there for one function."""
+
+    def begin(function: Callable[[], None]) -> Future[None]:
+        future: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                function()
+            finally:
+                future.set_result(None)
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return future
+
+    return begin

@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.runtime.hosts import Host
 from polyseme.server.errors import DeadlineExpiredError, EngineError, NotFiniteError, QueueFullError, ServerError
 from polyseme.server.scheduling.backlog import Backlog, Taken
 from polyseme.server.scheduling.entry import Entry, Priority
@@ -99,7 +100,7 @@ class Scheduler:
         policy: BatchPolicy,
         run: Callable[[Sequence[Entry]], list[Outcome]],
         *,
-        runners: int | Pool,
+        runners: int | Sequence[Host] | Pool,
         observer: Observer,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -109,7 +110,7 @@ class Scheduler:
             policy: how batches are made.
             run: runs one batch on the calling thread: one outcome per entry, in order. What it raises becomes every
                 entry's EngineError.
-            runners: how many threads of its own, or the threads it shares, which `close` then leaves running.
+            runners: how many threads of its own, or threads that it has until `close`, or a pool that it shares.
             observer: told of every batch.
             clock: seconds, monotonic; of threads of its own, else the pool's is used.
         """
