@@ -1,6 +1,5 @@
 """Hostile and wrong checkpoints on their way into transformers. Run by `make test-optimum`."""
 
-import json
 import pickle
 from pathlib import Path
 
@@ -47,12 +46,11 @@ def test_a_pickle_alone_is_refused_unread(source, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_code_pickles_and_adapters_beside_the_weights_are_never_seen(source, tmp_path):
+def test_code_and_pickles_beside_the_weights_are_never_seen(source, tmp_path):
     trap = tmp_path / "sprung"
     code = f"import pathlib; pathlib.Path({str(trap)!r}).touch()\nfrom transformers import ElectraModel as Model\n"
     (source / "modeling_trap.py").write_text(code)
     (source / "pytorch_model.bin").write_bytes(pickle.dumps(Trap(trap)))
-    (source / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "nobody/nothing"}))
     change_json(
         source / "config.json",
         auto_map={"AutoModel": "modeling_trap.Model", "AutoConfig": "modeling_trap.Config"},
