@@ -1,5 +1,7 @@
 """Call a server as any program would: call.py TARGET METRICS_URL. Exit code 0 only where the answers make sense."""
 
+from __future__ import annotations
+
 import sys
 import urllib.request
 

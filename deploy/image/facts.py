@@ -3,6 +3,8 @@
 facts.py INSPECT_JSON INTO: prints, and writes INTO/{user,env,command,health}, words ended by NUL.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from pathlib import Path

@@ -7,6 +7,8 @@ ExportError
 └── GateError            what was built is not what it must be: not fused, or not equal to the reference
 """
 
+from __future__ import annotations
+
 
 class ExportError(Exception):
     """Nothing was exported; the message is one line."""

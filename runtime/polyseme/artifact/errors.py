@@ -6,6 +6,8 @@ ArtifactError
 └── CorruptArtifactError    bytes are not those that export wrote
 """
 
+from __future__ import annotations
+
 
 class ArtifactError(Exception):
     """An artifact cannot be used; the message is one line: what, got, limit."""

@@ -1,5 +1,7 @@
 """Which version of polyseme this is."""
 
+from __future__ import annotations
+
 from importlib import metadata
 
 

@@ -1,5 +1,7 @@
 """Texts for the gates: sentences of many lengths, in the public domain or our own."""
 
+from __future__ import annotations
+
 SENTENCES = (
     "Call me Ishmael.",
     "All happy families are alike; every unhappy family is unhappy in its own way.",
