@@ -82,7 +82,7 @@ baseline: $(VENV)/.installed-dev  ## Freeze the contract: what later versions mu
 # The oldest runtimes that pyproject.toml admits.
 .venv-oldest/.installed: pyproject.toml constraints/oldest.txt
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/oldest.txt -e '.[server,export,plot,parquet]' pytest hypothesis safetensors trustme
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/oldest.txt -e '.[server,export,plot,parquet]' pytest pytest-timeout hypothesis safetensors trustme
 	@touch $@
 
 test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run the tests with the oldest grpcio and protobuf
@@ -91,7 +91,7 @@ test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run the tests wi
 # torch and all: some 5 GB, which nothing else here needs.
 .venv-optimum/.installed: pyproject.toml constraints/optimum.txt
 	@test -x .venv-optimum/bin/python || $(PYTHON) -m venv .venv-optimum
-	.venv-optimum/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/optimum.txt -e '.[server,optimum,plot]' pytest hypothesis safetensors
+	.venv-optimum/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/optimum.txt -e '.[server,optimum,plot]' pytest pytest-timeout hypothesis safetensors
 	@touch $@
 
 test-optimum: .venv-optimum/.installed $(MODEL)/manifest.json  ## Test the export through optimum, in an environment with torch
@@ -113,7 +113,7 @@ reference: .venv-reference/.installed $(VENV)/.installed-dev  ## Ask transformer
 	@command -v cc >/dev/null || { echo "make test-cuda builds a fake CUDA runtime, and needs a C compiler: cc" >&2; exit 2; }
 	@test -x .venv-cuda/bin/python || $(PYTHON) -m venv .venv-cuda
 	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/cuda.txt
-	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/default.txt -e '.[serving,export]' flatbuffers packaging pytest hypothesis safetensors trustme
+	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/default.txt -e '.[serving,export]' flatbuffers packaging pytest pytest-timeout hypothesis safetensors trustme
 	@touch $@
 
 # Not into the environment: beside the headers is the real runtime, which onnxruntime would find there.

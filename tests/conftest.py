@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 from bench.random_checkpoint import random_bert
+from hypothesis import HealthCheck, settings
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 ROOT = Path(__file__).parents[1]
+# A busy machine stops a test for seconds: how long an example takes says nothing of the code.
+settings.register_profile("polyseme", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("polyseme")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
 
 

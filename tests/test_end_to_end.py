@@ -130,12 +130,12 @@ def test_a_stream_outlives_a_restart_of_the_server(tiny_artifact, grace):
                 rows.append(row)
                 if len(rows) == 1000:
                     halfway.set()
-                    assert resumed.wait(60)
+                    assert resumed.wait(300)
 
         reader = threading.Thread(target=read)
         with running(tiny_artifact, port=port) as server:
             reader.start()
-            assert halfway.wait(60)
+            assert halfway.wait(300)
             if grace == "drain":
                 resumed.set()
                 server.on_loop(server.app.drain())

@@ -37,3 +37,24 @@ def test_docstrings_begin_with_the_thing_or_a_verb(path):
     ]
     questions = ("What", "Which", "Whether", "How", "Where")
     assert [text.split("\n")[0] for text in texts if text.lstrip().startswith(questions)] == []
+
+
+def _waits(tree):
+    """Seconds that a test gives another thread, a process or a server."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        called = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        values = [keyword.value for keyword in call.keywords if keyword.arg == "timeout"]
+        if called in ("wait", "join", "wait_for"):
+            values += call.args[-1:]
+        yield from (value for value in values if isinstance(value, ast.Constant) and type(value.value) in (int, float))
+
+
+def test_waits_of_tests_are_minutes_or_meant_to_end():
+    """On a busy machine all takes long. What a test waits for in vain is seconds; what it waits for is minutes."""
+    short = [
+        f"{path.relative_to(ROOT)}:{wait.lineno}: {wait.value} s"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for wait in _waits(ast.parse(path.read_text(encoding="utf-8")))
+        if 5 < wait.value < 120
+    ]
+    assert short == []

@@ -41,12 +41,12 @@ def busy(server, monkeypatch, texts=("a",)):
 
     def hold(*arguments):
         held.set()
-        assert go.wait(30)
+        assert go.wait(300)
         return run(*arguments)
 
     monkeypatch.setattr(server.embed_session, "run", hold)
-    first = server.embedding.Embed.future(EmbedRequest(texts=texts), timeout=30)
-    assert held.wait(30)
+    first = server.embedding.Embed.future(EmbedRequest(texts=texts), timeout=300)
+    assert held.wait(300)
     try:
         yield first
     finally:
@@ -62,5 +62,5 @@ def retry_delays(error):
     return info.retry_delay.ToMilliseconds(), int(trailers["grpc-retry-pushback-ms"])
 
 
-def embed(server, timeout=30):
+def embed(server, timeout=300):
     return server.embedding.Embed(EmbedRequest(texts=["a"]), timeout=timeout)

@@ -128,7 +128,7 @@ def compare(program, server, unit, dtype):
 def _texts_by_sdk(server, dtype):
     """The same request: in another batch the last bits may differ."""
     request = embedding_service_pb2.EmbedRequest(texts=TEXTS, dtype=_dtype(dtype))
-    vectors = decode_tensor(server.embedding.Embed(request, timeout=30).embeddings)
+    vectors = decode_tensor(server.embedding.Embed(request, timeout=300).embeddings)
     if dtype == "float32":
         with Client(server.target) as client:
             assert client.embed(TEXTS).tobytes() == vectors.tobytes()
@@ -140,7 +140,7 @@ def _word_by_sdk(server, text, word, dtype):
     request = embedding_service_pb2.EmbedSpansRequest(
         inputs=[{"text": text, "spans": [common_pb2.Span(start=start, end=start + len(word))]}], dtype=_dtype(dtype)
     )
-    return decode_tensor(server.embedding.EmbedSpans(request, timeout=30).texts[0].vectors)[0].tobytes()
+    return decode_tensor(server.embedding.EmbedSpans(request, timeout=300).texts[0].vectors)[0].tobytes()
 
 
 def _dtype(name):

@@ -59,7 +59,7 @@ FIELDS = {
 @pytest.mark.parametrize("case", CALLS)
 def test_refusals(server, case):
     method, request = CALLS[case]
-    error = documented(lambda: getattr(server.embedding, method)(request, timeout=30))
+    error = documented(lambda: getattr(server.embedding, method)(request, timeout=300))
     assert field_of(error) == FIELDS.get(case)
 
 
@@ -87,7 +87,7 @@ def test_replies_over_the_limit_of_the_client(server):
     request = EmbedTokensRequest(texts=["a " * 250] * 17)
     with grpc.insecure_channel(server.target) as channel:
         call = channel.unary_unary("/polyseme.v1.EmbeddingService/EmbedTokens", EmbedTokensRequest.SerializeToString)
-        assert not documented(lambda: call(request, timeout=30)).trailing_metadata()
+        assert not documented(lambda: call(request, timeout=300)).trailing_metadata()
 
 
 def test_a_full_server(minilm_artifact, monkeypatch):
@@ -129,7 +129,7 @@ def test_starting_draining_and_gone(minilm_artifact):
             documented(lambda: embed(server))
         target = server.target
     with grpc.insecure_channel(target) as channel:
-        documented(lambda: channel.unary_unary("/polyseme.v1.EmbeddingService/Embed")(b"", timeout=30))
+        documented(lambda: channel.unary_unary("/polyseme.v1.EmbeddingService/Embed")(b"", timeout=300))
 
 
 def test_tokens(minilm_artifact, tmp_path):
@@ -137,7 +137,7 @@ def test_tokens(minilm_artifact, tmp_path):
     with running(minilm_artifact, token_file=str(tmp_path / "tokens")) as server:
         documented(lambda: embed(server))
         call = server.embedding.Embed
-        documented(lambda: call(EmbedRequest(texts=["a"]), metadata=[("authorization", "Bearer beta")], timeout=30))
+        documented(lambda: call(EmbedRequest(texts=["a"]), metadata=[("authorization", "Bearer beta")], timeout=300))
 
 
 def test_errors_in_place(server):
@@ -147,7 +147,7 @@ def test_errors_in_place(server):
         StreamEmbedRequest(),
         StreamEmbedRequest(embed=EmbedRequest(texts=["a"], model=NOPE)),
     ]
-    replies = list(server.embedding.StreamEmbed(iter(requests), timeout=30))
+    replies = list(server.embedding.StreamEmbed(iter(requests), timeout=300))
     assert [(reply.sequence, reply.last_chunk, reply.WhichOneof("result")) for reply in replies] == [
         (0, True, "embed"),
         (1, True, "error"),

@@ -138,7 +138,7 @@ class Server:
 
     def port(self):
         """Once it serves."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not (port := re.search(r" on \S+:(\d+) \| ", self.log)):
             assert self.process.poll() is None, self.log
             assert time.monotonic() < until, self.log
@@ -146,8 +146,8 @@ class Server:
         return int(port[1])
 
     def call_until_it_fails(self):
-        until = time.monotonic() + 60
-        with Client(f"127.0.0.1:{self.port()}", timeout=10) as client:
+        until = time.monotonic() + 300
+        with Client(f"127.0.0.1:{self.port()}", timeout=300) as client:
             while time.monotonic() < until:
                 try:
                     for count in (16, 60):  # replayed, and eager
@@ -194,7 +194,7 @@ def test_a_server_whose_gpu_is_gone_ends_with_status_70(serve, loading, how, cou
     variable, fault = how.split("=")
     server = serve({variable: f"{fault}:{loading[counter] + 20}"}, "--device", "cuda", "--max-run-s", "2")
     server.call_until_it_fails()
-    assert server.process.wait(30) == 70, server.log
+    assert server.process.wait(300) == 70, server.log
     assert f"CANNOT RUN ANYTHING ANY MORE: {says}" in server.log
 
 
@@ -202,12 +202,12 @@ def test_a_server_whose_gpu_is_gone_ends_with_status_70(serve, loading, how, cou
 def test_a_gpu_that_is_lost_while_a_model_is_loaded_leaves_the_cpu(serve, loading, part):
     """At the first kernel, while batches are captured, in the warm-up. What cannot be freed any more is left alone."""
     server = serve({"FAKE_BREAK": f"700:launches:{1 + int(part * loading[LAUNCHES])}"}, "--device", "auto")
-    with Client(f"127.0.0.1:{server.port()}", timeout=10) as client:
+    with Client(f"127.0.0.1:{server.port()}", timeout=300) as client:
         assert np.isfinite(client.embed("a bank")).all()
     (line,) = [line for line in server.log.splitlines() if "NO CUDA, RUNNING ON CPU" in line]
     assert "illegal memory access" in line or "cudaErrorIllegalAddress" in line
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(30) == 0, server.log
+    assert server.process.wait(300) == 0, server.log
 
 
 def test_the_tiny_model_is_packed(unproven, device):

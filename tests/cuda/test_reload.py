@@ -45,7 +45,7 @@ def under_load(call):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(300)
 
 
 def test_engines_are_made_and_closed_beside_one_that_runs(runtime, minilm, unproven, device):
@@ -80,7 +80,7 @@ def test_two_threads_that_load_at_once_do_not_spoil_each_others_captures(runtime
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(300)
     assert (len(made), failed, wrong(lines)) == (2, [], [])
     for engine in made:
         engine.close()

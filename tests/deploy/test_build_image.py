@@ -21,7 +21,7 @@ def bare(tmp_path):
 
 def run(path, *arguments):
     environment = {"PATH": str(path), "PYTHON": sys.executable, "HOME": os.environ.get("HOME", "/")}
-    return subprocess.run([SCRIPT, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run([SCRIPT, *arguments], env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_it_names_all_that_is_missing_and_exits_with_3(bare, tmp_path):

@@ -25,10 +25,10 @@ def exported(tiny_artifact):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with running(tiny_artifact, metrics_port=port) as server:
-        server.embedding.Embed(EmbedRequest(texts=["a", "b c"]), timeout=30)
+        server.embedding.Embed(EmbedRequest(texts=["a", "b c"]), timeout=300)
         with pytest.raises(grpc.RpcError):
-            server.embedding.Embed(EmbedRequest(), timeout=30)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
+            server.embedding.Embed(EmbedRequest(), timeout=300)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=300) as reply:
             families = text_string_to_metric_families(reply.read().decode())
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 

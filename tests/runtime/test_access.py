@@ -50,8 +50,8 @@ def entered(way_in, device):
 def test_runs_share_gpus(other):
     with using(ON_CUDA):
         inside, thread = entered(using, other)
-        assert inside.wait(20)
-    thread.join(20)
+        assert inside.wait(300)
+    thread.join(300)
 
 
 @pytest.mark.parametrize("way_in", [using, capturing])
@@ -61,8 +61,8 @@ def test_a_capture_is_alone_whatever_the_gpu(way_in, other):
         inside, thread = entered(way_in, other)
         with using(ON_CPU):  # a CPU never waits
             assert not inside.is_set()
-    assert inside.wait(20)
-    thread.join(20)
+    assert inside.wait(300)
+    thread.join(300)
 
 
 @pytest.mark.parametrize("way_in", [using, capturing])

@@ -33,7 +33,7 @@ hard_texts = (
     | st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join)
     | st.text(character, max_size=30)
 )
-thorough = settings(max_examples=1_000, deadline=None)
+thorough = settings(max_examples=1_000)
 
 
 @pytest.fixture(scope="module")

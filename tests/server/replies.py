@@ -12,7 +12,7 @@ def array(tensor):
     return np.frombuffer(tensor.data, _TYPES[tensor.dtype]).reshape(tuple(tensor.shape))
 
 
-def stream(server, *requests, timeout=60):
+def stream(server, *requests, timeout=300):
     """The responses to requests, each checked to be in order; per request the list of its chunks."""
     chunks = [[] for _ in requests]
     for response in server.embedding.StreamEmbed(iter(requests), timeout=timeout):

@@ -43,9 +43,9 @@ class Running:
 
     def on_loop(self, coroutine):
         """Run a coroutine on the server's event loop."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=300)
 
-    def raw(self, method, data, timeout=30):
+    def raw(self, method, data, timeout=300):
         """Call with bytes, get bytes."""
         return self.channel.unary_unary(f"/polyseme.v1.{method}")(data, timeout=timeout)
 
@@ -77,7 +77,7 @@ def running(*artifacts, make_engines=LocalEngines, **settings):
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="server")
     thread.start()
-    assert started.wait(60)
+    assert started.wait(300)
     if "error" in box:
         thread.join()
         raise box["error"]
@@ -86,7 +86,7 @@ def running(*artifacts, make_engines=LocalEngines, **settings):
     finally:
         box["running"].channel.close()
         box["running"].loop.call_soon_threadsafe(stop.set)
-        thread.join(60)
+        thread.join(300)
 
 
 def refused(call, code, *words):

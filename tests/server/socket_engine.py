@@ -149,7 +149,7 @@ class FarSide:
         self._thread.start()
 
     def join(self):
-        self._thread.join(30)
+        self._thread.join(300)
 
     async def _main(self, sock):
         reader, self._writer = await asyncio.open_connection(sock=sock)

@@ -18,12 +18,12 @@ def word(text, query, **fields):
 
 
 def compare(server, a, b=(), **fields):
-    reply = server.embedding.Similarity(pb.SimilarityRequest(a=a, b=b, **fields), timeout=30)
+    reply = server.embedding.Similarity(pb.SimilarityRequest(a=a, b=b, **fields), timeout=300)
     return array(reply.scores), reply
 
 
 def vectors(server, text, *words, **fields):
-    return array(server.embedding.EmbedSpans(spans_request(text, *words, **fields), timeout=30).texts[0].vectors)
+    return array(server.embedding.EmbedSpans(spans_request(text, *words, **fields), timeout=300).texts[0].vectors)
 
 
 def cosines(a, b):
@@ -53,7 +53,7 @@ def test_the_closest_words_to_this_one_here(minilm_server):
 
 def test_texts_and_their_parts_in_one_call(minilm_server):
     texts = [MONEY, WATER]
-    whole = array(minilm_server.embedding.Embed(pb.EmbedRequest(texts=texts), timeout=30).embeddings)
+    whole = array(minilm_server.embedding.Embed(pb.EmbedRequest(texts=texts), timeout=300).embeddings)
     part = vectors(minilm_server, WATER, "river")
     a = [pb.Operand(text=MONEY), word(WATER, "river"), pb.Operand(text=WATER)]
     scores, reply = compare(minilm_server, a)

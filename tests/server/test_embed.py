@@ -13,7 +13,7 @@ def array(tensor, dtype="<f4"):
 
 def embed(server, texts=TEXTS, **fields):
     fields.setdefault("text_options", common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END))
-    return server.embedding.Embed(Request(texts=texts, **fields), timeout=30)
+    return server.embedding.Embed(Request(texts=texts, **fields), timeout=300)
 
 
 def vectors(server, **fields):
@@ -118,7 +118,7 @@ def test_embed_bulk_priority_gives_the_same(server):
 
 def test_embed_answers_many_callers_at_once(server):
     texts = [f"caller {i} says {'word ' * (i % 20)}" for i in range(200)]
-    futures = [server.embedding.Embed.future(Request(texts=[text]), timeout=60) for text in texts]
+    futures = [server.embedding.Embed.future(Request(texts=[text]), timeout=300) for text in texts]
     together = np.concatenate([array(future.result().embeddings) for future in futures])
     alone = np.concatenate([vectors(server, texts=texts[i : i + 50]) for i in range(0, 200, 50)])
     np.testing.assert_allclose(together, alone, atol=2e-6)

@@ -16,7 +16,7 @@ CUT = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
 
 
 def embed(server, texts):
-    reply = server.embedding.Embed(Request(texts=texts, text_options=CUT, normalize=True), timeout=60)
+    reply = server.embedding.Embed(Request(texts=texts, text_options=CUT, normalize=True), timeout=300)
     return np.frombuffer(reply.embeddings.data, "<f4").reshape(tuple(reply.embeddings.shape))
 
 
@@ -30,7 +30,7 @@ def test_naughty_strings_are_embedded_and_repeatable(minilm_server):
 def test_naughty_strings_tokenize_within_the_text(minilm_server):
     for unit, encoding, width in (("UTF8_BYTE", "utf-8", 1), ("UTF16_CODE_UNIT", "utf-16-le", 2)):
         request = embedding_service_pb2.TokenizeRequest(texts=STRINGS, offset_unit=f"OFFSET_UNIT_{unit}")
-        for text, tokenized in zip(STRINGS, minilm_server.embedding.Tokenize(request, timeout=60).texts, strict=True):
+        for text, tokenized in zip(STRINGS, minilm_server.embedding.Tokenize(request, timeout=300).texts, strict=True):
             size = len(text.encode(encoding)) // width
             tokens = tokenized.tokens
             assert all(0 <= s <= e <= size for s, e in zip(tokens.starts, tokens.ends, strict=True))
@@ -78,7 +78,7 @@ def test_ten_thousand_mutated_frames_never_break_the_server(server):
         for _ in range(100):
             method, message = draw.choice(valid)
             stub = server.channel.unary_unary(f"/polyseme.v1.{method}")
-            futures.append(stub.future(mutated(message.SerializeToString(), draw), timeout=60))
+            futures.append(stub.future(mutated(message.SerializeToString(), draw), timeout=300))
         for future in futures:
             code = future.code()
             assert code in allowed, future.details()
@@ -124,9 +124,9 @@ def mutated(data, draw):
 
 def test_a_worst_case_text_does_not_hold_up_the_loop(minilm_server):
     dots = minilm_server.embedding.Embed.future(
-        Request(texts=["." * 262_144], text_options=CUT), timeout=60
+        Request(texts=["." * 262_144], text_options=CUT), timeout=300
     )  # a quarter of a million tokens
-    short = [minilm_server.embedding.Embed(Request(texts=["hi"]), timeout=60) for _ in range(3)]
+    short = [minilm_server.embedding.Embed(Request(texts=["hi"]), timeout=300) for _ in range(3)]
     assert all(reply.timings.total_us for reply in short)
     assert dots.result().texts[0].truncated
     assert dots.result().texts[0].original_tokens == 262_146

@@ -21,7 +21,7 @@ BANKS = "After stealing money from the bank vault, the bank robber was seen fish
 POINT = OffsetUnit.CODE_POINT
 ENCODINGS = {OffsetUnit.UTF8_BYTE: ("utf-8", 1), OffsetUnit.UTF16_CODE_UNIT: ("utf-16-le", 2)}
 
-thorough = settings(max_examples=500, deadline=None)
+thorough = settings(max_examples=500)
 
 
 @pytest.fixture(scope="module")
@@ -375,7 +375,7 @@ def test_a_thousand_spans_are_located_in_milliseconds(tokenize):
     asked = [span(i, i + 5) for i in range(1_000)]
     taken = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.thread_time()
         locate(text, tokens, *asked)
-        taken.append(time.perf_counter() - start)
-    assert min(taken) < 0.05, "3 ms on an idle core"
+        taken.append(time.thread_time() - start)
+    assert min(taken) < 0.05, "seconds of this thread alone: 3 ms"

@@ -50,11 +50,11 @@ def several(artifacts):
 def embed(server, texts=TEXTS, name="", version="", **options):
     ref = common_pb2.ModelRef(name=name, version=version)
     request = embedding_service_pb2.EmbedRequest(texts=texts, model=ref, **options)
-    return server.embedding.Embed(request, timeout=30)
+    return server.embedding.Embed(request, timeout=300)
 
 
 def models(server):
-    return list(server.models.ListModels(model_service_pb2.ListModelsRequest(), timeout=30).models)
+    return list(server.models.ListModels(model_service_pb2.ListModelsRequest(), timeout=300).models)
 
 
 def keys(server):
@@ -107,7 +107,7 @@ def test_what_is_unknown_is_not_found_with_what_there_is(several):
     refused(lambda: embed(several, name="tiny", version="000"), NOT_FOUND, first, second, "'000'")
     ref = common_pb2.ModelRef(name="nope")
     request = model_service_pb2.GetModelRequest(model=ref)
-    refused(lambda: several.models.GetModel(request, timeout=30), NOT_FOUND, "tiny, wide")
+    refused(lambda: several.models.GetModel(request, timeout=300), NOT_FOUND, "tiny, wide")
 
 
 def test_the_default_can_be_chosen_by_name_or_version(artifacts, several):
@@ -191,7 +191,7 @@ def test_a_flood_of_one_model_does_not_hold_up_the_other_and_replies_never_mix(a
         during = batches[before:]
         assert flood.is_alive()
         mixed = embed(server, name="tiny").embeddings.data
-        flood.join(60)
+        flood.join(300)
     assert during.count("wide") >= 20
     assert during.count("tiny") <= 20 * 10, "each call waited for the batches under way, not for the flood"
     np.testing.assert_allclose(np.frombuffer(mixed, "<f4"), np.frombuffer(alone["tiny"], "<f4"), atol=1e-5)
@@ -205,7 +205,7 @@ def test_two_flooded_models_alternate(artifacts):
         for flood in floods:
             flood.start()
         for flood in floods:
-            flood.join(60)
+            flood.join(300)
     both = batches[batches.index("wide") : len(batches) - batches[::-1].index("tiny")]
     turns = sum(first != second for first, second in itertools.pairwise(both))
     assert both.count("tiny") >= 20

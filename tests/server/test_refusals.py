@@ -12,7 +12,7 @@ Request = embedding_service_pb2.EmbedRequest
 Code = grpc.StatusCode
 
 
-def embed(server, texts=(CANARY,), timeout=30, **fields):
+def embed(server, texts=(CANARY,), timeout=300, **fields):
     return server.embedding.Embed(Request(texts=texts, **fields), timeout=timeout)
 
 
@@ -85,7 +85,7 @@ def test_unknown_models_are_not_found(server, fields):
     ref = common_pb2.ModelRef(**fields)
     refused(lambda: embed(server, model=ref), Code.NOT_FOUND, name)
     request = model_service_pb2.GetModelRequest(model=ref)
-    refused(lambda: server.models.GetModel(request, timeout=30), Code.NOT_FOUND, name)
+    refused(lambda: server.models.GetModel(request, timeout=300), Code.NOT_FOUND, name)
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_a_deadline_that_passes_in_the_queue_never_reaches_the_session(tiny_arti
         def hold(batch, outputs, selection=None):
             runs.append(batch.lengths.tolist())
             held.set()
-            assert go.wait(30)
+            assert go.wait(300)
             return run(batch, outputs, selection)
 
         monkeypatch.setattr(server.embed_session, "run", hold)
-        first = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)
-        assert held.wait(30)
+        first = server.embedding.Embed.future(Request(texts=["a"]), timeout=300)
+        assert held.wait(300)
         refused(lambda: embed(server, ["a b"], timeout=0.05), Code.DEADLINE_EXCEEDED)
         go.set()
         assert first.code() is Code.OK
@@ -132,7 +132,7 @@ def test_a_deadline_that_passes_in_the_queue_never_reaches_the_session(tiny_arti
 def test_the_reply_must_fit_a_message(server):
     operands = [embedding_service_pb2.Operand(text="a")] * 64
     request = embedding_service_pb2.SimilarityRequest(a=operands)
-    assert list(server.embedding.Similarity(request, timeout=30).scores.shape) == [64, 64]
+    assert list(server.embedding.Similarity(request, timeout=300).scores.shape) == [64, 64]
 
 
 def test_a_session_that_fails_tells_an_id_only(server, monkeypatch, caplog):
@@ -192,7 +192,7 @@ def test_a_poison_text_fails_alone(server, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(server.embed_session, "run", picky)
         lengths = [17, 18, 20, 18, 17] * 4
-        futures = [server.embedding.Embed.future(Request(texts=["a " * (n - 2)]), timeout=30) for n in lengths]
+        futures = [server.embedding.Embed.future(Request(texts=["a " * (n - 2)]), timeout=300) for n in lengths]
         codes = [future.code() for future in futures]
     assert [Code.INTERNAL if n == 20 else Code.OK for n in lengths] == codes
 
@@ -204,13 +204,13 @@ def test_a_full_queue_says_when_to_come_again(tiny_artifact, monkeypatch):
 
         def hold(batch, outputs, selection=None):
             held.set()
-            assert go.wait(30)
+            assert go.wait(300)
             return run(batch, outputs, selection)
 
         monkeypatch.setattr(server.embed_session, "run", hold)
-        running_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)
-        assert held.wait(30)
-        waiting_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=30)
+        running_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=300)
+        assert held.wait(300)
+        waiting_call = server.embedding.Embed.future(Request(texts=["a"]), timeout=300)
         while not server.model.engine.queued_texts:
             pass
         error = refused(lambda: embed(server), Code.RESOURCE_EXHAUSTED, "queue has 3 tokens; limit 1")
@@ -232,4 +232,4 @@ def test_messages_over_the_limit(tiny_artifact, extra, code):
         request = Request(texts=["a" * 9_000])
         request.texts.append("b" * (10_000 + extra - request.ByteSize() - 3))
         assert 10_000 + extra == request.ByteSize()
-        refused(lambda: server.embedding.Embed(request, timeout=30), code, "10000" if extra > 0 else "texts[0]")
+        refused(lambda: server.embedding.Embed(request, timeout=300), code, "10000" if extra > 0 else "texts[0]")

@@ -48,7 +48,7 @@ def reload(server):
 
 
 def served(server):
-    reply = server.models.ListModels(model_service_pb2.ListModelsRequest(), timeout=30)
+    reply = server.models.ListModels(model_service_pb2.ListModelsRequest(), timeout=300)
     return [(model.identity.version, model.hidden_size, model.is_default) for model in reply.models]
 
 
@@ -103,11 +103,11 @@ def test_a_stream_keeps_its_model_until_it_ends(versions, tmp_path):
     def requests():
         yield request
         sent.set()
-        assert go.wait(30)
+        assert go.wait(300)
         yield request
 
     with running(place) as server:
-        replies = server.embedding.StreamEmbed(requests(), timeout=60)
+        replies = server.embedding.StreamEmbed(requests(), timeout=300)
         assert next(replies).embed.model.version == first
         old = server.model
         put(versions[1], place)
@@ -115,12 +115,12 @@ def test_a_stream_keeps_its_model_until_it_ends(versions, tmp_path):
         reloading.start()
         while server.app.registry.models.default.version == first:
             time.sleep(0.01)
-        reply = server.embedding.Embed(request.embed, timeout=30)
+        reply = server.embedding.Embed(request.embed, timeout=300)
         assert (reply.model.version, reply.embeddings.shape[1]) == (second, 64)
         assert old.engine.engine.sessions, "the stream needs it"
         go.set()
         assert [(one.embed.model.version, one.embed.embeddings.shape[1]) for one in replies] == [(first, 32)]
-        reloading.join(30)
+        reloading.join(300)
         assert not reloading.is_alive()
         assert not old.engine.engine.sessions, "and nobody after it"
         metrics = server.app._metrics.registry
@@ -144,7 +144,7 @@ def test_what_cannot_be_had_changes_nothing(versions, tmp_path):
         with pytest.raises(ArtifactError, match="not a directory"):
             reload(server)
         assert served(server) == before
-        reply = server.embedding.Embed(embedding_service_pb2.EmbedRequest(texts=[TEXT]), timeout=30)
+        reply = server.embedding.Embed(embedding_service_pb2.EmbedRequest(texts=[TEXT]), timeout=300)
         assert reply.embeddings.shape[1] == 32
         put(versions[1], place)
         reload(server)
@@ -166,7 +166,7 @@ def test_models_come_and_go(versions, tmp_path):
         reload(server)
         assert served(server) == [(second, 64, True)]
         asked = embedding_service_pb2.EmbedRequest(texts=[TEXT], model=common_pb2.ModelRef(version=first))
-        refused(lambda: server.embedding.Embed(asked, timeout=30), grpc.StatusCode.NOT_FOUND, first)
+        refused(lambda: server.embedding.Embed(asked, timeout=300), grpc.StatusCode.NOT_FOUND, first)
         server.app._models._find_artifacts = lambda: [Artifact.open(places[1])] * 2
         with pytest.raises(ConfigError, match="is given twice"):
             reload(server)
@@ -201,7 +201,7 @@ def test_sighup(versions, tmp_path):
             assert client.embed(TEXT).shape == (64,)
         process.send_signal(signal.SIGTERM)
         wait_for("stopped")
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
     finally:
         limit.cancel()
         process.kill()
@@ -220,5 +220,5 @@ def test_an_engine_with_lanes_gives_them_back(tiny_checkpoint, tiny_artifact, tm
     assert len(lanes) == engine.lanes == 2
     engine.close()
     for lane in lanes:
-        lane.join(30)
+        lane.join(300)
         assert not lane.is_alive()

@@ -17,12 +17,12 @@ def operands(texts):
 
 
 def similarity(server, a=A, b=B, **fields):
-    reply = server.embedding.Similarity(Request(a=operands(a), b=operands(b), **fields), timeout=30)
+    reply = server.embedding.Similarity(Request(a=operands(a), b=operands(b), **fields), timeout=300)
     return np.frombuffer(reply.scores.data, "<f4").reshape(tuple(reply.scores.shape)), reply
 
 
 def embed(server, texts):
-    reply = server.embedding.Embed(embedding_service_pb2.EmbedRequest(texts=texts), timeout=30)
+    reply = server.embedding.Embed(embedding_service_pb2.EmbedRequest(texts=texts), timeout=300)
     return np.frombuffer(reply.embeddings.data, "<f4").reshape(tuple(reply.embeddings.shape)).astype(float)
 
 
@@ -79,7 +79,7 @@ def test_similarity_refuses(server, fields, words):
 
 
 def tokenize(server, texts, **fields):
-    return server.embedding.Tokenize(embedding_service_pb2.TokenizeRequest(texts=texts, **fields), timeout=30)
+    return server.embedding.Tokenize(embedding_service_pb2.TokenizeRequest(texts=texts, **fields), timeout=300)
 
 
 def test_tokenize_gives_columns_of_equal_length(minilm_server):
@@ -126,8 +126,8 @@ def test_tokenize_refuses_a_reply_that_does_not_fit(tiny_artifact):
 
 
 def test_list_models_and_get_model_describe_the_default(server):
-    (model,) = server.models.ListModels(model_service_pb2.ListModelsRequest(), timeout=30).models
-    assert model == server.models.GetModel(model_service_pb2.GetModelRequest(), timeout=30).model
+    (model,) = server.models.ListModels(model_service_pb2.ListModelsRequest(), timeout=300).models
+    assert model == server.models.GetModel(model_service_pb2.GetModelRequest(), timeout=300).model
     spec = server.model.spec
     assert model.is_default
     assert (spec.encoder.hidden_size, spec.encoder.num_hidden_layers, spec.max_tokens, spec.embedding.dimensions) == (
@@ -139,4 +139,4 @@ def test_list_models_and_get_model_describe_the_default(server):
     assert (model.limits.max_texts, model.limits.max_text_bytes) == (64, 4096)
     assert server.model.manifest.sha256 == model.artifact_sha256
     ref = common_pb2.ModelRef(name=model.identity.name, version=model.identity.version)
-    assert model == server.models.GetModel(model_service_pb2.GetModelRequest(model=ref), timeout=30).model
+    assert model == server.models.GetModel(model_service_pb2.GetModelRequest(model=ref), timeout=300).model

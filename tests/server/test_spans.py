@@ -13,7 +13,7 @@ LESSON = ("I deposited the check at the bank.", "We sat on the bank of the river
 
 
 def embed_spans(server, request):
-    return server.embedding.EmbedSpans(request, timeout=30)
+    return server.embedding.EmbedSpans(request, timeout=300)
 
 
 def one(server, text, *words, **fields):
@@ -75,7 +75,7 @@ def test_a_text_without_a_word_has_no_vectors(minilm_server):
 def test_subtokens_are_pooled_as_asked(minilm_server, pooling, expected):
     text = "The embeddings of unbelievable words."
     request = pb.EmbedTokensRequest(texts=[text], include_special_tokens=True)
-    tokens = array(minilm_server.embedding.EmbedTokens(request, timeout=30).texts[0].vectors)
+    tokens = array(minilm_server.embedding.EmbedTokens(request, timeout=300).texts[0].vectors)
     spans, vectors = one(minilm_server, text, "embeddings", subtokens=f"SUBTOKEN_POOLING_{pooling}")
     assert list(spans[0].tokens) == [2, 3, 4, 5]
     np.testing.assert_allclose(vectors[0], expected(tokens[2:6]), atol=1e-5)
@@ -184,7 +184,7 @@ def test_one_text_that_is_not_finite_fails_alone(server, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(server.layers_session, "run", poisoned)
         lengths = [17, 18, 20, 18, 17] * 4
-        futures = [server.embedding.EmbedSpans.future(spans_request("a " * (n - 2)), timeout=30) for n in lengths]
+        futures = [server.embedding.EmbedSpans.future(spans_request("a " * (n - 2)), timeout=300) for n in lengths]
         codes = [future.code() for future in futures]
     assert [StatusCode.INTERNAL if n == 20 else StatusCode.OK for n in lengths] == codes
 

@@ -1,5 +1,6 @@
 """StreamEmbed: order, chunks, errors in place, back-pressure, and what a drain leaves."""
 
+import itertools
 import threading
 import time
 
@@ -30,7 +31,7 @@ def spans(*texts, **fields):
 
 def unary(server, request):
     method = {"embed": "Embed", "tokens": "EmbedTokens", "spans": "EmbedSpans"}[request.WhichOneof("request")]
-    return getattr(server.embedding, method)(getattr(request, request.WhichOneof("request")), timeout=60)
+    return getattr(server.embedding, method)(getattr(request, request.WhichOneof("request")), timeout=300)
 
 
 def test_replies_are_those_of_the_unary_calls(minilm_server):
@@ -78,7 +79,7 @@ def test_a_request_that_fails_is_answered_in_its_place(server):
 def test_what_cannot_be_decoded_is_answered_in_its_place(server):
     call = server.channel.stream_stream("/polyseme.v1.EmbeddingService/StreamEmbed")
     data = [embed("fine").SerializeToString(), b"\x0a\x05abc", embed("fine").SerializeToString()]
-    replies = [pb.StreamEmbedResponse.FromString(reply) for reply in call(iter(data), timeout=30)]
+    replies = [pb.StreamEmbedResponse.FromString(reply) for reply in call(iter(data), timeout=300)]
     assert [reply.WhichOneof("result") for reply in replies] == ["embed", "error", "embed"]
     assert "protobuf" in replies[1].error.message
 
@@ -95,7 +96,7 @@ def test_chunks_fit_and_give_the_whole(tiny_artifact, limit, dtype):
     assert max(sizes) < limit
     assert (len(chunks) > 10, len(chunks) == 1) == (limit == 12_000, limit == 1 << 20)
     with running(tiny_artifact) as server:
-        whole = server.embedding.EmbedTokens(request.tokens, timeout=60)
+        whole = server.embedding.EmbedTokens(request.tokens, timeout=300)
     for (columns, vectors), text in zip(joined(chunks), whole.texts, strict=True):
         np.testing.assert_allclose(vectors.astype(np.float32), array(text.vectors).astype(np.float32), atol=2e-3)
         text.ClearField("vectors")
@@ -131,24 +132,26 @@ def test_a_slow_reader_stops_his_own_requests(tiny_artifact, monkeypatch):
 
         monkeypatch.setattr(server.layers_session, "run", counted)
         call = server.embedding.StreamEmbed((big for _ in range(400)), timeout=120)
-        previous = -1
+        previous = 0
+        while not runs:
+            time.sleep(0.01)
         while len(runs) > previous:
             previous = len(runs)
             time.sleep(0.5)
         assert 0 < previous < 400, "400 requests of 16 texts would be 1,600 runs or more"
         first = next(call)  # and others are served meanwhile
         assert first.sequence == 0
-        assert server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=30).texts
+        assert server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=300).texts
         call.cancel()
 
 
 def test_a_stream_that_is_cancelled_leaves_nothing_behind(tiny_artifact):
     with running(tiny_artifact, runners=1) as server:
         for _ in range(50):
-            call = server.embedding.StreamEmbed((embed(*["a b c " * 20] * 64) for _ in range(1000)), timeout=60)
+            call = server.embedding.StreamEmbed((embed(*["a b c " * 20] * 64) for _ in range(1000)), timeout=300)
             next(call)
             call.cancel()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 300
         while (server.app._admission.calls or server.model.engine.queued_texts) and time.monotonic() < end:
             time.sleep(0.01)
         assert (server.app._admission.calls, server.model.engine.queued_texts) == (0, 0)
@@ -168,21 +171,21 @@ def test_bulk_leaves_half_of_the_queue_to_interactive_work(tiny_artifact, monkey
 
         def hold(*args):
             held.set()
-            assert go.wait(30)
+            assert go.wait(300)
             return run(*args)
 
         monkeypatch.setattr(server.embed_session, "run", hold)
-        calls = [server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=30)]
-        assert held.wait(30)
+        calls = [server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)]
+        assert held.wait(300)
         bulk = pb.EmbedRequest(texts=["a b c d"] * 17, priority="PRIORITY_BULK")  # 102 tokens
-        calls.append(server.embedding.Embed.future(bulk, timeout=30))
+        calls.append(server.embedding.Embed.future(bulk, timeout=300))
         while not server.model.engine.queued_texts:
             time.sleep(0.001)
         with pytest.raises(grpc.RpcError) as error:
-            server.embedding.Embed(bulk, timeout=30)
+            server.embedding.Embed(bulk, timeout=300)
         assert error.value.code() is Code.RESOURCE_EXHAUSTED
         assert "limit 100 (bulk)" in error.value.details()
-        calls.append(server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=30))
+        calls.append(server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300))
         while server.model.engine.queued_texts < 18:
             time.sleep(0.001)
         go.set()
@@ -194,7 +197,7 @@ def test_a_drain_answers_what_was_read_and_says_that_the_rest_was_not(tiny_artif
         go, sent = threading.Event(), []
 
         def requests():
-            for number in range(1000):
+            for number in itertools.count():
                 sent.append(number)
                 yield embed("a b c")
                 if number == 20:
@@ -202,7 +205,7 @@ def test_a_drain_answers_what_was_read_and_says_that_the_rest_was_not(tiny_artif
                 if number > 20:
                     time.sleep(0.01)
 
-        call = server.embedding.StreamEmbed(requests(), timeout=60)
+        call = server.embedding.StreamEmbed(requests(), timeout=300)
         answered = []
 
         def read():
@@ -212,28 +215,26 @@ def test_a_drain_answers_what_was_read_and_says_that_the_rest_was_not(tiny_artif
 
         reader = threading.Thread(target=read)
         reader.start()
-        assert go.wait(30)
+        assert go.wait(300)
         server.on_loop(server.app.drain())
-        reader.join(30)
+        reader.join(300)
     *sequences, code = answered
     assert code is Code.UNAVAILABLE
     assert sequences == list(range(len(sequences)))
-    assert 20 < len(sequences) < 1000
+    assert len(sequences) > 20
 
 
 def test_an_idle_stream_does_not_hold_up_a_drain(tiny_artifact):
-    with running(tiny_artifact, grace_s=30) as server:
+    with running(tiny_artifact, grace_s=3600) as server:
         release = threading.Event()
 
         def requests():
             yield embed("a")
-            release.wait(30)
+            release.wait(300)
 
-        call = server.embedding.StreamEmbed(requests(), timeout=60)
+        call = server.embedding.StreamEmbed(requests(), timeout=300)
         next(call)
-        started = time.monotonic()
-        server.on_loop(server.app.drain())
-        assert time.monotonic() - started < 5
+        server.on_loop(server.app.drain())  # which would take an hour
         release.set()
         with pytest.raises(grpc.RpcError) as error:
             next(call)
@@ -241,7 +242,7 @@ def test_an_idle_stream_does_not_hold_up_a_drain(tiny_artifact):
 
 
 def test_an_empty_stream_ends_well(server):
-    assert list(server.embedding.StreamEmbed(iter(()), timeout=30)) == []
+    assert list(server.embedding.StreamEmbed(iter(()), timeout=300)) == []
 
 
 def test_the_deadline_of_a_stream_ends_it(tiny_artifact):
@@ -250,11 +251,10 @@ def test_the_deadline_of_a_stream_ends_it(tiny_artifact):
 
         def requests():
             yield embed("a")
-            release.wait(30)
+            release.wait(300)
 
         call = server.embedding.StreamEmbed(requests(), timeout=0.3)
-        next(call)
         with pytest.raises(grpc.RpcError) as error:
-            next(call)
+            list(call)
         release.set()
         assert error.value.code() is Code.DEADLINE_EXCEEDED

@@ -243,15 +243,15 @@ def test_ctrl_c_ends_with_what_there_is(tmp_path):
         process = subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
-        assert enough.wait(30)
+        assert enough.wait(300)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=300)
     [run] = json.loads((tmp_path / "x.json").read_text())["runs"]
     assert (process.returncode, err) == (130, "")
     assert "interrupted" in out
     assert run["interrupted"]
     assert run["calls"] > 0
-    assert 0 < run["seconds"] < 60
+    assert 0 < run["seconds"] < 600
 
 
 @pytest.mark.parametrize(

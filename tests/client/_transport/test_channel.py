@@ -1,9 +1,8 @@
-"""The channel's promises, over real sockets: retries, and errors in time where nobody answers."""
+"""The channel's promises, over real sockets: retries, and errors where nobody answers."""
 
 import asyncio
 import json
 import socket
-import time
 from contextlib import closing
 
 import grpc
@@ -69,20 +68,19 @@ def test_other_statuses_are_not_retried(client, server, code):
     assert server.faults.calls == {"Embed": 1}
 
 
-def _seconds_until_unavailable(target):
-    started = time.monotonic()
-    with Client(target, timeout=30) as client, pytest.raises(UnavailableError, match=f"^{target}: "):
+def _is_unavailable(target):
+    """And not DeadlineExceededError, which is what there would be at the end of the timeout."""
+    with Client(target, timeout=300) as client, pytest.raises(UnavailableError, match=f"^{target}: "):
         client.embed("a")
-    return time.monotonic() - started
 
 
-def test_a_closed_port_is_an_error_within_three_seconds(closed_port):
-    assert _seconds_until_unavailable(f"127.0.0.1:{closed_port}") < 3
+def test_a_closed_port_is_an_error_long_before_the_timeout(closed_port):
+    _is_unavailable(f"127.0.0.1:{closed_port}")
 
 
-def test_a_port_that_never_answers_is_an_error_within_three_seconds():
+def test_a_port_that_never_answers_is_an_error_long_before_the_timeout():
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # the kernel connects, nobody accepts
-        assert _seconds_until_unavailable(f"127.0.0.1:{silent.getsockname()[1]}") < 3
+        _is_unavailable(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_a_closed_port_is_an_error_for_the_async_client(closed_port):

@@ -235,10 +235,10 @@ def test_the_gates_find_a_layer_that_is_not_computed_as_it_should(checkpoint, tm
 def test_vectors_are_served_as_long_as_the_last_layer_gives_them(artifact):
     texts = ["a cat", "the quick brown fox"]
     with running(artifact.directory) as server:
-        model = server.models.GetModel(model_service_pb2.GetModelRequest(), timeout=30).model
+        model = server.models.GetModel(model_service_pb2.GetModelRequest(), timeout=300).model
         assert (model.hidden_size, model.dimensions, model.pooling) == (32, 16, model_service_pb2.POOLING_MEAN)
         whole, cut = (
-            server.embedding.Embed(embedding_service_pb2.EmbedRequest(texts=texts, **fields), timeout=30).embeddings
+            server.embedding.Embed(embedding_service_pb2.EmbedRequest(texts=texts, **fields), timeout=300).embeddings
             for fields in ({}, {"dimensions": 8})
         )
     assert (list(whole.shape), list(cut.shape)) == ([2, 16], [2, 8])

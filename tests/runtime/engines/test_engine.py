@@ -53,7 +53,7 @@ def test_callers_of_a_packed_engine_share_its_lanes(engines):
     together = threading.Barrier(4)
 
     def run(i):
-        together.wait(timeout=10)
+        together.wait(timeout=300)
         return [engine.run(Variant.EMBED, engine.collate([TEXTS[i]]), [POOLED])[0] for _ in range(20)]
 
     with ThreadPoolExecutor(4) as pool:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HFTokenizer
 from tokenizers import models, pre_tokenizers, processors
@@ -129,7 +129,6 @@ def test_tokenize_derives_special_from_ids(tokenizer):
     assert text.special == [True, False, True, False, True]
 
 
-@settings(deadline=None)
 @given(
     texts=st.lists(st.text("ab. x", max_size=40), min_size=1, max_size=5),
     limit=st.integers(2, 12),

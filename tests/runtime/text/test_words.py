@@ -35,7 +35,7 @@ def test_segments_lose_nothing(text):
     assert all(_segments(text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text)
 def test_segments_of_a_part_between_boundaries_are_those_of_the_whole(text):
     """What lets `find` look for segments."""
@@ -145,7 +145,7 @@ def test_find_takes_letters_whole(text, word, expected):
     assert find(text, word, partial_word=True, ignore_case=True) == expected
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(text.filter(bool), st.data(), st.booleans())
 def test_find_equals_the_comparison_of_every_part_between_boundaries(text, data, ignore_case):
     whole = _segments(text)
@@ -164,7 +164,7 @@ def test_find_equals_the_comparison_of_every_part_between_boundaries(text, data,
     assert find(text, word, ignore_case=ignore_case) == expected
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(text, st.data())
 def test_find_of_partial_words_covers_the_folded_word(text, data):
     start = data.draw(st.integers(0, len(text)))

@@ -50,7 +50,7 @@ def held(server, monkeypatch):
     def hold(batch, *rest):
         lengths.append(batch.lengths.tolist())
         begun.release()
-        assert gate.wait(60)
+        assert gate.wait(300)
         return run(batch, *rest)
 
     monkeypatch.setattr(session, "run", hold)
@@ -60,21 +60,21 @@ def held(server, monkeypatch):
 
 def test_texts(server, tiny_artifact):
     request = pb.EmbedRequest(texts=TEXTS)
-    got = server.embedding.Embed(request, timeout=60)
+    got = server.embedding.Embed(request, timeout=300)
     with running(tiny_artifact) as plain:
-        want = plain.embedding.Embed(request, timeout=60)
+        want = plain.embedding.Embed(request, timeout=300)
     np.testing.assert_allclose(array(got.embeddings), array(want.embeddings), atol=1e-6)
     assert got.texts == want.texts
     assert got.timings.run_us > 0
 
 
 def test_words_and_tokens(server):
-    reply = server.embedding.EmbedSpans(spans_request(TEXTS[0], "bank", "river"), timeout=60)
+    reply = server.embedding.EmbedSpans(spans_request(TEXTS[0], "bank", "river"), timeout=300)
     (text,) = reply.texts
     assert [span.text for span in text.spans] == ["bank", "river"]
     assert array(text.vectors).shape == (2, 32)
     request = pb.EmbedTokensRequest(texts=TEXTS, layers={"layers": [0, -1]})
-    tokens = server.embedding.EmbedTokens(request, timeout=60)
+    tokens = server.embedding.EmbedTokens(request, timeout=300)
     assert [array(text.vectors).shape for text in tokens.texts] == [(2, 15, 32), (2, 0, 32), (2, 11, 32)]
 
 
@@ -91,9 +91,9 @@ def test_streams(server):
 
 def test_a_call_that_is_cancelled_is_not_run(server, held):
     begun, gate, lengths = held
-    first = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=60)
-    assert begun.acquire(timeout=60)
-    second = server.embedding.Embed.future(pb.EmbedRequest(texts=["a b"]), timeout=60)
+    first = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)
+    assert begun.acquire(timeout=300)
+    second = server.embedding.Embed.future(pb.EmbedRequest(texts=["a b"]), timeout=300)
     wait_until(lambda: local_engine(server).queued_texts == 1)
     second.cancel()
     wait_until(lambda: local_engine(server).queued_texts == 0)
@@ -104,20 +104,20 @@ def test_a_call_that_is_cancelled_is_not_run(server, held):
 
 def test_a_deadline_that_passes_in_the_queue_is_told_and_the_text_not_run(server, held):
     begun, gate, lengths = held
-    first = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=60)
-    assert begun.acquire(timeout=60)
+    first = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)
+    assert begun.acquire(timeout=300)
     late = pb.EmbedRequest(texts=["a b"])
     refused(lambda: server.embedding.Embed(late, timeout=0.3), grpc.StatusCode.DEADLINE_EXCEEDED)
     gate.set()
     assert first.result().texts
-    assert server.embedding.Embed(pb.EmbedRequest(texts=["a b c"]), timeout=60).texts
+    assert server.embedding.Embed(pb.EmbedRequest(texts=["a b c"]), timeout=300).texts
     assert lengths == [[3], [5]]
 
 
 def test_a_failure_of_the_engine_is_internal(server, monkeypatch):
     session = local_engine(server).engine.sessions[Variant.EMBED]
     monkeypatch.setattr(session, "run", lambda *_: 1 / 0)
-    refused(lambda: server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=60), grpc.StatusCode.INTERNAL)
+    refused(lambda: server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=300), grpc.StatusCode.INTERNAL)
 
 
 def test_submit_takes_tasks_of_every_kind(server):
@@ -135,4 +135,4 @@ def wait_until(condition):
                 return
             await asyncio.sleep(0.005)
 
-    asyncio.run(asyncio.wait_for(wait(), 60))
+    asyncio.run(asyncio.wait_for(wait(), 300))

@@ -36,7 +36,7 @@ CALL = """
     import sys
     from polyseme.client import Client
     with Client(sys.argv[1]) as client:
-        client.embed(["one text"], timeout=20)
+        client.embed(["one text"], timeout=300)
 """
 
 
@@ -69,7 +69,7 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-def _wait_for(condition, seconds=30):
+def _wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -78,7 +78,7 @@ def _wait_for(condition, seconds=30):
 
 def call(target):
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(CALL), target], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(CALL), target], capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -88,7 +88,7 @@ def test_a_lost_device_ends_the_process_with_its_own_status(faulty):
     failed = call(target)
     assert failed.returncode != 0
     assert "one text" not in failed.stderr
-    assert process.wait(timeout=20) == 70
+    assert process.wait(timeout=300) == 70
     said = log.read_text()
     assert "CANNOT RUN ANYTHING ANY MORE: the GPU is in an error that only a new process ends; exit status 70" in said
     assert "one text" not in said
@@ -97,7 +97,7 @@ def test_a_lost_device_ends_the_process_with_its_own_status(faulty):
 def test_a_hanging_device_ends_the_process(faulty):
     process, target, log = faulty("time.sleep(600)", "--max-run-s", "2")
     assert call(target).returncode != 0
-    assert process.wait(timeout=20) == 70
+    assert process.wait(timeout=300) == 70
     assert "a batch has been running for more than 2 s" in log.read_text()
 
 
@@ -107,7 +107,7 @@ def test_an_error_of_one_batch_ends_nothing(faulty):
     time.sleep(1.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=300) == 0
 
 
 def test_time_in_which_the_process_was_stopped_does_not_count(faulty):
@@ -117,7 +117,7 @@ def test_time_in_which_the_process_was_stopped_does_not_count(faulty):
         os.kill(process.pid, signal.SIGSTOP)
         time.sleep(5)
         os.kill(process.pid, signal.SIGCONT)
-        assert caller.wait(timeout=30) == 0
+        assert caller.wait(timeout=300) == 0
     assert process.poll() is None
 
 

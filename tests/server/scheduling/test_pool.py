@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,7 +24,7 @@ class World:
 
     def __init__(self, **seconds):
         self.now = 0.0
-        self.pause = 0.0  # real seconds of a batch
+        self.after = lambda name: None  # called when a batch has run
         self.ran = []
         self.gate, self.busy = threading.Event(), threading.Semaphore(0)
         self.gate.set()
@@ -39,9 +38,9 @@ class World:
         def run(entries):
             self.ran.append(name)
             self.busy.release()
-            assert self.gate.wait(10)
-            time.sleep(self.pause)
+            assert self.gate.wait(300)
             self.now += seconds
+            self.after(name)
             return [np.array([ord(name), entry.ids[0]], dtype=np.float32) for entry in entries]
 
         return run
@@ -55,12 +54,12 @@ class World:
         self.gate.clear()
         self.busy = threading.Semaphore(0)
         held = self.submit(name, 1)
-        assert await asyncio.to_thread(self.busy.acquire, timeout=10)
+        assert await asyncio.to_thread(self.busy.acquire, timeout=300)
         return held
 
     async def release(self, *tasks):
         self.gate.set()
-        return await asyncio.wait_for(asyncio.gather(*tasks), 10)
+        return await asyncio.wait_for(asyncio.gather(*tasks), 300)
 
     async def close(self):
         self.gate.set()
@@ -135,10 +134,14 @@ def test_short_idleness_does_not_pay_a_debt():
     """A model whose batches are long and come one by one has no more than its share."""
 
     async def body(it):
-        it.pause = 0.005  # else the flood is over before the event loop has submitted once more
+        it.after = lambda name: name == "a" and it.gate.clear()  # the flood stands until there is more of `a`
         flood = it.submit("b", 100)
         for _ in range(3):
-            await it.submit("a", 1)
+            more = it.submit("a", 1)
+            await asyncio.sleep(0)
+            it.gate.set()
+            await more
+        it.gate.set()
         between = [i for i, name in enumerate(it.ran) if name == "a"]
         assert len(between) == 3
         assert between[1] - between[0] >= 9, it.ran
@@ -167,9 +170,9 @@ def test_closing_one_model_leaves_the_others():
         with pytest.raises(EngineError, match="stopped"):
             await waiting
         it.gate.set()
-        await asyncio.wait_for(closing, 10)
+        await asyncio.wait_for(closing, 300)
         assert len((await held).rows) == 1
-        assert len((await asyncio.wait_for(it.submit("b", 2), 10)).rows) == 2
+        assert len((await asyncio.wait_for(it.submit("b", 2), 300)).rows) == 2
 
     world(body, a=1.0, b=1.0)
 

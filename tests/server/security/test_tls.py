@@ -40,7 +40,7 @@ def credentials(authority, caller=None):
 
 
 def client(server, how, **more):
-    return Client(server.target, credentials=how, timeout=3, **more)
+    return Client(server.target, credentials=how, timeout=300, **more)
 
 
 def unreachable(server, how):
@@ -167,7 +167,7 @@ def test_a_token_in_another_form(tiny_artifact, tmp_path, value):
     with running(tiny_artifact, token_file=str(tmp_path / "tokens")) as server:
         metadata = [("authorization", value)] if value.isascii() else [("authorization-bin", value.encode())]
         refused(
-            lambda: server.embedding.Embed(TEXT, metadata=metadata, timeout=10),
+            lambda: server.embedding.Embed(TEXT, metadata=metadata, timeout=300),
             grpc.StatusCode.UNAUTHENTICATED,
             "authorization",
         )

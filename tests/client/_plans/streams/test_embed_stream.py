@@ -67,7 +67,7 @@ def _stream_threads():
     return [thread for thread in threading.enumerate() if thread.name == "polyseme-stream"]
 
 
-def _wait_until(true, seconds=10):
+def _wait_until(true, seconds=300):
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -176,14 +176,14 @@ def test_embed_stream_keeps_sixteen_messages_unanswered_and_no_more(client, serv
             received.append(number)
             yield text
 
-    server.faults.on_message = lambda sequence, message, context: release.wait(10) and None
+    server.faults.on_message = lambda sequence, message, context: release.wait(300) and None
     vectors = client.embed_stream(pulled())
     first = threading.Thread(target=lambda: next(vectors))
     first.start()
     _wait_until(lambda: len(received) >= 64 * 16)
     assert len(received) == 64 * 16
     release.set()
-    first.join(10)
+    first.join(300)
     vectors.close()
 
 
@@ -192,7 +192,7 @@ def test_embed_stream_gives_what_is_there_before_a_slow_source_has_more(client):
 
     def texts():
         yield from _texts(128)
-        assert answered.wait(10)  # for what came before, while the source still has texts
+        assert answered.wait(300)  # for what came before, while the source still has texts
         yield "last"
 
     def slow():
@@ -280,10 +280,10 @@ def test_embed_stream_comes_again_when_a_full_server_says(server, collect):
 
 
 def test_embed_stream_gives_up_on_a_server_that_stays_full(server, collect):
-    full = StreamError(code=8, message="queue is full", retry_after_ms=20)
+    full = StreamError(code=8, message="queue is full", retry_after_ms=5)
     server.faults.on_message = lambda sequence, message, context: full
     with pytest.raises(ResourceExhaustedError, match="queue is full"):
-        collect(_texts(10), timeout=0.2)
+        collect(_texts(10), timeout=2)
     assert len(server.faults.messages) > 2
 
 
@@ -330,7 +330,7 @@ def test_embed_stream_survives_a_server_that_dies_and_comes_back(quick, monkeypa
         def on_message(sequence, message, context):
             if sequence == 5:
                 reached.set()
-                assert stopped.wait(10)
+                assert stopped.wait(300)
 
         stopped = threading.Event()
         first.faults.on_message = on_message
@@ -338,11 +338,11 @@ def test_embed_stream_survives_a_server_that_dies_and_comes_back(quick, monkeypa
         with Client(first.target) as client:
             run = threading.Thread(target=lambda: results.extend(client.embed_stream(_texts(3000))))
             run.start()
-            assert reached.wait(10)
+            assert reached.wait(300)
             threading.Timer(0.1, stopped.set).start()
             first.kill()
             with fake_server(first.target) as second:
-                run.join(20)
+                run.join(300)
                 assert not run.is_alive()
                 assert second.faults.calls["StreamEmbed"] == 1
         assert np.array_equal(results, _expected(3000))
@@ -360,17 +360,17 @@ def test_embed_stream_ends_where_a_reply_takes_longer_than_the_timeout(server, c
 
     def on_message(sequence, message, context):
         context.add_callback(ended.set)
-        assert ended.wait(10)
+        assert ended.wait(300)
 
     server.faults.on_message = on_message
     with pytest.raises(DeadlineExceededError, match=r"no reply within 0\.1 s"):
         collect(_texts(10), timeout=0.1)
-    assert ended.wait(10)
+    assert ended.wait(300)
 
 
 def test_embed_stream_as_a_whole_may_take_longer_than_the_timeout(server, collect):
-    server.faults.on_message = lambda sequence, message, context: time.sleep(0.05)
-    assert len(collect(_texts(64 * 12), timeout=0.4)) == 64 * 12
+    server.faults.on_message = lambda sequence, message, context: time.sleep(0.1)
+    assert len(collect(_texts(64 * 32), timeout=3)) == 64 * 32
 
 
 def test_embed_stream_waits_without_end_where_asked(collect):
@@ -383,7 +383,7 @@ def test_embed_stream_cancels_the_call_when_it_is_left(client, server):
     vectors = client.embed_stream(_texts(10**9))
     assert np.array_equal(next(vectors), vector_of("text 0"))
     vectors.close()
-    assert ended.wait(10)
+    assert ended.wait(300)
     _wait_until(lambda: not _stream_threads())
 
 
@@ -393,7 +393,7 @@ def test_embed_stream_cancels_the_call_when_it_is_dropped(client, server):
     for _vector in client.embed_stream(_texts(10**9)):
         break
     gc.collect()
-    assert ended.wait(10)
+    assert ended.wait(300)
     _wait_until(lambda: not _stream_threads())
 
 
@@ -411,7 +411,7 @@ def test_embed_stream_of_the_async_client_cancels_the_call_when_it_is_left(serve
             vectors = client.embed_stream(_texts(10**9))
             await anext(vectors)
             await vectors.aclose()
-            assert await asyncio.to_thread(ended.wait, 10)
+            assert await asyncio.to_thread(ended.wait, 300)
 
     asyncio.run(use())
 
@@ -422,17 +422,17 @@ def test_embed_stream_of_the_async_client_cancels_its_call_with_its_task(server)
     def on_message(sequence, message, context):
         context.add_callback(ended.set)
         arrived.set()
-        assert ended.wait(10)
+        assert ended.wait(300)
 
     async def use():
         async with AsyncClient(server.target) as client:
             vectors = client.embed_stream(_texts(100))
             task = asyncio.create_task(anext(vectors))
-            assert await asyncio.to_thread(arrived.wait, 10)
+            assert await asyncio.to_thread(arrived.wait, 300)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await asyncio.to_thread(ended.wait, 10)
+            assert await asyncio.to_thread(ended.wait, 300)
 
     server.faults.on_message = on_message
     asyncio.run(use())
@@ -444,7 +444,7 @@ def test_embed_stream_raises_when_the_client_is_closed_under_it(server):
     def on_message(sequence, message, context):
         context.add_callback(ended.set)
         arrived.set()
-        assert ended.wait(10)
+        assert ended.wait(300)
 
     server.faults.on_message = on_message
     client, errors = Client(server.target), []
@@ -457,9 +457,9 @@ def test_embed_stream_raises_when_the_client_is_closed_under_it(server):
 
     thread = threading.Thread(target=use)
     thread.start()
-    assert arrived.wait(10)
+    assert arrived.wait(300)
     client.close()
-    thread.join(10)
+    thread.join(300)
     assert len(errors) == 1
 
     async def closed():
@@ -467,7 +467,7 @@ def test_embed_stream_raises_when_the_client_is_closed_under_it(server):
         ended.clear()
         client = AsyncClient(server.target)
         task = asyncio.create_task(anext(client.embed_stream(_texts(100))))
-        assert await asyncio.to_thread(arrived.wait, 10)
+        assert await asyncio.to_thread(arrived.wait, 300)
         await client.close()
         with pytest.raises(ClosedClientError):
             await task

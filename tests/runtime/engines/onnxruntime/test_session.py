@@ -89,7 +89,7 @@ def test_threads_that_share_a_session_get_their_own_results(artifact):
     together = threading.Barrier(2)
 
     def run_all(order):
-        together.wait(timeout=10)
+        together.wait(timeout=300)
         return [(i, session.run(batches[i], [NORMALIZED])[0]) for i in order for _ in range(20)]
 
     with ThreadPoolExecutor(2) as pool:
