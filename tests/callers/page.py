@@ -1,7 +1,6 @@
 """What docs/status-codes.md says, and servers that are in the state it speaks of."""
 
 import re
-import threading
 from contextlib import contextmanager
 
 import grpc
@@ -35,22 +34,12 @@ def documented(call):
 
 
 @contextmanager
-def busy(server, monkeypatch, texts=("a",)):
+def busy(server, texts=("a",)):
     """A call runs, and goes on until the block ends."""
-    held, go, run = threading.Event(), threading.Event(), server.embed_session.run
-
-    def hold(*arguments):
-        held.set()
-        assert go.wait(300)
-        return run(*arguments)
-
-    monkeypatch.setattr(server.embed_session, "run", hold)
-    first = server.embedding.Embed.future(EmbedRequest(texts=texts), timeout=300)
-    assert held.wait(300)
-    try:
+    with server.faults.held() as held:
+        first = server.embedding.Embed.future(EmbedRequest(texts=texts), timeout=300)
+        held.wait_for_a_batch()
         yield first
-    finally:
-        go.set()
 
 
 def retry_delays(error):

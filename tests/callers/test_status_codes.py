@@ -90,35 +90,35 @@ def test_replies_over_the_limit_of_the_client(server):
         assert not documented(lambda: call(request, timeout=300)).trailing_metadata()
 
 
-def test_a_full_server(minilm_artifact, monkeypatch):
+def test_a_full_server(minilm_artifact):
     texts = ["a " * 200] * 3  # the first one runs, the others wait
     policy = {"runners": 1, "max_batch_texts": 1, "max_queue_tokens": 300}
-    with running(minilm_artifact, **policy) as server, busy(server, monkeypatch, texts):
+    with running(minilm_artifact, **policy) as server, busy(server, texts):
         inside, outside = retry_delays(documented(lambda: embed(server)))
     assert 0 < inside <= outside <= inside + 1
 
 
-def test_too_many_calls(minilm_artifact, monkeypatch):
-    with running(minilm_artifact, max_concurrent_calls=1) as server, busy(server, monkeypatch):
+def test_too_many_calls(minilm_artifact):
+    with running(minilm_artifact, max_concurrent_calls=1) as server, busy(server):
         error = documented(lambda: embed(server))
         assert retry_delays(error) == (1000, 1000)
 
 
-def test_a_deadline(minilm_artifact, monkeypatch):
-    with running(minilm_artifact, runners=1) as server, busy(server, monkeypatch):
+def test_a_deadline(minilm_artifact):
+    with running(minilm_artifact, runners=1) as server, busy(server):
         documented(lambda: embed(server, timeout=0.05))
 
 
-def test_a_cancelled_call(minilm_artifact, monkeypatch):
-    with running(minilm_artifact, runners=1) as server, busy(server, monkeypatch) as first:
+def test_a_cancelled_call(minilm_artifact):
+    with running(minilm_artifact, runners=1) as server, busy(server) as first:
         first.cancel()
         assert first.code() is grpc.StatusCode.CANCELLED
         assert shape(first.details()) in examples("CANCELLED")
 
 
-def test_a_fault(server, monkeypatch):
-    monkeypatch.setattr(server.embed_session, "run", lambda *_: 1 / 0)
-    documented(lambda: embed(server))
+def test_a_fault(server):
+    with server.faults.put(lambda *_: 1 / 0):
+        documented(lambda: embed(server))
 
 
 def test_starting_draining_and_gone(minilm_artifact):

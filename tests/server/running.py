@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
+from tests.server.faulty_engine import FaultyEngines
 
 from polyseme.artifact import Artifact, Variant
 from polyseme.server.app import App
@@ -17,10 +18,15 @@ CANARY = "canaryxyzzy"  # stands in texts, and must not stand in statuses or log
 
 
 class Running:
-    """A server that runs, and stubs that call it."""
+    """A server that runs, and stubs that call it.
 
-    def __init__(self, app, loop):
+    Attributes:
+        faults: what happens to its batches; see `faulty_engine`. None where the engines are plain.
+    """
+
+    def __init__(self, app, loop, faults):
         self.app = app
+        self.faults = faults
         self.loop = loop
         self.target = f"127.0.0.1:{app.port}"
         self.channel = grpc.insecure_channel(
@@ -32,10 +38,6 @@ class Running:
     @property
     def model(self):
         return self.app.registry.models.default
-
-    @property
-    def embed_session(self):
-        return self.model.engine.engine.sessions[Variant.EMBED]
 
     @property
     def layers_session(self):
@@ -56,17 +58,21 @@ def load_engine(artifact, **settings):
 
 
 @contextmanager
-def running(*artifacts, make_engines=LocalEngines, **settings):
+def running(*artifacts, make_engines=FaultyEngines, **settings):
     config = ServerConfig(**{"host": "127.0.0.1", "port": 0, "metrics_port": 0, "drain_delay_s": 0, **settings})
     started, box, stop = threading.Event(), {}, None
+
+    def make(*parts):
+        box["engines"] = make_engines(*parts)
+        return box["engines"]
 
     async def main():
         nonlocal stop
         stop = asyncio.Event()
         try:
             find = lambda: [Artifact.open(artifact) for artifact in artifacts]  # noqa: E731
-            async with App(find, config, make_engines=make_engines) as app:
-                box["running"] = Running(app, asyncio.get_running_loop())
+            async with App(find, config, make_engines=make) as app:
+                box["running"] = Running(app, asyncio.get_running_loop(), getattr(box["engines"], "faults", None))
                 started.set()
                 await stop.wait()
         except BaseException as error:

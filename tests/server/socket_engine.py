@@ -10,8 +10,9 @@ import socket
 import struct
 import threading
 
+from tests.server.faulty_engine import FaultyEngines
+
 from polyseme.server import errors
-from polyseme.server.engine.local import LocalEngines
 
 _LENGTH = struct.Struct("<I")
 
@@ -35,7 +36,8 @@ class SocketEngines:
     """Makes engines behind sockets; see `lifecycle.models.Engines`."""
 
     def __init__(self, config, watchdog):
-        self._engines = LocalEngines(config, watchdog)
+        self._engines = FaultyEngines(config, watchdog)
+        self.faults = self._engines.faults
 
     def load(self, artifact):
         return SocketEngine(self._engines.load(artifact))

@@ -173,16 +173,13 @@ def test_refuses_spans_that_repeat_a_text_too_often(minilm_server):
     )
 
 
-def test_one_text_that_is_not_finite_fails_alone(server, monkeypatch):
-    run = server.layers_session.run
-
-    def poisoned(batch, outputs, selection=None):
-        (vectors,) = run(batch, outputs, selection)
+def test_one_text_that_is_not_finite_fails_alone(server):
+    def poisoned(run, graph, batch, *rest):
+        (vectors,) = run(graph, batch, *rest)
         vectors[:, batch.lengths == 20] = np.nan
         return [vectors]
 
-    with monkeypatch.context() as patch:
-        patch.setattr(server.layers_session, "run", poisoned)
+    with server.faults.put(poisoned):
         lengths = [17, 18, 20, 18, 17] * 4
         futures = [server.embedding.EmbedSpans.future(spans_request("a " * (n - 2)), timeout=300) for n in lengths]
         codes = [future.code() for future in futures]
@@ -192,13 +189,11 @@ def test_one_text_that_is_not_finite_fails_alone(server, monkeypatch):
 def test_spans_that_are_too_many_at_once_are_pooled_in_parts(server, monkeypatch):
     texts = [f"{'a ' * n}bank by the river" for n in range(1, 9)]
     request = pb.EmbedSpansRequest(inputs=[pb.SpanInput(text=text) for text in texts])
-    runs, run = [], server.layers_session.run
     whole = [array(text.vectors) for text in embed_spans(server, request).texts]
-    with monkeypatch.context() as patch:
-        patch.setattr(server.layers_session, "run", lambda *a: runs.append(len(a[0].lengths)) or run(*a))
+    with monkeypatch.context() as patch, server.faults.counted() as runs:
         patch.setattr("polyseme.runtime.tasks.layers._MOST_GROUPED", 1)
         parts = [array(text.vectors) for text in embed_spans(server, request).texts]
-    assert runs == [1] * len(texts)
+    assert [len(lengths) for lengths in runs] == [1] * len(texts)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 

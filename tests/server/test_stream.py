@@ -120,17 +120,10 @@ def test_rows_of_embed_are_cut_into_chunks(tiny_artifact):
         assert [info for chunk in chunks for info in chunk.embed.texts] == list(expected.texts)
 
 
-def test_a_slow_reader_stops_his_own_requests(tiny_artifact, monkeypatch):
+def test_a_slow_reader_stops_his_own_requests(tiny_artifact):
     """Nothing is read: the server takes a window of requests and then no more."""
     big = tokens(*["a b c d " * 30] * 16, layers={"layers": [0, 1, 2] * 12})
-    with running(tiny_artifact, max_queue_tokens=1 << 20) as server:
-        runs, run = [], server.layers_session.run
-
-        def counted(*args):
-            runs.append(1)
-            return run(*args)
-
-        monkeypatch.setattr(server.layers_session, "run", counted)
+    with running(tiny_artifact, max_queue_tokens=1 << 20) as server, server.faults.counted() as runs:
         call = server.embedding.StreamEmbed((big for _ in range(400)), timeout=120)
         previous = 0
         while not runs:
@@ -164,19 +157,10 @@ def test_a_full_queue_slows_a_stream_down_and_refuses_it_nothing(tiny_artifact):
         assert {reply.WhichOneof("result") for reply in replies} == {"embed"}
 
 
-def test_bulk_leaves_half_of_the_queue_to_interactive_work(tiny_artifact, monkeypatch):
-    with running(tiny_artifact, max_queue_tokens=200, runners=1) as server:
-        held, go = threading.Event(), threading.Event()
-        run = server.embed_session.run
-
-        def hold(*args):
-            held.set()
-            assert go.wait(300)
-            return run(*args)
-
-        monkeypatch.setattr(server.embed_session, "run", hold)
+def test_bulk_leaves_half_of_the_queue_to_interactive_work(tiny_artifact):
+    with running(tiny_artifact, max_queue_tokens=200, runners=1) as server, server.faults.held() as held:
         calls = [server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)]
-        assert held.wait(300)
+        held.wait_for_a_batch()
         bulk = pb.EmbedRequest(texts=["a b c d"] * 17, priority="PRIORITY_BULK")  # 102 tokens
         calls.append(server.embedding.Embed.future(bulk, timeout=300))
         while not server.model.engine.queued_texts:
@@ -188,7 +172,7 @@ def test_bulk_leaves_half_of_the_queue_to_interactive_work(tiny_artifact, monkey
         calls.append(server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300))
         while server.model.engine.queued_texts < 18:
             time.sleep(0.001)
-        go.set()
+        held.gate.set()
         assert [call.code() for call in calls] == [Code.OK] * 3
 
 

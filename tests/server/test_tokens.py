@@ -116,25 +116,23 @@ def test_refusals(server, fields, words):
     refused(lambda: embed_tokens(server, **{"texts": [CANARY], **fields}), StatusCode.INVALID_ARGUMENT, *words)
 
 
-def test_a_reply_that_does_not_fit_is_refused_before_anything_is_run(tiny_artifact, monkeypatch):
+def test_a_reply_that_does_not_fit_is_refused_before_anything_is_run(tiny_artifact):
     with running(tiny_artifact, max_message_bytes=20_000) as server:
         texts = ["a b c d"] * 30  # 4 tokens, 32 wide, float32: 512 bytes each, and their columns
         assert len(embed_tokens(server, texts).texts) == 30
-        ran = []
-        monkeypatch.setattr(server.layers_session, "run", lambda *_: ran.append(True))
-        error = refused(
-            lambda: embed_tokens(server, texts, layers={"layers": [0, 1, 2]}),
-            StatusCode.INVALID_ARGUMENT,
-            "StreamEmbed",
-        )
+        with server.faults.counted() as runs:
+            error = refused(
+                lambda: embed_tokens(server, texts, layers={"layers": [0, 1, 2]}),
+                StatusCode.INVALID_ARGUMENT,
+                "StreamEmbed",
+            )
         assert "limit 20000" in error.details()
         needed = int(error.details().split("would have ")[1].split()[0])
         assert 30 * 3 * 512 < needed < 30 * 3 * 512 * 1.2
-        assert ran == []
+        assert runs == []
 
 
-@pytest.mark.parametrize("session", ["embed_session", "layers_session"])
-def test_kinds_of_work_do_not_mix(minilm_server, session, monkeypatch):
+def test_kinds_of_work_do_not_mix(minilm_server):
     """Calls of different kinds at once: each gets what it would get alone."""
     texts = [("a b c " * n).strip() for n in (1, 2, 2, 3, 1, 2)]
     asked = [[0], [6], [], [2, 3], [0], [6]]

@@ -5,19 +5,17 @@
 
 import asyncio
 import itertools
-import threading
 
 import grpc
 import numpy as np
 import pytest
+from tests.server.faulty_engine import FaultyEngines
 from tests.server.replies import array, joined, spans_request, stream
 from tests.server.running import refused, running
 from tests.server.socket_engine import SocketEngines
 
-from polyseme.artifact import Variant
 from polyseme.runtime.tasks import LayerMix, LayerVectors, PooledVector
 from polyseme.server.engine.client import Submission, TextTask
-from polyseme.server.engine.local import LocalEngines
 from polyseme.v1 import embedding_service_pb2 as pb
 
 TEXTS = ["a bank by the river", "", "one two three"]
@@ -29,7 +27,7 @@ def local_engine(server):
     return engine.far.local if hasattr(engine, "far") else engine
 
 
-@pytest.fixture(params=[LocalEngines, SocketEngines])
+@pytest.fixture(params=[FaultyEngines, SocketEngines])
 def make_engines(request):
     return request.param
 
@@ -41,21 +39,10 @@ def server(tiny_artifact, make_engines):
 
 
 @pytest.fixture
-def held(server, monkeypatch):
-    """Every run waits at a gate; `begun` counts those that stand there or have passed."""
-    session = local_engine(server).engine.sessions[Variant.EMBED]
-    run, gate, begun = session.run, threading.Event(), threading.Semaphore(0)
-    lengths = []
-
-    def hold(batch, *rest):
-        lengths.append(batch.lengths.tolist())
-        begun.release()
-        assert gate.wait(300)
-        return run(batch, *rest)
-
-    monkeypatch.setattr(session, "run", hold)
-    yield begun, gate, lengths
-    gate.set()
+def held(server):
+    """Every batch waits at a gate."""
+    with server.faults.held() as it:
+        yield it
 
 
 def test_texts(server, tiny_artifact):
@@ -90,34 +77,31 @@ def test_streams(server):
 
 
 def test_a_call_that_is_cancelled_is_not_run(server, held):
-    begun, gate, lengths = held
     first = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)
-    assert begun.acquire(timeout=300)
+    held.wait_for_a_batch()
     second = server.embedding.Embed.future(pb.EmbedRequest(texts=["a b"]), timeout=300)
     wait_until(lambda: local_engine(server).queued_texts == 1)
     second.cancel()
     wait_until(lambda: local_engine(server).queued_texts == 0)
-    gate.set()
+    held.gate.set()
     assert first.result().texts
-    assert lengths == [[3]]
+    assert held.runs == [[3]]
 
 
 def test_a_deadline_that_passes_in_the_queue_is_told_and_the_text_not_run(server, held):
-    begun, gate, lengths = held
     first = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)
-    assert begun.acquire(timeout=300)
+    held.wait_for_a_batch()
     late = pb.EmbedRequest(texts=["a b"])
     refused(lambda: server.embedding.Embed(late, timeout=0.3), grpc.StatusCode.DEADLINE_EXCEEDED)
-    gate.set()
+    held.gate.set()
     assert first.result().texts
     assert server.embedding.Embed(pb.EmbedRequest(texts=["a b c"]), timeout=300).texts
-    assert lengths == [[3], [5]]
+    assert held.runs == [[3], [5]]
 
 
-def test_a_failure_of_the_engine_is_internal(server, monkeypatch):
-    session = local_engine(server).engine.sessions[Variant.EMBED]
-    monkeypatch.setattr(session, "run", lambda *_: 1 / 0)
-    refused(lambda: server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=300), grpc.StatusCode.INTERNAL)
+def test_a_failure_of_the_engine_is_internal(server):
+    with server.faults.put(lambda *_: 1 / 0):
+        refused(lambda: server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=300), grpc.StatusCode.INTERNAL)
 
 
 def test_submit_takes_tasks_of_every_kind(server):
