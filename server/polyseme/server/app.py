@@ -85,7 +85,7 @@ class App:
         self._models.look()
         try:
             await self._listener.open()
-            self._metrics.watch("polyseme_calls_in_flight", "Calls under way.", lambda: float(self._admission.calls))
+            self._metrics.calls_in_flight.set_function(lambda: float(self._admission.calls))
             if self._config.metrics_port:
                 self._metrics.listen(self._config.host, self._config.metrics_port)
             await self._models.load()

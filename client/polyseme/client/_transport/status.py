@@ -25,7 +25,7 @@ from polyseme.client.errors import (
 )
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
-_BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
+BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
     grpc.StatusCode.OUT_OF_RANGE: InvalidArgumentError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
@@ -71,8 +71,8 @@ def error_from_stream(failure: service_pb2.StreamError, target: str) -> Polyseme
 
 
 def _error(code: grpc.StatusCode, details: str, target: str) -> PolysemeError:
-    kind = _BY_CODE.get(code, InternalError)
+    kind = BY_CODE.get(code, InternalError)
     if kind is ResourceExhaustedError and _TOO_LARGE in details:
         kind = MessageTooLargeError
-    named = code in _BY_CODE and details
+    named = code in BY_CODE and details
     return kind(f"{target}: {details if named else f'{code.name} {details}'.strip()}", code=code, target=target)

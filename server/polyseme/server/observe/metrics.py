@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 from wsgiref.simple_server import WSGIServer
@@ -59,10 +58,15 @@ class ModelMetrics:
 
 
 class Metrics:
-    """The server's metrics, in a registry of their own: several servers may live in one process."""
+    """The server's metrics, in a registry of their own: several servers may live in one process.
+
+    Attributes:
+        calls_in_flight: whoever counts calls sets its function.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.calls_in_flight = Gauge("polyseme_calls_in_flight", "Calls under way.", registry=self.registry)
         self._calls = Counter(
             "polyseme_calls", "Calls ended, by method and status.", ["method", "code"], registry=self.registry
         )
@@ -86,10 +90,6 @@ class Metrics:
             "queued_texts": self._gauge("polyseme_queued_texts", "Texts that wait."),
         }
         self._http: WSGIServer | None = None
-
-    def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
-        """Publish a value that is read when somebody looks."""
-        Gauge(name, help_text, registry=self.registry).set_function(read)
 
     def call_done(self, method: str, code: str, seconds: float) -> None:
         """A call ended."""
