@@ -1,6 +1,7 @@
 """A real model (made by `make`), and a tiny random one (made here in a second)."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ ROOT = Path(__file__).parents[1]
 # A busy machine stops a test for seconds: how long an example takes says nothing of the code.
 settings.register_profile("polyseme", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("polyseme")
+# A shell starts jobs in the background with SIGINT ignored, and every process of theirs would ignore it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
 
 
