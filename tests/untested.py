@@ -1,0 +1,131 @@
+"""Modules that hold a branch and have no test file of their own; `python -m tests.untested` lists those without excuse.
+
+`server/polyseme/server/engine/runner.py` is tested by `tests/server/engine/test_runner.py`, and so on: the same
+folders, the same name.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PARTS = {
+    "artifact": "runtime/polyseme/artifact",
+    "runtime": "runtime/polyseme/runtime",
+    "export": "export/polyseme/export",
+    "server": "server/polyseme/server",
+    "client": "client/polyseme/client",
+    "cli": "cli/polyseme/cli",
+}
+# Modules that are tested through others, and the file that does it; below the folders of `PARTS` and of `tests`. What
+# is pure should not be here: it is tested by itself.
+EXCUSED = {
+    "artifact/entries": "artifact/test_manifest.py",
+    "artifact/heads": "artifact/test_manifest.py",
+    "artifact/reading": "artifact/test_manifest.py",
+    "cli/arguments/connection": "cli/arguments/test_tls.py",
+    "cli/arguments/texts": "cli/commands/test_embed.py",
+    "cli/bulk/arguments": "cli/bulk/test_refusals.py",
+    "cli/bulk/input_file": "cli/bulk/test_refusals.py",
+    "cli/bulk/journal": "cli/bulk/test_run.py",
+    "cli/bulk/parquet": "cli/bulk/test_formats.py",
+    "cli/commands/serve": "server/test_app.py",
+    "cli/load/arguments": "cli/commands/test_bench.py",
+    "cli/load/caller": "cli/commands/test_bench.py",
+    "cli/load/fleet": "cli/commands/test_bench.py",
+    "cli/load/histogram": "cli/commands/test_bench.py",
+    "cli/load/loops": "cli/commands/test_bench.py",
+    "cli/load/messages": "cli/commands/test_bench.py",
+    "cli/load/results/document": "cli/commands/test_bench.py",
+    "cli/load/results/live": "cli/commands/test_bench.py",
+    "cli/load/results/picture": "cli/commands/test_bench.py",
+    "cli/load/results/report": "cli/commands/test_bench.py",
+    "cli/load/shape": "cli/commands/test_bench.py",
+    "cli/load/tally": "cli/commands/test_bench.py",
+    "cli/load/worker": "cli/commands/test_bench.py",
+    "cli/output": "cli/commands/test_embed.py",
+    "cli/picture/map": "cli/picture/test_figure.py",
+    "client/_connection": "client/test_client.py",
+    "client/_convert/replies": "client/_plans/test_contextual.py",
+    "client/_plans/contextual_calls": "client/_plans/test_contextual.py",
+    "client/_plans/defaults": "client/test_client.py",
+    "client/_plans/similarity": "client/test_client.py",
+    "client/_plans/streams/resumable": "client/_plans/streams/test_embed_stream.py",
+    "client/_transport/async_channel": "client/test_async_client.py",
+    "client/_transport/async_stream": "client/_plans/streams/test_embed_stream.py",
+    "client/_transport/async_transport": "client/test_async_client.py",
+    "client/_transport/sync_channel": "client/test_client.py",
+    "client/_transport/sync_stream": "client/_plans/streams/test_embed_stream.py",
+    "client/_transport/sync_transport": "client/test_client.py",
+    "export/encoders/architectures/modernbert": "export/encoders/architectures/test_families.py",
+    "export/encoders/architectures/post_norm": "export/encoders/architectures/test_bert.py",
+    "export/encoders/architectures/reading": "export/encoders/architectures/test_families.py",
+    "export/encoders/architectures/roberta": "export/encoders/architectures/test_families.py",
+    "export/encoders/encoder": "export/encoders/architectures/test_families.py",
+    "export/encoders/pre_norm": "export/encoders/architectures/test_families.py",
+    "export/gates/second_opinion": "cli/commands/test_verify.py",
+    "export/graphs/nodes": "export/graphs/test_graph.py",
+    "export/graphs/packed": "runtime/engines/test_engine.py",
+    "export/graphs/padded": "export/graphs/test_graph.py",
+    "export/graphs/twin": "runtime/engines/test_engine.py",
+    "export/reading/modules": "export/reading/test_sentence_transformers.py",
+    "export/reading/tokenizer/files": "export/reading/test_vocabulary.py",
+    "export/routes/build": "export/test_pipeline.py",
+    "export/routes/native": "export/test_pipeline.py",
+    "export/routes/optimum/tracing": "export/routes/optimum/test_torch_model.py",
+    "runtime/engines/onnxruntime/gpus": "runtime/engines/onnxruntime/test_devices.py",
+    "runtime/verification/difference": "cli/commands/test_diff.py",
+    "server/engine/runner": "server/test_refusals.py",
+    "server/inference/execution": "server/test_embed.py",
+    "server/inference/parts": "server/test_tokens.py",
+    "server/inference/stopwatch": "server/test_embed.py",
+    "server/inference/texts": "server/test_embed.py",
+    "server/lifecycle/announcement": "server/engine/test_local.py",
+    "server/lifecycle/models": "server/test_reload.py",
+    "server/models/loading": "server/engine/test_local.py",
+    "server/models/text_encoder": "server/test_embed.py",
+    "server/observe/metrics": "deploy/test_monitoring.py",
+    "server/serving": "server/test_app.py",
+    "server/wire/calls": "server/test_refusals.py",
+    "server/wire/listener": "server/test_app.py",
+    "server/wire/reflection": "server/test_app.py",
+    "server/wire/v1/embedding": "server/test_embed.py",
+    "server/wire/v1/replies": "server/test_tokens.py",
+    "server/wire/v1/requests": "server/test_refusals.py",
+    "server/wire/v1/stream": "server/test_stream.py",
+}
+BRANCHES = (ast.If, ast.IfExp, ast.While, ast.Match, ast.ExceptHandler, ast.comprehension)
+
+
+def untested():
+    """Modules as `EXCUSED` has them."""
+    return sorted(
+        f"{part}/{path.relative_to(ROOT / source).with_suffix('')}"
+        for part, source in PARTS.items()
+        for path in (ROOT / source).rglob("*.py")
+        if path.name != "__init__.py" and branches(path) and not its_tests(part, ROOT / source, path).exists()
+    )
+
+
+def branches(path):
+    """Whether it decides anything: code that runs for type checkers alone does not count."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    found = (node for node in nodes if isinstance(node, BRANCHES))
+    return any(
+        node.ifs
+        if isinstance(node, ast.comprehension)
+        else "TYPE_CHECKING" not in ast.unparse(getattr(node, "test", node))
+        for node in found
+    )
+
+
+def its_tests(part, source, path):
+    """Where its tests are."""
+    relative = path.relative_to(source)
+    return ROOT / "tests" / part / relative.parent / f"test_{relative.stem.lstrip('_')}.py"
+
+
+if __name__ == "__main__":
+    missing = [module for module in untested() if module not in EXCUSED]
+    print(*missing, sep="\n")
+    sys.exit(bool(missing))
