@@ -35,7 +35,8 @@ from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
 from polyseme.export.routes.optimum import load_model, reference
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session
 
 Route = Literal["native", "optimum"]

@@ -33,8 +33,9 @@ from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
 from polyseme.runtime.batches.packed import pack
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.engines.onnxruntime.session import Session
 from polyseme.runtime.verification.proof import prove
 from polyseme.runtime.verification.vectors import cosines

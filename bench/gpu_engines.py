@@ -22,9 +22,11 @@ from polyseme.export.graphs.nodes import CONTRIB
 from polyseme.export.graphs.packed import PackedNodes
 from polyseme.export.graphs.twin import twin_of
 from polyseme.runtime.batches.padded import Batch
-from polyseme.runtime.engines.engine import BUCKET_TOKENS, PackedEngine, PaddedEngine
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.bound import BoundSession
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT
+from polyseme.runtime.engines.onnxruntime.packed import BUCKET_TOKENS, PackedEngine
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.engines.onnxruntime.session import (
     load_weights,
     open_session,

@@ -24,8 +24,8 @@ from server import server
 from polyseme.artifact import TOKENIZER, Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.client import Client
-from polyseme.runtime.engines.engine import PaddedEngine
 from polyseme.runtime.engines.onnxruntime.devices import choose_device
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 
 TEXTS = [f"the bank of the river was number {i}, and it was green" for i in range(16)]

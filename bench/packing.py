@@ -17,8 +17,9 @@ from machine import heading
 
 from polyseme.artifact import Precision
 from polyseme.runtime.batches.packed import Bucket, pack
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.bound import _Staging
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 
 RESULT = Path(__file__).parent / "results" / "packing.md"
 

@@ -17,8 +17,10 @@ from tests.server.running import load_engine, running
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED
 from polyseme.client import Client, PolysemeError
-from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine, make_engine
 from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
+from polyseme.runtime.engines.registry import make_engine
 from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError
 from polyseme.runtime.tasks import PooledVector
 from polyseme.runtime.verification.proof import prove

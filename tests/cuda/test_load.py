@@ -7,7 +7,9 @@ from tests.cuda.texts import texts
 from polyseme.artifact import Layout, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine, make_engine
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
+from polyseme.runtime.engines.registry import make_engine
 
 pytestmark = pytest.mark.cuda
 

@@ -14,7 +14,7 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS
 from polyseme.export import ExportOptions, export_model
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PackedEngine
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 
 pytestmark = pytest.mark.cuda
 

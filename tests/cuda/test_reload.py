@@ -16,7 +16,8 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED
 from polyseme.client import Client
 from polyseme.export import ExportOptions, export_model
-from polyseme.runtime.engines.engine import PackedEngine, make_engine
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.registry import make_engine
 
 pytestmark = pytest.mark.cuda
 

@@ -8,7 +8,7 @@ from tests.cuda.texts import texts
 
 from polyseme.artifact import Variant
 from polyseme.artifact.graphs import NORMALIZED
-from polyseme.runtime.engines.engine import BUCKET_TOKENS, PackedEngine
+from polyseme.runtime.engines.onnxruntime.packed import BUCKET_TOKENS, PackedEngine
 
 pytestmark = pytest.mark.cuda
 
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.cuda
 def made(runtime, minilm):
     """An engine of one lane, and the journal of how it was made."""
     from polyseme.artifact import Precision
-    from polyseme.runtime.engines.onnxruntime.devices import CUDA, Device
+    from polyseme.runtime.engines.device import Device
+    from polyseme.runtime.engines.onnxruntime.devices import CUDA
 
     device = Device(execution_provider=CUDA, precision=Precision.FP16, flash=True)
     with runtime.journal() as lines:

@@ -9,8 +9,9 @@ from tests.cuda.texts import texts
 
 from polyseme.artifact import Layout, Variant
 from polyseme.artifact.graphs import NORMALIZED
-from polyseme.runtime.engines.engine import PaddedEngine, make_engine
 from polyseme.runtime.engines.onnxruntime.devices import choose_devices
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
+from polyseme.runtime.engines.registry import make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 pytestmark = pytest.mark.cuda
@@ -24,7 +25,7 @@ def test_batches_run_on_both_gpus_and_never_on_the_wrong_one(runtime, minilm):
     devices = choose_devices("cuda:0,1", minilm)
     with runtime.journal() as lines:
         engine = make_engine(minilm, devices)
-        assert engine.lanes == 4
+        assert engine.traits.lanes == 4
         batches = [engine.collate(texts(*lengths)) for lengths in ([3], [200] * 12)] * 16
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda batch: engine.run(Variant.EMBED, batch, [NORMALIZED]), batches))

@@ -9,8 +9,8 @@ from tests.server.running import load_engine
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PackedEngine
 from polyseme.runtime.engines.onnxruntime.devices import CUDA
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 
 pytestmark = pytest.mark.cuda
 
@@ -32,11 +32,11 @@ def run_all(engine):
 
 
 def test_batches_of_known_shapes_allocate_nothing(runtime, engine):
-    for _ in range(2 * engine.lanes):
+    for _ in range(2 * engine.traits.lanes):
         run_all(engine)
     allocations, used = runtime.count(ALLOCATIONS), runtime.used()
     with runtime.journal() as lines:
-        for _ in range(2 * engine.lanes):
+        for _ in range(2 * engine.traits.lanes):
             run_all(engine)
     assert (runtime.count(ALLOCATIONS), runtime.used()) == (allocations, used)
     assert wrong(lines) == []

@@ -20,7 +20,8 @@ from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.gates.parity import TOLERANCES
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session, Variant
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)

@@ -10,7 +10,8 @@ from tests.states import all_states
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 

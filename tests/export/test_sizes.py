@@ -10,8 +10,9 @@ from tests.conftest import save_tiny_tokenizer, tiny_vocabulary
 
 from polyseme.artifact import Precision
 from polyseme.export import ExportOptions, export_model
-from polyseme.runtime.engines.engine import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.verification.proof import prove
 from polyseme.runtime.verification.selfcheck import self_check
 

@@ -11,8 +11,11 @@ from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS, TOKEN_VECTORS, half
 from polyseme.export.graphs.standard import standard
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine, make_engine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device, choose_device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, choose_device
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
+from polyseme.runtime.engines.registry import make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.verification.proof import prove
 

@@ -9,8 +9,9 @@ from tests.server.running import running
 
 from polyseme.artifact import Precision
 from polyseme.client import Client
-from polyseme.runtime.engines.engine import PackedEngine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 from polyseme.server.engine import local as module
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)

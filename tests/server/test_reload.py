@@ -17,7 +17,7 @@ from tests.server.socket_engine import SocketEngines
 from polyseme.artifact import Artifact, ArtifactError
 from polyseme.client import Client
 from polyseme.export import ExportOptions, export_model
-from polyseme.runtime.engines.engine import PackedEngine
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 from polyseme.server.engine.local import LocalEngines
 from polyseme.server.errors import ConfigError
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2
@@ -217,7 +217,7 @@ def test_an_engine_with_lanes_gives_them_back(tiny_checkpoint, tiny_artifact, tm
     artifact = packed_fp32(tiny_checkpoint, tiny_artifact, tmp_path / "packed")
     engine = PackedEngine(artifact, [FP32], twins=twins(artifact, FP32))
     lanes = set(threading.enumerate()) - before
-    assert len(lanes) == engine.lanes == 2
+    assert len(lanes) == engine.traits.lanes == 2
     engine.close()
     for lane in lanes:
         lane.join(300)

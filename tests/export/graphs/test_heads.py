@@ -26,9 +26,10 @@ from polyseme.export.errors import GateError
 from polyseme.export.graphs import heads
 from polyseme.runtime.batches.packed import Bucket, pack
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.engines.engine import PaddedEngine
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.bound import BoundSession
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.engines.onnxruntime.session import Session, Variant, load_weights
 from polyseme.runtime.errors import SelfCheckError
 from polyseme.runtime.verification.proof import prove

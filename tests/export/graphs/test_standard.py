@@ -14,7 +14,8 @@ from polyseme.export.graphs.standard import standard
 from polyseme.export.routes import build
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session
 
 TENSORRT = ExportOptions(tensorrt=True)

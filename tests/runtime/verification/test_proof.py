@@ -9,8 +9,9 @@ import pytest
 from tests.artifact.samples import seal
 
 from polyseme.artifact import Artifact, CorruptArtifactError, InvalidManifestError, Precision, Variant
-from polyseme.runtime.engines.engine import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.verification.proof import prove
 

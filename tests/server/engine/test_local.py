@@ -8,8 +8,9 @@ from tests.server.running import load_engine, running
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.client import Client
-from polyseme.runtime.engines.engine import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
 from polyseme.server.config import ServerConfig
 from polyseme.server.engine import local as module

@@ -17,8 +17,9 @@ from polyseme.export.graphs.twin import twin_of
 from polyseme.runtime.batches.packed import PackedBatch, pack
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.bound import BoundSession
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.verification.vectors import cosines
 

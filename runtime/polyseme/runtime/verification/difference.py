@@ -11,8 +11,8 @@ import numpy.typing as npt
 from polyseme.artifact import TOKENIZER, Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PaddedEngine
 from polyseme.runtime.engines.onnxruntime.devices import choose_device
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.runtime.verification.vectors import cosines
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import Engine
+from polyseme.runtime.engines.base import Engine
 from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 from polyseme.runtime.verification.vectors import cosines
 

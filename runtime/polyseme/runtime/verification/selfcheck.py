@@ -15,7 +15,8 @@ from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VEC
 from polyseme.artifact.heads import dense_bias, dense_weight
 from polyseme.runtime.batches.padded import Batch, collate
 from polyseme.runtime.batches.selection import Selection, every_state
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.errors import SelfCheckError, TokenizerError
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate

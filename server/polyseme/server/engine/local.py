@@ -11,10 +11,12 @@ from pathlib import Path
 from polyseme.artifact import Artifact, ModelSpec, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import BUCKET_TOKENS, Engine, PackedEngine, make_engine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device, choose_devices
+from polyseme.runtime.engines.base import Engine, Traits
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.hosts import Host
+from polyseme.runtime.engines.onnxruntime.devices import choose_devices
+from polyseme.runtime.engines.registry import make_engine
 from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError, first_line
-from polyseme.runtime.hosts import Host
 from polyseme.runtime.verification.proof import prove
 from polyseme.server.config import ServerConfig
 from polyseme.server.engine.client import EngineInfo, Submission
@@ -23,8 +25,6 @@ from polyseme.server.engine.watchdog import Watchdog
 from polyseme.server.scheduling import BatchPolicy, Completed, Entry, Observer, Pool, Priority, Scheduler
 
 log = logging.getLogger(__name__)
-
-_PACKED_CELLS = 1 << 20  # texts times longest: 4 bytes of each GPU's scratch memory per head
 
 
 class LocalEngines:
@@ -45,7 +45,7 @@ class LocalEngines:
         """
         wanted = self._config.device
         devices = choose_devices(wanted, artifact)
-        if devices[0].execution_provider == CPU:
+        if devices[0].kind == "cpu":
             return self._load_on(devices, artifact)
         try:
             return self._load_on(devices, artifact)
@@ -62,7 +62,7 @@ class LocalEngines:
         engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads, engine_cache=cache)
         try:
             prove(engine, artifact)
-            policy = policy_for(engine, config)
+            policy = policy_for(engine.traits, config)
             _warm_up(engine, artifact, policy)
         except BaseException:
             engine.close()
@@ -75,7 +75,7 @@ class LocalEngines:
 
     def threads_of(self, engine: LocalEngine) -> Pool | Sequence[Host] | int:
         """Give the threads that an engine shares or has, or how many it needs of its own."""
-        if not engine.shares_threads:
+        if not engine.engine.traits.shares_threads:
             return engine.engine.hosts or engine.info.runners
         if self._pool is None:
             self._pool = Pool(engine.info.runners)
@@ -102,16 +102,11 @@ class LocalEngine:
             precision=device.precision,
             execution_provider=device.execution_provider,
             fell_back=device.fell_back,
-            runners=engine.lanes or config.runners or _default_runners(device, config.intra_op_threads),
+            runners=engine.traits.lanes or config.runners or _default_runners(config.intra_op_threads),
             policy=policy,
         )
         self._engines = engines
         self.scheduler: Scheduler  # after `start`
-
-    @property
-    def shares_threads(self) -> bool:
-        """Whether it runs on the threads of all engines on the CPU; a GPU's lanes have threads of their own."""
-        return not self.engine.lanes and self.engine.devices[0].execution_provider == CPU
 
     @property
     def queued_tokens(self) -> int:
@@ -158,19 +153,15 @@ class LocalEngine:
         self.engine.close()
 
 
-def policy_for(engine: Engine, config: ServerConfig) -> BatchPolicy:
-    """The batch policy: what was configured, else what measured best on the kind of device."""
-    # On a CPU batching saves nothing and padding costs (bench/results/serving.md); a GPU is filled by large batches.
-    on_cpu = engine.devices[0].execution_provider == CPU
-    tokens, texts, queue = (1024, 4, 65_536) if on_cpu else (32_768, 1024, 1 << 20)
-    packed = isinstance(engine, PackedEngine)
-    texts = config.max_batch_texts or texts
+def policy_for(traits: Traits, config: ServerConfig) -> BatchPolicy:
+    """The batch policy: what was configured, else what the engine states."""
+    texts = config.max_batch_texts or traits.batch_texts
     return BatchPolicy(
-        max_batch_tokens=config.max_batch_tokens or tokens,
-        max_batch_cells=_PACKED_CELLS if packed else 0,
-        max_batch_texts=min(texts, engine.most_texts or texts),
-        min_fill=0.0 if packed else 0.9 if on_cpu else 0.75,
-        max_queue_tokens=config.max_queue_tokens or queue,
+        max_batch_tokens=config.max_batch_tokens or traits.batch_tokens,
+        max_batch_cells=traits.most_cells,
+        max_batch_texts=min(texts, traits.most_texts or texts),
+        min_fill=traits.least_fill,
+        max_queue_tokens=config.max_queue_tokens or traits.queue_tokens,
         max_wait_s=config.max_wait_ms / 1000,
     )
 
@@ -182,7 +173,7 @@ def _warm_up(engine: Engine, artifact: Artifact, policy: BatchPolicy) -> None:
         batch = engine.collate([[spec.encoder.pad_token_id] * min(length, spec.max_tokens)] * rows)
         engine.run(Variant.EMBED, batch, [POOLED, NORMALIZED])
         engine.run(Variant.LAYERS, batch, [SPAN_VECTORS], every_state(batch, spec.encoder.num_hidden_layers))
-    if policy.max_batch_cells:
+    if engine.traits.warm_tokens:
         _warm_up_large(engine, spec, policy)
     log.debug("warm-up took %.3f s", time.perf_counter() - started)
 
@@ -193,11 +184,11 @@ def _warm_up_large(engine: Engine, spec: ModelSpec, policy: BatchPolicy) -> None
     For packed texts alone: a padded graph on a GPU would prepare for shapes that never come again.
     """
     tokens = policy.max_batch_tokens
-    while tokens > BUCKET_TOKENS[-1]:
+    while tokens > engine.traits.warm_tokens:
         length = min(-(-tokens // policy.max_batch_texts), spec.max_tokens)
         batch = engine.collate([[spec.encoder.pad_token_id] * length] * (tokens // length))
         try:
-            for _ in range(engine.lanes):  # they take turns
+            for _ in range(engine.traits.lanes):  # they take turns
                 engine.run(Variant.EMBED, batch, [NORMALIZED])
         except DeviceLostError:
             raise
@@ -206,7 +197,5 @@ def _warm_up_large(engine: Engine, spec: ModelSpec, policy: BatchPolicy) -> None
         tokens //= 2
 
 
-def _default_runners(device: Device, intra_op_threads: int) -> int:
-    if device.execution_provider != CPU:
-        return 1
+def _default_runners(intra_op_threads: int) -> int:
     return max(1, len(os.sched_getaffinity(0)) // intra_op_threads)

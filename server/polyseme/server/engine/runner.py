@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from polyseme.runtime.engines.engine import Engine
+from polyseme.runtime.engines.base import Engine
 from polyseme.runtime.errors import DeviceLostError
 from polyseme.server.engine.watchdog import Watchdog
 from polyseme.server.errors import EngineError, NotFiniteError

@@ -15,7 +15,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from polyseme.runtime.hosts import Host
+from polyseme.runtime.engines.hosts import Host
 from polyseme.server.scheduling.backlog import Taken
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.runtime.hosts import Host
+from polyseme.runtime.engines.hosts import Host
 from polyseme.server.errors import DeadlineExpiredError, EngineError, NotFiniteError, QueueFullError, ServerError
 from polyseme.server.scheduling.backlog import Backlog, Taken
 from polyseme.server.scheduling.entry import Entry, Priority

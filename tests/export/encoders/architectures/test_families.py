@@ -21,8 +21,10 @@ from polyseme.export.encoders.architectures import find
 from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.engines.onnxruntime.session import Session
 
 NAMES = sorted(path.name for path in FAMILIES.iterdir())

@@ -25,7 +25,8 @@ from polyseme.export.gates.samples import SENTENCES
 from polyseme.export.reading.tokenizer.classes import write_tokenizer
 from polyseme.export.reading.tokenizer.files import read_tokenizer_files
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 

@@ -15,7 +15,8 @@ from polyseme.artifact.graphs import NORMALIZED
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.gates.samples import SENTENCES
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 

@@ -11,8 +11,9 @@ from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VEC
 from polyseme.runtime.batches.packed import Bucket, pack
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import Selection, every_state, group_spans
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.bound import BoundSession
-from polyseme.runtime.engines.onnxruntime.devices import CPU, Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
 from polyseme.runtime.errors import RuntimeUnavailableError
 

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from polyseme.artifact import Artifact, Precision
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime import devices as module
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device, choose_device
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, choose_device
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)

@@ -13,8 +13,9 @@ from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import Selection, every_state, group_spans
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime import session as module
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
 from polyseme.runtime.engines.onnxruntime.session import Session, load_weights, runtime_version
 from polyseme.runtime.errors import RuntimeUnavailableError
 

@@ -7,9 +7,10 @@ from tests.export.encoders.architectures.test_families import checkpoint
 
 from polyseme.artifact import Artifact, Precision
 from polyseme.export import ExportOptions, export_model
-from polyseme.runtime.engines.engine import make_engine
-from polyseme.runtime.engines.onnxruntime.devices import TENSORRT, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import TENSORRT
 from polyseme.runtime.engines.onnxruntime.tensorrt import MOST_TEXTS, provider_options
+from polyseme.runtime.engines.registry import make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 ON_TENSORRT = Device(execution_provider=TENSORRT, precision=Precision.FP16, number=1)

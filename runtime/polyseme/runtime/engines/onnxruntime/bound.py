@@ -15,10 +15,11 @@ import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Layout, Variant
 from polyseme.artifact.graphs import TOKEN_OFFSET
-from polyseme.runtime.access import capturing, using
 from polyseme.runtime.batches.packed import Bucket, PackedBatch, smallest
 from polyseme.runtime.batches.selection import Selection
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.access import capturing, using
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
 from polyseme.runtime.engines.onnxruntime.session import Providers, open_session, session_options
 
 _ALIGNMENT: Final = 64  # elements: 256 bytes, as CUDA's own allocator has it

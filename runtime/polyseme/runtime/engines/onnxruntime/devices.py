@@ -7,7 +7,6 @@ import io
 import os
 import re
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -15,43 +14,16 @@ from typing import Final
 import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Precision
+from polyseme.runtime.engines.device import CPU as CPU
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.gpus import Gpu, gpus
 from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 
 CUDA: Final = "CUDAExecutionProvider"
 TENSORRT: Final = "TensorrtExecutionProvider"
-CPU: Final = "CPUExecutionProvider"
 
 _NOT_LOADED: Final = re.compile(r"^Failed to load (lib\S+): ", re.MULTILINE)
 _NEEDED: Final = ("libcublas", "libcudart")  # by every build; what others are missing shows when they are needed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """Where sessions run, and in which precision.
-
-    Attributes:
-        execution_provider: onnxruntime's name.
-        precision: of weights and arithmetic.
-        number: which of several GPUs.
-        flash: whether FlashAttention runs on it.
-        fell_back: why the device is not the one that was wanted; empty where it is.
-    """
-
-    execution_provider: str
-    precision: Precision
-    number: int = 0
-    flash: bool = False
-    fell_back: str = ""
-
-    @property
-    def kind(self) -> str:
-        """What onnxruntime calls the memory of the device."""
-        return "cpu" if self.execution_provider == CPU else "cuda"
-
-    def because(self, reason: str) -> Device:
-        """The same device, taken because another one could not be had."""
-        return replace(self, fell_back=reason)
 
 
 def choose_devices(wanted: str, artifact: Artifact) -> tuple[Device, ...]:

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Layout, Variant
-from polyseme.runtime.access import opened, using
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.batches.selection import Selection
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.access import opened, using
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
 from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 
 _ERRORS: Final = 3  # onnxruntime's severity; warnings are 2

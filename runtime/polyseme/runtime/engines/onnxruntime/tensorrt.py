@@ -15,7 +15,8 @@ from typing import Final
 
 from polyseme.artifact import Artifact, Precision
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, POSITION_IDS
-from polyseme.runtime.engines.onnxruntime.devices import CUDA, TENSORRT, Device
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CUDA, TENSORRT
 from polyseme.runtime.engines.onnxruntime.session import Session, providers_of
 from polyseme.runtime.errors import RuntimeUnavailableError
 

@@ -10,9 +10,12 @@ from tests.packed import packed_fp32, twins
 from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
-from polyseme.runtime.engines.engine import PackedEngine, PaddedEngine, make_engine
+from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.bound import BoundSession
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, Device
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
+from polyseme.runtime.engines.registry import make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -48,7 +51,7 @@ def test_engines_agree(engines):
 def test_callers_of_a_packed_engine_share_its_lanes(engines):
     """More threads than lanes, and every one gets its own vectors."""
     engine = engines[1]
-    assert engine.lanes == 2
+    assert engine.traits.lanes == 2
     alone = {i: engine.run(Variant.EMBED, engine.collate([ids]), [POOLED])[0] for i, ids in enumerate(TEXTS)}
     together = threading.Barrier(4)
 

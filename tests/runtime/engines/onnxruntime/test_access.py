@@ -7,10 +7,11 @@ import onnxruntime as ort
 import pytest
 
 from polyseme.artifact import Precision
-from polyseme.runtime import access as module
-from polyseme.runtime.access import capturing, opened, using
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime import access as module
 from polyseme.runtime.engines.onnxruntime import devices
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT, Device
+from polyseme.runtime.engines.onnxruntime.access import capturing, opened, using
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT
 from polyseme.runtime.engines.onnxruntime.gpus import Gpu
 from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError
 

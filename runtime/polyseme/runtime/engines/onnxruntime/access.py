@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from typing import Final
 from weakref import WeakSet
 
-from polyseme.runtime.engines.onnxruntime.devices import Device, without_code
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import without_code
+from polyseme.runtime.engines.phase_fair_lock import PhaseFairLock
 from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError, first_line
-from polyseme.runtime.phase_fair_lock import PhaseFairLock
 
 _CUDA: Final = PhaseFairLock()
 _SESSIONS: Final[WeakSet[object]] = WeakSet()  # all on GPUs

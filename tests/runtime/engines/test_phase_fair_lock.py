@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from polyseme.runtime.phase_fair_lock import PhaseFairLock
+from polyseme.runtime.engines.phase_fair_lock import PhaseFairLock
 
 _TOO_LONG = 300  # seconds after which a test that would hang fails
 

@@ -1,0 +1,83 @@
+"""The contract of an engine: it collates texts of token ids, and runs graphs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy.typing as npt
+
+from polyseme.runtime.batches.packed import PackedBatch
+from polyseme.runtime.batches.padded import Batch, Ids
+from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.hosts import Host
+
+AnyBatch: TypeAlias = Batch | PackedBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What whoever makes batches needs to know of an engine.
+
+    Attributes:
+        pads: whether each text of a batch is padded to the longest.
+        lanes: how many batches it runs side by side; 0: as many as threads call it.
+        shares_threads: whether its threads may run the batches of other engines too.
+        batch_tokens: tokens of a good batch.
+        batch_texts: texts of a good batch.
+        queue_tokens: tokens that may wait for it.
+        most_texts: texts that a batch may have; 0: any number.
+        most_cells: texts times the longest that a batch may have; 0: as its tokens.
+        least_fill: the shortest text of a good batch over its longest; 0: any mix.
+        warm_tokens: batches of more tokens than this are run once before the engine is ready; 0: none are.
+    """
+
+    pads: bool
+    lanes: int
+    shares_threads: bool
+    batch_tokens: int
+    batch_texts: int
+    queue_tokens: int
+    most_texts: int = 0
+    most_cells: int = 0
+    least_fill: float = 0.0
+    warm_tokens: int = 0
+
+
+class Engine(Protocol):
+    """Collates and runs."""
+
+    @property
+    def traits(self) -> Traits:
+        """What whoever makes batches needs to know."""
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """Where it runs; one precision and provider."""
+
+    @property
+    def hosts(self) -> Sequence[Host]:
+        """Threads of its own, on which batches are run at once and from others by a hand-over; none: any will do."""
+
+    def collate(self, sequences: Sequence[Ids]) -> AnyBatch:
+        """Put texts of token ids together."""
+
+    def run(
+        self,
+        variant: str,
+        batch: Any,  # noqa: ANN401  what collate gave
+        outputs: Sequence[str],
+        selection: Selection | None = None,
+    ) -> list[npt.NDArray[Any]]:
+        """Run one of the engine's batches; one array per output. Releases the GIL while the device works.
+
+        Outputs may be asked for in float16 (`graphs.half`), in which what is too large for it is infinite.
+
+        Raises:
+            DeviceLostError: the device will run nothing any more.
+        """
+
+    def close(self) -> None:
+        """Run nothing any more, and give back the memory of the device."""

@@ -1,0 +1,103 @@
+"""The engine of padded texts: any device, TensorRT too. Sessions are shared by the threads that call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from polyseme.artifact import Artifact, Variant
+from polyseme.artifact.graphs import whole
+from polyseme.runtime.batches.padded import Batch, Ids, collate
+from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.engines.base import Traits
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.hosts import Host
+from polyseme.runtime.engines.onnxruntime.access import using
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT
+from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
+from polyseme.runtime.engines.onnxruntime.tensorrt import MOST_TEXTS, tensorrt_session
+
+
+class PaddedEngine:
+    """Texts in rows of their own."""
+
+    hosts: Sequence[Host] = ()
+
+    def __init__(
+        self, artifact: Artifact, device: Device, *, intra_op_threads: int = 1, engine_cache: Path | None = None
+    ) -> None:
+        """Load both graphs over one copy of the weights. TensorRT has one of its own, and runs texts alone.
+
+        Args:
+            artifact: what is to be run.
+            device: where.
+            intra_op_threads: of one run, on a CPU.
+            engine_cache: a folder in which TensorRT keeps what it builds.
+
+        Raises:
+            RuntimeUnavailableError: onnxruntime refuses a graph or the device.
+        """
+        self.devices = (device,)
+        self.traits = _traits(device)
+        self._spec = artifact.manifest.model
+        self.sessions: dict[str, Session] = {}
+        if device.execution_provider == TENSORRT:
+            self.sessions[Variant.EMBED] = tensorrt_session(artifact, device, engine_cache)
+            device = replace(device, execution_provider=CUDA)
+        weights = load_weights(artifact, device)
+        for variant in Variant:
+            if variant not in self.sessions:
+                self.sessions[variant] = Session(
+                    artifact, device, variant, weights=weights, intra_op_threads=intra_op_threads
+                )
+
+    def collate(self, sequences: Sequence[Ids]) -> Batch:
+        """Pad to the longest."""
+        return collate(sequences, self._spec.encoder.pad_token_id, self._spec.encoder.padding_idx)
+
+    def run(
+        self, variant: str, batch: Batch, outputs: Sequence[str], selection: Selection | None = None
+    ) -> list[npt.NDArray[Any]]:
+        """Run on the calling thread."""
+        names = list(dict.fromkeys(map(whole, outputs)))
+        arrays = dict(zip(names, self.sessions[variant].run(batch, names, selection), strict=True))
+        return [arrays[name] if name in arrays else _halved(arrays[whole(name)]) for name in outputs]
+
+    def close(self) -> None:
+        """Leave the sessions to whoever still runs one."""
+        with using(self.devices[0]):
+            self.sessions = {}
+
+
+def _traits(device: Device) -> Traits:
+    if device.execution_provider == CPU:
+        # A batch saves nothing there, and padding costs: bench/results/serving.md.
+        return Traits(
+            pads=True,
+            lanes=0,
+            shares_threads=True,
+            batch_tokens=1024,
+            batch_texts=4,
+            queue_tokens=1 << 16,
+            least_fill=0.9,
+        )
+    return Traits(
+        pads=True,
+        lanes=1,  # every thread that calls would have a stream
+        shares_threads=False,
+        batch_tokens=1 << 15,
+        batch_texts=1024,
+        queue_tokens=1 << 20,
+        most_texts=MOST_TEXTS if device.execution_provider == TENSORRT else 0,
+        least_fill=0.75,
+    )
+
+
+def _halved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16)

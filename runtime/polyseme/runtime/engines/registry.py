@@ -1,0 +1,43 @@
+"""The engines there are, and which of them runs an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from polyseme.artifact import Artifact
+from polyseme.runtime.engines.base import Engine
+from polyseme.runtime.engines.device import Device
+from polyseme.runtime.engines.onnxruntime.devices import CUDA
+from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
+from polyseme.runtime.errors import RuntimeUnavailableError, first_line
+
+
+def make_engine(
+    artifact: Artifact, devices: Sequence[Device], *, intra_op_threads: int = 1, engine_cache: Path | None = None
+) -> Engine:
+    """The engine for an artifact on some devices: packed where both can, else padded on one.
+
+    Raises:
+        RuntimeUnavailableError: onnxruntime refuses a graph or the device, or there are several and it would be padded.
+    """
+    try:
+        return _engine(artifact, devices, intra_op_threads, engine_cache)
+    except RuntimeUnavailableError:
+        raise
+    except Exception as error:
+        if devices[0].kind == "cpu":
+            raise
+        raise RuntimeUnavailableError(
+            f"{devices[0].execution_provider} cannot start {artifact.manifest.name}: {first_line(error)}"
+        ) from error
+
+
+def _engine(artifact: Artifact, devices: Sequence[Device], intra_op_threads: int, engine_cache: Path | None) -> Engine:
+    first = devices[0]
+    if first.execution_provider == CUDA and first.flash and artifact.manifest.precisions[first.precision].packed:
+        return PackedEngine(artifact, devices)
+    if len(devices) > 1:
+        raise RuntimeUnavailableError(f"{artifact.manifest.name} runs padded, which takes 1 GPU; got {len(devices)}")
+    return PaddedEngine(artifact, first, intra_op_threads=intra_op_threads, engine_cache=engine_cache)
