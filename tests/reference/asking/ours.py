@@ -56,7 +56,7 @@ def ask(case, artifact, *, offsets, states):
     def tokenize(texts):
         """Ids and offsets without a prompt, which a model may have unasked."""
         for one in tokenizer.tokenize(list(texts), EncodeOptions(limit=1 << 30)):
-            yield list(one.ids), [list(pair) for pair in one.offsets] if offsets else None
+            yield np.asarray(one.ids).tolist(), [list(pair) for pair in one.offsets] if offsets else None
 
     (cut,) = tokenizer.encode([LONG], EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END))
     tokens = list(tokenize(TEXTS))
@@ -70,7 +70,7 @@ def ask(case, artifact, *, offsets, states):
             default_prompt=model.default_prompt_name,
             ids=[ids for ids, _ in tokens],
             offsets=[pairs for _, pairs in tokens] if offsets else None,
-            cut=list(cut.ids),
+            cut=np.asarray(cut.ids).tolist(),
             digests=digests(tokenize(many(case.many))),
             vectors=[_vector(client, text) for text in VECTORS],
             prompted={name: [_vector(client, text, prompt_name=name) for text in PROMPTED] for name in case.prompts},
