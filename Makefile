@@ -146,7 +146,7 @@ callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in 
 	POLYSEME_TEST_JAVA=1 $(BIN)/python -m pytest tests/callers $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
-	$(BIN)/python bench/serving.py $(MODEL)
+	$(BIN)/python -m bench.serving.serving $(MODEL)
 
 ghz: .cache/bin/ghz  ## Install ghz into .cache/bin; with Go
 
@@ -154,7 +154,7 @@ ghz: .cache/bin/ghz  ## Install ghz into .cache/bin; with Go
 	GOBIN=$(CURDIR)/.cache/bin go install github.com/bojand/ghz/cmd/ghz@v0.120.0
 
 loadtest: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run ghz, k6 and polyseme bench in turn (LOADTEST_ARGS=--write keeps the results)
-	$(BIN)/python bench/loadtest.py $(MODEL) $(LOADTEST_ARGS)
+	$(BIN)/python -m bench.load.loadtest $(MODEL) $(LOADTEST_ARGS)
 
 image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image without Docker, and try it; as root
 	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)

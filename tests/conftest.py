@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from bench.random_checkpoint import random_bert
+from bench.lib.random_checkpoint import random_bert
 from hypothesis import HealthCheck, settings
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from bench.random_checkpoint import random_bert
+from bench.lib.random_checkpoint import random_bert
 from safetensors.numpy import save_file
 from tests.conftest import save_tiny_tokenizer, tiny_vocabulary
 

@@ -163,7 +163,7 @@ def test_requests_take_texts_in_turn():
 
 
 def test_built_in_texts_are_those_of_ghz():
-    requests = json.loads((ROOT / "bench/ghz/data/single.json").read_text(encoding="utf-8"))
+    requests = json.loads((ROOT / "bench/load/ghz/data/single.json").read_text(encoding="utf-8"))
     assert built_in_texts() == [request["texts"][0] for request in requests]
 
 
@@ -281,7 +281,7 @@ def test_ghz_with_the_configurations_of_this_repository(server, name):
     ghz = shutil.which("ghz")
     if ghz is None:
         pytest.skip("ghz is not installed: go install github.com/bojand/ghz/cmd/ghz@v0.120.0")
-    command = [ghz, "--config", f"bench/ghz/{name}.json", "--total", "20", "--format", "json", server.target]
+    command = [ghz, "--config", f"bench/load/ghz/{name}.json", "--total", "20", "--format", "json", server.target]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["statusCodeDistribution"] == {"OK": 20}

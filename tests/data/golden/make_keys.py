@@ -239,7 +239,7 @@ def write(path, content):
 
 def write_base(folder, family=""):
     """A sound checkpoint: BERT in a sentence-transformers folder, or a family's alone."""
-    from bench.random_checkpoint import random_bert
+    from bench.lib.random_checkpoint import random_bert
     from safetensors.numpy import save_file
     from tests.data.golden.make_tokenizers import LOWER, changed
 

@@ -1,0 +1,68 @@
+"""Models with seeded random weights, exported by our own exporter, on the machine that they are measured on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from bench.lib.random_checkpoint import random_bert
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from polyseme.artifact import Artifact
+from polyseme.export import ExportOptions, export_model
+
+SIZES = {
+    "bert-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
+    "minilm": {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536},
+    "tiny": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128},
+}
+"""Of BERT-base, of all-MiniLM-L6-v2, and one to try this script with."""
+
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def checkpoint(name: str, folder: Path) -> Path:
+    """A checkpoint as transformers reads it, with a WordPiece tokenizer of made-up words."""
+    vocabulary = {token: number for number, token in enumerate((*_SPECIAL, *_words(30_522 - len(_SPECIAL))))}
+    sizes = {**SIZES[name], "max_position_embeddings": 512, "type_vocab_size": 2, "vocab_size": len(vocabulary)}
+    kind = {"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu", "layer_norm_eps": 1e-12}
+    target = folder / name
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "config.json").write_text(json.dumps({**kind, **sizes, "pad_token_id": 0}))
+    save_file(random_bert(sizes, scale=0.03), target / "model.safetensors")
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(list(_SPECIAL))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(target / "tokenizer.json"))
+    return target
+
+
+def artifact(name: str, source: Path, folder: Path) -> Artifact:
+    """Its artifact; made once."""
+    target = folder / f"{name}.artifact"
+    if not target.exists():
+        export_model(str(source), target, ExportOptions(name=name, tensorrt=True))
+    return Artifact.open(target)
+
+
+def flops_per_token(name: str, length: int) -> float:
+    """Of the encoder's products, two for each multiplication: what every implementation has to do."""
+    size = SIZES[name]
+    hidden, inner = size["hidden_size"], size["intermediate_size"]
+    return 2.0 * size["num_hidden_layers"] * (4 * hidden * hidden + 2 * hidden * inner + 2 * length * hidden)
+
+
+def _words(count: int) -> list[str]:
+    """Different words of two to four syllables: each is one token."""
+    rng = np.random.default_rng(3)
+    syllables = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
+    words: dict[str, None] = {}
+    while len(words) < count:
+        words["".join(rng.choice(syllables, rng.integers(2, 5)))] = None
+    return list(words)
