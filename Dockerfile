@@ -55,13 +55,15 @@ LABEL org.opencontainers.image.title="polyseme" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${BASE}"
 # onnxruntime's builds send usage data to their maker unless they are told not to. POLYSEME_TARGET is whom
-# `polyseme health` asks.
+# `polyseme health` asks. POLYSEME_HOST, not a flag, so that it can be set otherwise: what is published reaches the
+# container by its own address, not by loopback.
 ENV PATH=/opt/polyseme/bin:${PATH} \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONFAULTHANDLER=1 \
     ORT_DISABLE_TELEMETRY=1 \
+    POLYSEME_HOST=0.0.0.0 \
     POLYSEME_TARGET=127.0.0.1:50051
 COPY --from=model /models /models
 EXPOSE 50051 9000

@@ -46,7 +46,7 @@ $(MODEL)/manifest.json: $(VENV)/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked $
 demo: $(MODEL)/manifest.json  ## Export a real model, serve it, call it, print, stop
 	$(BIN)/python examples/demo.py $(MODEL)
 
-serve: $(MODEL)/manifest.json  ## Serve the model on :50051 (metrics on :9000)
+serve: $(MODEL)/manifest.json  ## Serve the model on localhost:50051 (metrics on localhost:9000)
 	$(BIN)/polyseme serve $(MODEL) --reflection
 
 docs: $(VENV)/.installed-dev  ## Write docs/reference from the code

@@ -141,7 +141,7 @@ def show(artifact: str) -> None:
         show_similarity(client)
         show_tokens(client)
         show_timings(client)
-    console.print("\nStopped. `make serve` leaves a server on :50051.")
+    console.print("\nStopped. `make serve` leaves a server on localhost:50051.")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,13 @@ def test_the_ports_are_the_defaults():
 
 
 @pytest.mark.parametrize("target", ["cpu", "cuda"])
+def test_it_listens_on_the_containers_own_address(target):
+    """The server's default is loopback, which nothing outside a container reaches."""
+    assert CONFIG.host == "127.0.0.1"
+    assert "POLYSEME_HOST=0.0.0.0" in " ".join(all_of(target, "ENV")).split()
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
 def test_nothing_is_told_to_the_maker_of_onnxruntime(target):
     assert "ORT_DISABLE_TELEMETRY=1" in " ".join(all_of(target, "ENV")).split()
 

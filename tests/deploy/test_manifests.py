@@ -67,7 +67,13 @@ def test_compose_settings_are_ones_that_the_server_takes(service):
     environment = {name: variable(value) for name, value in service["environment"].items()}
     config = ServerConfig.from_sources({}, environment)
     assert config.runners == float(variable(service["cpus"]))
-    assert set(environment) == {f"POLYSEME_{name.upper()}" for name in ("runners",)}
+    assert set(environment) == {f"POLYSEME_{name.upper()}" for name in ("host", "runners")}
+
+
+def test_what_runs_in_a_container_listens_on_its_own_address(service, container):
+    """The server's default is loopback, which nothing outside a container reaches."""
+    assert service["environment"]["POLYSEME_HOST"] == "0.0.0.0"
+    assert {"name": "POLYSEME_HOST", "value": "0.0.0.0"} in container["env"]
 
 
 def test_compose_opens_ports_to_this_machine_alone(compose):

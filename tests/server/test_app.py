@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from pathlib import Path
 
 import grpc
 import pytest
@@ -126,6 +127,30 @@ def test_serve_announces_itself_in_one_line_and_drains_at_sigterm(tiny_artifact)
     assert answered > 20
     assert failures == [], drained_at
     assert "draining" in log
+
+
+@pytest.mark.parametrize(("flags", "opened"), [((), False), (("--host", "0.0.0.0"), True)])
+def test_serve_is_closed_unless_opened(tiny_artifact, flags, opened):
+    """On loopback by default, gRPC and metrics; elsewhere with one line that says so."""
+    port, metrics_port = free_port(), free_port()
+    with spawn(tiny_artifact, "--port", str(port), "--metrics-port", str(metrics_port), *flags) as process:
+        lines = [process.stderr.readline()]
+        if "serving tiny" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        addresses = {listening_address(port), listening_address(metrics_port)}
+        process.kill()
+    assert addresses == {"0.0.0.0" if opened else "127.0.0.1"}
+    assert ["OPEN: whoever reaches" in line for line in lines] == ([True, False] if opened else [False])
+
+
+def listening_address(port):
+    """The IPv4 address at which some process of this machine listens on a port, as the kernel has it."""
+    for line in (Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()).splitlines():
+        _, local, _, state, *_ = line.split()
+        address, _, number = local.partition(":")
+        if state == "0A" and int(number, 16) == port:  # gRPC has IPv4 on a socket of IPv6
+            return socket.inet_ntoa(bytes.fromhex(address[-8:])[::-1])
+    return None
 
 
 def load_until_drained(port, process):

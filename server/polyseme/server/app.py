@@ -14,7 +14,7 @@ from polyseme.server.engine.local import LocalEngines
 from polyseme.server.engine.watchdog import Watchdog
 from polyseme.server.inference.validation import Limits
 from polyseme.server.lifecycle.admission import Admission
-from polyseme.server.lifecycle.announcement import announce_all
+from polyseme.server.lifecycle.announcement import announce_all, warn_if_open
 from polyseme.server.lifecycle.models import Engines, ModelLifecycle
 from polyseme.server.models.registry import Registry
 from polyseme.server.observe.metrics import Metrics
@@ -85,6 +85,7 @@ class App:
         self._models.look()
         try:
             await self._listener.open()
+            warn_if_open(self._config)
             self._metrics.calls_in_flight.set_function(lambda: float(self._admission.calls))
             if self._config.metrics_port:
                 self._metrics.listen(self._config.host, self._config.metrics_port)

@@ -42,7 +42,7 @@ _DEVICE = r"auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?|tensorrt(:\d{1,3})?"
 class ServerConfig:
     """The settings of a server. 0 stands for `chosen for the device` where the help says auto."""
 
-    host: str = _setting("0.0.0.0", "address to listen on")  # noqa: S104  as containers need it; README says so
+    host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0: all of IPv4; default: this machine alone")
     port: int = _setting(50051, "gRPC port; 0: any free one", most=65535)
     metrics_port: int = _setting(9000, "Prometheus port; 0: no metrics", most=65535)
     default_model: str = _setting("", "model of calls that name none, NAME[@VERSION]; empty: the first one")

@@ -8,8 +8,18 @@ from polyseme.runtime.engines.onnxruntime.session import runtime_version
 from polyseme.server.config import ServerConfig
 from polyseme.server.models.registry import Models
 from polyseme.server.models.served import ServedModel
+from polyseme.server.security.address import is_loopback
 
 log = logging.getLogger(__name__)
+
+
+def warn_if_open(config: ServerConfig) -> None:
+    """Say in one line that others than this machine may call, where neither TLS nor a token keeps anybody out."""
+    if not (config.tls_cert or config.token_file or is_loopback(config.host)):
+        log.warning(
+            "OPEN: whoever reaches %s may call, in plaintext: no TLS, no tokens, and --host is not loopback",
+            config.host or "any address of this machine",
+        )
 
 
 def announce_all(models: Models, config: ServerConfig, port: int) -> None:
