@@ -92,6 +92,13 @@ def test_a_link_that_leads_out_is_refused(artifact, tmp_path):
     assert "leads out of the artifact" in refusal(artifact, CorruptArtifactError)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_loop_of_links_is_refused(artifact, name):
+    (artifact / name).unlink()
+    (artifact / name).symlink_to(name)
+    assert "Too many levels of symbolic links" in refusal(artifact)
+
+
 def test_a_huge_manifest_is_not_read(artifact):
     os.truncate(artifact / "manifest.json", 1 << 30)
     assert "1073741824 bytes; limit" in refusal(artifact, CorruptArtifactError)

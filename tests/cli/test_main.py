@@ -1,4 +1,5 @@
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -38,6 +39,18 @@ def test_main_returns_what_the_command_returns(command, code):
     [
         (CliError("no such file"), 1, "polyseme: error: no such file"),
         (CliError("no such file", 2), 2, "polyseme: error: no such file"),
+        (CliError("cannot read ev\nil\x1b[31m\u202e é"), 1, "polyseme: error: cannot read ev\\nil\\x1b[31m\\u202e é"),
+        (CliError("x" * 5000 + "end"), 1, "polyseme: error: " + "x" * 983 + " ... " + "x" * 997 + "end"),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "folder/long"),
+            2,
+            "polyseme: error: cannot use folder/long: File name too long",
+        ),
+        (
+            OSError(errno.ELOOP, "Too many levels of symbolic links", "loop"),
+            2,
+            "polyseme: error: cannot use loop: Too many levels of symbolic links",
+        ),
         (UnavailableError("host:1: refused"), 1, "polyseme: error: host:1: refused"),
         (KeyboardInterrupt(), 130, ""),
         (
@@ -199,3 +212,17 @@ def test_a_table_in_a_pipe_has_no_empty_lines(capsys):
 
     print_table(("a:", "b"), [("x", "1")])
     assert capsys.readouterr().out.splitlines() == ["| a | b |", "|---|---|", "| x | 1 |"]
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("verify",), ("embed", "-o", "o.npy", "--input")])
+@pytest.mark.parametrize("path", ["x" * 5000, "loop", "loop/x", "ev\nil\x1b[31m"])
+def test_a_path_that_cannot_be_is_one_line(command, path, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    run = subprocess.run(
+        [sys.executable, "-m", "polyseme.cli.main", *command, path],
+        capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode in {1, 2}
+    assert run.stderr.startswith("polyseme: error: ")
+    assert run.stderr.endswith("\n")
+    assert run.stderr.removesuffix("\n").isprintable(), run.stderr

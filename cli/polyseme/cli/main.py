@@ -9,6 +9,7 @@ for Ctrl-C, 141 if the reader of a pipe is gone. POLYSEME_DEBUG=1 prints the tra
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -50,6 +51,10 @@ _DISTRIBUTIONS: Final = {
     "grpc_status": "grpcio-status",
     "prometheus_client": "prometheus-client",
 }
+
+
+_WRONG_PATHS: Final = (errno.ELOOP, errno.ENAMETOOLONG)  # the path itself is wrong, not what lies there
+_LONGEST: Final = 2000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -119,6 +124,8 @@ def _report_failure(error: Exception, command: Command | None) -> int:
             package = (error.name or "").partition(".")[0]
             needs = f"{command.NAME} needs {_DISTRIBUTIONS.get(package, package)}"
             return _print_error(f"polyseme {needs}: pip install 'polyseme[{command.EXTRA}]'", 2)
+        case OSError(filename=str(path)) if error.errno in _WRONG_PATHS:  # wherever the path is looked at first
+            message, code = f"error: cannot use {path}: {error.strerror}", 2
         case _ if _is_from_client(error):
             message, code = f"error: {error}", 1
         case _:
@@ -129,8 +136,14 @@ def _report_failure(error: Exception, command: Command | None) -> int:
 def _print_error(line: str, code: int) -> int:
     if os.environ.get("POLYSEME_DEBUG") == "1":
         traceback.print_exc()
-    print(line, file=sys.stderr)
+    print(_one_line(line), file=sys.stderr)
     return code
+
+
+def _one_line(message: str) -> str:
+    """Spell control characters out, of a file's name for example: a message is one line, and moves no cursor."""
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST // 2]} ... {shown[-_LONGEST // 2 :]}"
 
 
 def _is_third_party(error: ModuleNotFoundError) -> bool:

@@ -201,7 +201,8 @@ def _read_manifest(directory: Path) -> Manifest:
 def _check(directory: Path, name: str, expected: FileEntry) -> None:
     path = directory / name
     try:
-        if path.is_symlink() and directory.resolve() not in path.resolve().parents:
+        # realpath, as Path.resolve raises RuntimeError for a loop of links in Python before 3.13.
+        if path.is_symlink() and not _is_below(os.path.realpath(path), os.path.realpath(directory)):
             raise CorruptArtifactError(f"{path} is a link that leads out of the artifact")
         size = _size(path)
         if size != expected.size:
@@ -215,6 +216,10 @@ def _check(directory: Path, name: str, expected: FileEntry) -> None:
         raise CorruptArtifactError(
             f"{path}: SHA-256 is {got.sha256[:12]}..., manifest says {expected.sha256[:12]}...: changed after export"
         )
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return Path(directory) in Path(path).parents
 
 
 def _size(path: Path) -> int:
