@@ -47,6 +47,7 @@ class App:
         *,
         make_engines: MakeEngines = LocalEngines,
         make_services: MakeServices = v1.services,
+        before_open: Callable[[], None] = lambda: None,
     ) -> None:
         """Put the parts together.
 
@@ -55,11 +56,13 @@ class App:
             config: the settings.
             make_engines: gives what runs models.
             make_services: gives what is served.
+            before_open: called when the models are loaded, before the first call is let in.
 
         Raises:
             ConfigError: the tokens cannot be read.
         """
         self._config = config
+        self._before_open = before_open
         self._metrics = Metrics()
         self._admission = Admission(config.max_concurrent_calls, Tokens(config.token_file))
         self.registry = Registry()
@@ -90,6 +93,7 @@ class App:
             if self._config.metrics_port:
                 self._metrics.listen(self._config.host, self._config.metrics_port)
             await self._models.load()
+            self._before_open()
             self._admission.open()
             await self._listener.set_ready(True)
         except BaseException:

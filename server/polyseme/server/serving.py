@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from polyseme.server.app import App
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
 from polyseme.server.models.directories import open_artifacts
+from polyseme.server.signals import hold_signals, obey_signals
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ _NOT_RELOADED: Final = "NOT RELOADED, still serving what was served before"
 
 def serve(directories: Sequence[Path], config: ServerConfig) -> None:
     """Serve artifacts until SIGTERM or SIGINT, then drain. A second signal stops at once; SIGHUP reloads.
+
+    Before it serves, SIGTERM and SIGINT end the process at once, and SIGHUP waits.
 
     Args:
         directories: artifacts, or folders of artifacts.
@@ -34,6 +36,7 @@ def serve(directories: Sequence[Path], config: ServerConfig) -> None:
         ConfigError: a setting cannot be had.
         RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
     """
+    hold_signals()
     logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     asyncio.run(_serve(lambda: open_artifacts(directories), config))
 
@@ -41,16 +44,14 @@ def serve(directories: Sequence[Path], config: ServerConfig) -> None:
 async def _serve(find_artifacts: Callable[[], Sequence[Artifact]], config: ServerConfig) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    app, reloads = App(find_artifacts, config), set[asyncio.Task[None]]()
+    reloads = set[asyncio.Task[None]]()
 
     def reload() -> None:
         task = loop.create_task(_reload(app))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _on_signal, stop)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    app = App(find_artifacts, config, before_open=lambda: obey_signals(loop, lambda: _on_signal(stop), reload))
     async with app:
         app.announce()
         lost = asyncio.create_task(app.watchdog.wait_until_lost())

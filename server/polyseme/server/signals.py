@@ -1,0 +1,41 @@
+"""Signals of a process that serves, from its first moment on. Imports nothing heavy: it is imported before all else.
+
+SIGHUP ends a process that has no handler for it, and the first process of a container does not even see SIGTERM then.
+So SIGHUP is held back by the kernel until it can be obeyed; SIGTERM and SIGINT end at once what does not serve yet.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop  # which takes longer to import than all the rest
+
+
+def hold_signals() -> None:
+    """Call on the main thread as early as can be; a second time does nothing new."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+
+
+def obey_signals(loop: AbstractEventLoop, stop: Callable[[], None], reload: Callable[[], None]) -> None:
+    """Have the event loop call these from now on; a SIGHUP that was held back is obeyed now.
+
+    Args:
+        loop: runs on the main thread.
+        stop: at SIGTERM and SIGINT.
+        reload: at SIGHUP.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+def _end(number: int, _: object) -> None:
+    os.write(2, f"polyseme: {signal.Signals(number).name}: ended before it served\n".encode())
+    os._exit(0 if number == signal.SIGTERM else 130)  # nothing is under way, and imports cannot be unwound
