@@ -45,3 +45,59 @@ def test_a_call_without_one_is_refused_and_the_token_not_told(tmp_path, metadata
 def test_a_file_that_makes_no_sense_is_refused(tmp_path, content, words):
     with pytest.raises(ConfigError, match=words):
         tokens(tmp_path, content)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def admits(tokens, token):
+    try:
+        tokens.check([("authorization", f"Bearer {token}")])
+    except UnauthenticatedError:
+        return False
+    return True
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "tokens"
+    path.write_text("# ours\nfirst\nsecond\n")
+    return path
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.mark.parametrize("left", ["", "\n", "# first\n"])
+def test_an_emptied_file_revokes(file, clock, caplog, left):
+    tokens = Tokens(str(file), clock)
+    assert admits(tokens, "first")
+    file.write_text(left)
+    clock.now += 1
+    assert [admits(tokens, token) for token in ("first", "second", "")] == [False] * 3
+    assert "holds no token any more: no call is let in" in caplog.text
+    file.write_text("third\n")
+    clock.now += 1
+    assert [admits(tokens, token) for token in ("first", "third")] == [False, True]
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_text("two words\n")])
+def test_a_file_that_cannot_be_used_leaves_the_tokens_as_they_were(file, clock, spoil):
+    tokens = Tokens(str(file), clock)
+    spoil(file)
+    clock.now += 1
+    assert admits(tokens, "first")
+
+
+@pytest.mark.parametrize("content", ["", "# none\n"])
+def test_no_token_at_start_is_refused(file, clock, caplog, content):
+    file.write_text(content)
+    with pytest.raises(ConfigError, match="holds no token, one a line"):
+        Tokens(str(file), clock)
+    assert caplog.text == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,11 +12,16 @@ from typing import Final
 from polyseme.server.errors import ConfigError, UnauthenticatedError
 from polyseme.server.security.watched import WatchedFiles, read_file
 
+log = logging.getLogger(__name__)
+
 _SCHEME: Final = "Bearer "
 
 
 class Tokens:
-    """The tokens with which calls are let in; without a file every call is."""
+    """The tokens with which calls are let in; without a file every call is.
+
+    A file that is emptied revokes all of them; one that cannot be read, or used, leaves them as they were.
+    """
 
     def __init__(self, file: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Read them.
@@ -23,7 +29,9 @@ class Tokens:
         Raises:
             ConfigError: the file cannot be read, or holds no token, or one that no header can carry.
         """
-        self._watched = WatchedFiles([Path(file)], lambda: _tokens(Path(file)), clock) if file else None
+        self._watched: WatchedFiles[list[bytes]] | None = None
+        if file:
+            self._watched = WatchedFiles([Path(file)], lambda: self._read(Path(file)), clock)
 
     @property
     def needed(self) -> bool:
@@ -47,12 +55,18 @@ class Tokens:
         if not any(equal):
             raise UnauthenticatedError("metadata authorization: the token is not one of this server's")
 
+    def _read(self, path: Path) -> list[bytes]:
+        tokens = _tokens(path)
+        if not tokens and self._watched is None:
+            raise ConfigError(f"--token-file: {path} holds no token, one a line")
+        if not tokens:
+            log.warning("--token-file: %s holds no token any more: no call is let in", path)
+        return tokens
+
 
 def _tokens(path: Path) -> list[bytes]:
     lines = (line.strip() for line in read_file("--token-file", str(path)).splitlines())
     tokens = [line for line in lines if line and not line.startswith(b"#")]
-    if not tokens:
-        raise ConfigError(f"--token-file: {path} holds no token, one a line")
     if not all(token.isascii() and token.decode().isprintable() and b" " not in token for token in tokens):
         raise ConfigError(f"--token-file: {path} holds a token that is not printable ASCII without spaces")
     return tokens
