@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from tests.server.running import CANARY, refused, running
 
 from polyseme.v1 import common_pb2, embedding_service_pb2
 
@@ -130,3 +131,23 @@ def test_a_worst_case_text_does_not_hold_up_the_loop(minilm_server):
     assert all(reply.timings.total_us for reply in short)
     assert dots.result().texts[0].truncated
     assert dots.result().texts[0].original_tokens == 262_146
+
+
+@pytest.mark.parametrize("part", ["tokenize", "run"])
+def test_an_exception_that_quotes_a_text_is_logged_without_it(tiny_artifact, monkeypatch, caplog, part):
+    def quote(*_):
+        raise ValueError(f"no such key: {CANARY}") from KeyError(CANARY)
+
+    with running(tiny_artifact) as server:
+        if part == "tokenize":
+            monkeypatch.setattr(server.model.encoder.tokenizer, "encode", quote)
+        else:
+            monkeypatch.setattr(server.embed_session, "run", quote)
+        refused(
+            lambda: server.embedding.Embed(Request(texts=[CANARY]), timeout=30),
+            grpc.StatusCode.INTERNAL,
+            "internal error",
+        )
+    assert "ValueError: message withheld" in caplog.text
+    assert "in quote\n" in caplog.text
+    assert CANARY not in caplog.text

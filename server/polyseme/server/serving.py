@@ -15,6 +15,7 @@ from polyseme.server.app import App
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
 from polyseme.server.models.directories import open_artifacts
+from polyseme.server.observe.log_lines import log_exceptions_of, log_to_stderr
 from polyseme.server.signals import hold_signals, obey_signals
 
 log = logging.getLogger(__name__)
@@ -37,13 +38,14 @@ def serve(directories: Sequence[Path], config: ServerConfig) -> None:
         RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
     """
     hold_signals()
-    logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(config.log_level)
     asyncio.run(_serve(lambda: open_artifacts(directories), config))
 
 
 async def _serve(find_artifacts: Callable[[], Sequence[Artifact]], config: ServerConfig) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    log_exceptions_of(loop)
     reloads = set[asyncio.Task[None]]()
 
     def reload() -> None:

@@ -1,4 +1,5 @@
 import grpc
+import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from polyseme.server.errors import EngineError, InvalidInputError, NotReadyError, QueueFullError
@@ -52,3 +53,36 @@ def test_internal_errors_tell_an_id_and_no_text(caplog):
         assert incident in caplog.text
     assert "incident" in caplog.text
     assert TEXT not in status.message
+    assert TEXT not in caplog.text
+
+
+def raised(make_error):
+    try:
+        make_error()
+    except Exception as error:
+        return error
+
+
+def caused_by_a_text():
+    try:
+        {}[TEXT]
+    except KeyError as error:
+        raise EngineError("the model could not be run") from error
+
+
+def in_the_course_of_another():
+    try:
+        int(TEXT)
+    except ValueError:
+        [].index(TEXT)
+
+
+@pytest.mark.parametrize("make_error", [caused_by_a_text, in_the_course_of_another])
+def test_no_message_of_a_chain_reaches_the_log(caplog, make_error):
+    """The operator is still told of every exception: its type, and where it was raised."""
+    status_of(ExceptionGroup(TEXT, [raised(make_error)]))
+    assert TEXT not in caplog.text
+    assert caplog.text.count("Traceback (most recent call last)") == 2
+    assert f"in {make_error.__name__}\n" in caplog.text
+    assert caplog.text.count("message withheld") == (1 if make_error is caused_by_a_text else 2)
+    assert "EngineError: the model could not be run" in caplog.text or make_error is not caused_by_a_text

@@ -10,6 +10,7 @@ from polyseme.runtime.engines.base import Engine
 from polyseme.runtime.errors import DeviceLostError
 from polyseme.server.engine.watchdog import Watchdog
 from polyseme.server.errors import EngineError, NotFiniteError
+from polyseme.server.observe.exceptions import redacted
 from polyseme.server.scheduling import Entry, Outcome
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Runner:
             raise
         except Exception as error:
             if len(entries) == 1:
-                log.exception("a text of %d tokens cannot be run", entries[0].tokens)
+                log.exception("a text of %d tokens cannot be run", entries[0].tokens, exc_info=redacted(error))
                 failure = EngineError("the model could not be run")
                 failure.__cause__ = error
                 return [failure]

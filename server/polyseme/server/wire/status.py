@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from polyseme.server.errors import EngineError, FieldPath, InvalidInputError, QueueFullError, ServerError, spelled
+from polyseme.server.observe.exceptions import redacted
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,12 @@ def status_of(error: BaseException) -> CallStatus:
 
     INTERNAL tells an id only; the log has the rest.
     """
-    failure = _translated(_first(error))
+    first = _first(error)
+    failure = _translated(first)
     code, message = grpc.StatusCode[failure.status], str(failure)
     if code is grpc.StatusCode.INTERNAL:
         incident = uuid.uuid4().hex[:12]
-        log.error("incident %s: %s", incident, message, exc_info=failure)
+        log.error("incident %s: %s", incident, message, exc_info=redacted(first))
         message = f"internal error {incident}: the server's log has it under this id"
     return CallStatus(
         code=code,
@@ -85,7 +87,7 @@ def _translated(error: BaseException) -> ServerError:
     """Give what a caller is told of an exception; of one that nobody foresaw its type: its message may hold text."""
     if isinstance(error, ServerError):
         return error
-    return EngineError(type(error).__name__).with_traceback(error.__traceback__)
+    return EngineError(type(error).__name__)
 
 
 def _first(error: BaseException) -> BaseException:

@@ -1,0 +1,71 @@
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from polyseme.server.observe.log_lines import LineFormatter
+
+TEXT = "canaryxyzzy"
+START = """
+import asyncio, threading
+from polyseme.server.observe.log_lines import log_exceptions_of, log_to_stderr
+log_to_stderr("info")
+text = "canary" + "xyzzy"
+
+def fail(text):
+    raise ValueError(text)
+"""
+UNCAUGHT = {
+    "process": "fail(text)",
+    "thread": "thread = threading.Thread(target=fail, args=(text,)); thread.start(); thread.join()",
+    "destructor": """
+class Kept:
+    def __del__(self):
+        fail(text)
+Kept()
+""",
+    "callback": """
+async def main():
+    loop = asyncio.get_running_loop()
+    log_exceptions_of(loop)
+    loop.call_soon(fail, text)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+asyncio.run(main())
+""",
+    "task": """
+async def failing(text):
+    fail(text)
+async def main():
+    log_exceptions_of(asyncio.get_running_loop())
+    task = asyncio.create_task(failing(text), name=text)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    del task
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("code", UNCAUGHT.values(), ids=UNCAUGHT)
+def test_what_nobody_caught_is_logged_without_its_message(code):
+    run = subprocess.run([sys.executable, "-c", START + code], capture_output=True, text=True, timeout=60, check=False)
+    assert "in fail\n" in run.stderr
+    assert "ValueError: message withheld" in run.stderr
+    assert TEXT not in run.stderr
+
+
+def record(message, *args, error=None):
+    info = (type(error), error, None) if error else None
+    return logging.LogRecord("polyseme.x", logging.INFO, __file__, 1, message, args, info)
+
+
+def test_a_record_is_one_line():
+    line = LineFormatter("%(levelname)s %(message)s").format(record("not served: %s", "ev\nil\x1b[31m é"))
+    assert line == "INFO not served: ev\\nil\\x1b[31m é"
+
+
+def test_any_loggers_exceptions_are_redacted():
+    lines = LineFormatter("%(message)s").format(record("grpc says", error=ValueError(TEXT)))
+    assert lines == "grpc says\nValueError: message withheld, as it may hold a part of a text"
