@@ -18,6 +18,7 @@ from polyseme.server.lifecycle.announcement import announce_all, warn_if_open
 from polyseme.server.lifecycle.models import Engines, ModelLifecycle
 from polyseme.server.models.registry import Registry
 from polyseme.server.observe.metrics import Metrics
+from polyseme.server.security.tls import metrics_context
 from polyseme.server.security.tokens import Tokens
 from polyseme.server.wire import v1
 from polyseme.server.wire.calls import Service
@@ -90,8 +91,7 @@ class App:
             await self._listener.open()
             warn_if_open(self._config)
             self._metrics.calls_in_flight.set_function(lambda: float(self._admission.calls))
-            if self._config.metrics_port:
-                self._metrics.listen(self._config.host, self._config.metrics_port)
+            self._listen_for_metrics()
             await self._models.load()
             self._before_open()
             self._admission.open()
@@ -140,6 +140,14 @@ class App:
         self._admission.close("the server is about to stop")
         await asyncio.sleep(_LAST_WORDS_S)  # callers of what failed, and load balancers, hear of it
         os._exit(LOST)  # not by way of the device's libraries, which may hang
+
+    def _listen_for_metrics(self) -> None:
+        config = self._config
+        if not config.metrics_port:
+            return
+        tokens = Tokens(config.metrics_token_file, flag="--metrics-token-file")
+        authorize = tokens.admits if tokens.needed else None
+        self._metrics.listen(config.host, config.metrics_port, authorize=authorize, tls=metrics_context(config))
 
     async def _close(self) -> None:
         await self._listener.stop()

@@ -67,6 +67,8 @@ class ServerConfig:
     tls_key: str = _setting("", "PEM file of its key")
     tls_client_ca: str = _setting("", "PEM file of the authorities that must have signed the callers' certificates")
     token_file: str = _setting("", "file of tokens, one a line; calls must carry one as `authorization: Bearer TOKEN`")
+    metrics_tls: bool = _setting(False, "serve metrics over TLS, with the certificates of gRPC")
+    metrics_token_file: str = _setting("", "as --token-file, for whoever reads metrics")
     reflection: bool = _setting(False, "serve gRPC reflection")
     log_level: str = _setting("info", "least level that is logged", choices=("debug", "info", "warning", "error"))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from typing import Any, Protocol
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from polyseme.server.errors import ConfigError
+from polyseme.server.observe.endpoint import MetricsEndpoint
 from polyseme.server.scheduling import BatchReport
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -89,7 +90,7 @@ class Metrics:
             "queued_tokens": self._gauge("polyseme_queued_tokens", "Tokens that wait."),
             "queued_texts": self._gauge("polyseme_queued_texts", "Texts that wait."),
         }
-        self._http: WSGIServer | None = None
+        self._endpoint: MetricsEndpoint | None = None
 
     def call_done(self, method: str, code: str, seconds: float) -> None:
         """A call ended."""
@@ -105,22 +106,28 @@ class Metrics:
         for metric in self._of_models.values():
             metric.remove(name, version)
 
-    def listen(self, host: str, port: int) -> None:
-        """Serve /metrics on a thread of its own.
+    def listen(
+        self,
+        host: str,
+        port: int,
+        *,
+        authorize: Callable[[str], bool] | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
+        """Serve /metrics on threads of their own; see `MetricsEndpoint`.
 
         Raises:
             ConfigError: the port cannot be had.
         """
         try:
-            self._http, _ = start_http_server(port, host, registry=self.registry)
+            self._endpoint = MetricsEndpoint(make_wsgi_app(self.registry), host, port, authorize=authorize, tls=tls)
         except OSError as error:
             raise ConfigError(f"metrics port {port}: {error.strerror}; --metrics-port 0 turns metrics off") from error
 
     def close(self) -> None:
         """Stop serving."""
-        if self._http is not None:
-            self._http.shutdown()
-            self._http.server_close()
+        if self._endpoint is not None:
+            self._endpoint.close()
 
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, help_text, _MODEL, buckets=buckets, registry=self.registry)

@@ -23,12 +23,18 @@ class Tokens:
     A file that is emptied revokes all of them; one that cannot be read, or used, leaves them as they were.
     """
 
-    def __init__(self, file: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, file: str, clock: Callable[[], float] = time.monotonic, *, flag: str = "--token-file") -> None:
         """Read them.
+
+        Args:
+            file: holds one a line; empty: none is needed.
+            clock: seconds, monotonic.
+            flag: what named the file, for messages.
 
         Raises:
             ConfigError: the file cannot be read, or holds no token, or one that no header can carry.
         """
+        self._flag = flag
         self._watched: WatchedFiles[list[bytes]] | None = None
         if file:
             self._watched = WatchedFiles([Path(file)], lambda: self._read(Path(file)), clock)
@@ -55,18 +61,26 @@ class Tokens:
         if not any(equal):
             raise UnauthenticatedError("metadata authorization: the token is not one of this server's")
 
+    def admits(self, authorization: str) -> bool:
+        """Whether a header `Authorization` carries one of them."""
+        try:
+            self.check([("authorization", authorization)])
+        except UnauthenticatedError:
+            return False
+        return True
+
     def _read(self, path: Path) -> list[bytes]:
-        tokens = _tokens(path)
+        tokens = _tokens(self._flag, path)
         if not tokens and self._watched is None:
-            raise ConfigError(f"--token-file: {path} holds no token, one a line")
+            raise ConfigError(f"{self._flag}: {path} holds no token, one a line")
         if not tokens:
-            log.warning("--token-file: %s holds no token any more: no call is let in", path)
+            log.warning("%s: %s holds no token any more: no call is let in", self._flag, path)
         return tokens
 
 
-def _tokens(path: Path) -> list[bytes]:
-    lines = (line.strip() for line in read_file("--token-file", str(path)).splitlines())
+def _tokens(flag: str, path: Path) -> list[bytes]:
+    lines = (line.strip() for line in read_file(flag, str(path)).splitlines())
     tokens = [line for line in lines if line and not line.startswith(b"#")]
     if not all(token.isascii() and token.decode().isprintable() and b" " not in token for token in tokens):
-        raise ConfigError(f"--token-file: {path} holds a token that is not printable ASCII without spaces")
+        raise ConfigError(f"{flag}: {path} holds a token that is not printable ASCII without spaces")
     return tokens
