@@ -10,7 +10,7 @@ from tests.client.fake_server import tensor_of
 from polyseme.client import InvalidReplyError
 from polyseme.client._convert.chunks import ChunkEntry, TextListAssembler
 from polyseme.client.results import TextInfo
-from polyseme.v1 import common_pb2
+from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 
 INFO = TextInfo(tokens=1, original_tokens=1, truncated=False)
@@ -37,7 +37,7 @@ def _entries(chunk):
 
 
 def _assemble(replies, count, layers):
-    assembler = TextListAssembler(count, layers)
+    assembler = TextListAssembler(count, layers, tensor_pb2.DATA_TYPE_FLOAT32)
     for chunk in replies:
         assembler.add(_entries(chunk), chunk.first_text, chunk.first_layer, chunk.first_token)
     return assembler.assembled()
@@ -100,7 +100,7 @@ SEQUENCES = {
 
 @pytest.mark.parametrize("sequence", SEQUENCES.values(), ids=SEQUENCES)
 def test_chunks_that_contradict_each_other_are_refused(sequence):
-    assembler = TextListAssembler(1, 2)
+    assembler = TextListAssembler(1, 2, tensor_pb2.DATA_TYPE_FLOAT32)
     with pytest.raises(InvalidReplyError):  # noqa: PT012 - either may notice
         for entry, first_layer, first_token in sequence:
             assembler.add([entry], 0, first_layer, first_token)
@@ -108,7 +108,7 @@ def test_chunks_that_contradict_each_other_are_refused(sequence):
 
 
 def test_an_axis_for_one_layer_is_dropped():
-    assembler = TextListAssembler(1, 1)
+    assembler = TextListAssembler(1, 1, tensor_pb2.DATA_TYPE_FLOAT32)
     assembler.add([_entry((1, 2, 3), 2)], 0, 0, 0)
     (found,) = assembler.assembled()
     assert found.vectors.shape == (2, 3)
@@ -116,7 +116,7 @@ def test_an_axis_for_one_layer_is_dropped():
 
 
 def test_texts_of_different_widths_are_refused():
-    assembler = TextListAssembler(2, 1)
+    assembler = TextListAssembler(2, 1, tensor_pb2.DATA_TYPE_FLOAT32)
     assembler.add([_entry((2, 3), 2), _entry((2, 4), 2)], 0, 0, 0)
     with pytest.raises(InvalidReplyError, match="2 widths"):
         assembler.assembled()

@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.client._convert.vectors import decode_asked
 from polyseme.client.errors import InvalidReplyError
 from polyseme.client.results import TextInfo
-from polyseme.client.tensor import decode_tensor
 from polyseme.v1 import tensor_pb2
 
 _Column = TypeVar("_Column")
@@ -58,8 +58,8 @@ class TextAssembler(Generic[_Column]):
     an entry of another layer, or the end of the text, tells.
     """
 
-    def __init__(self, layers: int) -> None:
-        self._layers = layers
+    def __init__(self, layers: int, dtype: tensor_pb2.DataType.ValueType) -> None:
+        self._layers, self._dtype = layers, dtype
         self._columns: list[_Column] = []
         self._blocks: list[list[npt.NDArray[np.float32]]] = []  # of layers that were sent together; cut along tokens
         self._info: TextInfo | None = None
@@ -100,12 +100,12 @@ class TextAssembler(Generic[_Column]):
 
     def _decode(self, tensor: tensor_pb2.Tensor) -> npt.NDArray[np.float32]:
         """Decode vectors: [T, H] where one layer was asked for, sent as that or as [1, T, H]; else [layers, T, H]."""
-        vectors: npt.NDArray[Any] = decode_tensor(tensor)
+        vectors: npt.NDArray[Any] = decode_asked(tensor, self._dtype, "vectors")
         if self._layers == 1 and vectors.ndim == 3 and vectors.shape[0] == 1:
             vectors = vectors[0].copy()
-        if vectors.ndim != (2 if self._layers == 1 else 3) or vectors.dtype != np.float32 or 0 in vectors.shape[:-2]:
+        if vectors.ndim != (2 if self._layers == 1 else 3) or 0 in vectors.shape[:-2]:
             raise InvalidReplyError(
-                f"reply has {vectors.dtype} vectors of shape {list(tensor.shape)}; layers kept apart: {self._layers}"
+                f"reply has vectors of shape {list(tensor.shape)}; layers kept apart: {self._layers}"
             )
         return vectors
 
@@ -145,11 +145,12 @@ class TextAssembler(Generic[_Column]):
 class TextListAssembler(Generic[_Column]):
     """Puts the chunks of one reply to several texts together.
 
-    Args of the constructor: number of texts in the request; number of layers that are kept apart.
+    Args of the constructor: number of texts in the request; number of layers that are kept apart; the type of vectors
+    that was asked for.
     """
 
-    def __init__(self, count: int, layers: int) -> None:
-        self._count, self._layers = count, layers
+    def __init__(self, count: int, layers: int, dtype: tensor_pb2.DataType.ValueType) -> None:
+        self._count, self._layers, self._dtype = count, layers, dtype
         self._texts: list[AssembledText[_Column]] = []
         self._open: TextAssembler[_Column] | None = None
 
@@ -170,7 +171,7 @@ class TextListAssembler(Generic[_Column]):
         for entry in entries:
             if self._open is not None and entry is not entries[0]:
                 self._close()
-            self._open = self._open or TextAssembler(self._layers)
+            self._open = self._open or TextAssembler(self._layers, self._dtype)
             self._open.add(entry, first_layer, first_token)
 
     def assembled(self) -> list[AssembledText[_Column]]:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.client._convert.offsets import check_offsets
+from polyseme.client._convert.vectors import decode_asked
 from polyseme.client._transport.rpc import decode
 from polyseme.client.errors import InvalidReplyError, ModelChangedError
 from polyseme.client.models import ModelIdentity, identity_from
 from polyseme.client.results import EmbedResult, TextInfo, Timings, TokenizedText
-from polyseme.client.tensor import decode_tensor
-from polyseme.v1 import common_pb2
+from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 
@@ -49,11 +50,13 @@ def same_model(before: ModelIdentity | None, now: ModelIdentity) -> ModelIdentit
 class EmbeddingsAssembler:
     """Puts the replies to the calls of one list of texts together, in order.
 
-    Args of the constructor: number of texts in all.
+    Args of the constructor: number of texts in all; the request, for the type and width that it asks for.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, request: service_pb2.EmbedRequest) -> None:
         self._count = count
+        self._dtype = request.dtype
+        self._asked = request.dimensions if request.HasField("dimensions") else 0
         self._embeddings: npt.NDArray[Any] | None = None
         self._dimensions = 0
         self._texts: list[TextInfo] = []
@@ -64,7 +67,8 @@ class EmbeddingsAssembler:
         """Decode and add the reply that holds these rows.
 
         Raises:
-            InvalidReplyError: it does not hold exactly these, or has another width than those before.
+            InvalidReplyError: it does not hold exactly these, or is of another type or width than asked for, or than
+                those before.
             ModelChangedError: another model answered.
         """
         self.add(rows, decode(service_pb2.EmbedResponse, reply))
@@ -72,12 +76,14 @@ class EmbeddingsAssembler:
     def add(self, rows: range, message: service_pb2.EmbedResponse) -> None:
         """Add a reply, as `receive` does."""
         self._model = same_model(self._model, identity_from(message.model))
-        vectors = decode_tensor(message.embeddings)
+        vectors = decode_asked(message.embeddings, self._dtype, "embeddings")
         shape = list(message.embeddings.shape)
         if len(shape) != 2 or shape[0] != len(rows) or len(message.texts) != len(rows):
             raise InvalidReplyError(
                 f"reply to {len(rows)} texts has embeddings of shape {shape} and {len(message.texts)} text infos"
             )
+        if self._asked not in (0, shape[1]):
+            raise InvalidReplyError(f"reply has embeddings of {shape[1]} elements; {self._asked} were asked for")
         self._store(rows, vectors, shape[1])
         self._texts.extend(map(text_info_from, message.texts))
         self._timings.append(timings_from(message.timings))
@@ -105,15 +111,18 @@ class EmbeddingsAssembler:
         )
 
 
-def tokenized_texts(message: service_pb2.TokenizeResponse, count: int) -> list[TokenizedText]:
-    """Convert the reply to `count` texts.
+def tokenized_texts(message: service_pb2.TokenizeResponse, lengths: Sequence[int]) -> list[TokenizedText]:
+    """Convert the reply to texts of these lengths, in the unit of the offsets.
 
     Raises:
-        InvalidReplyError: another number of texts, or columns of different lengths.
+        InvalidReplyError: another number of texts, columns of different lengths, or offsets beyond a text.
     """
-    if len(message.texts) != count:
-        raise InvalidReplyError(f"reply to {count} texts has {len(message.texts)}")
-    return [TokenizedText(**token_columns(text.tokens), info=text_info_from(text.info)) for text in message.texts]
+    if len(message.texts) != len(lengths):
+        raise InvalidReplyError(f"reply to {len(lengths)} texts has {len(message.texts)}")
+    texts = [TokenizedText(**token_columns(text.tokens), info=text_info_from(text.info)) for text in message.texts]
+    for text, length in zip(texts, lengths, strict=True):
+        check_offsets(text.offsets, length)
+    return texts
 
 
 def token_columns(message: common_pb2.Tokens) -> dict[str, Any]:
@@ -143,11 +152,9 @@ def similarity_scores(message: service_pb2.SimilarityResponse, shape: tuple[int,
     Raises:
         InvalidReplyError: they do not have this shape.
     """
-    scores = decode_tensor(message.scores)
-    if scores.shape != shape or scores.dtype != np.float32:
-        raise InvalidReplyError(
-            f"reply has {scores.dtype} scores of shape {list(scores.shape)}; expected {list(shape)}"
-        )
+    scores = decode_asked(message.scores, tensor_pb2.DATA_TYPE_FLOAT32, "scores")
+    if scores.shape != shape:
+        raise InvalidReplyError(f"reply has scores of shape {list(scores.shape)}; expected {list(shape)}")
     return scores
 
 

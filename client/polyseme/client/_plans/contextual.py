@@ -19,7 +19,7 @@ from polyseme.client._plans.text_calls import check_text_bytes
 from polyseme.client._transport.rpc import MessageType, Plan, ask
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import ModelIdentity, identity_from
-from polyseme.v1 import common_pb2
+from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 MESSAGE_TEXTS: Final = 32
@@ -42,9 +42,11 @@ class ContextualCall(Generic[_Column, _Result]):
         reply_type: message class of the unary reply.
         make_request: builds the request for a range of the texts.
         read_entry: converts an entry of a reply.
-        make_result: builds the SDK's value from an assembled text.
+        make_result: builds the SDK's value from an assembled text; raises InvalidReplyError where it cannot be.
+        length_of: length of a text by its index, in the unit of the offsets.
         text_bytes: bytes of UTF-8 of each text.
         request_bytes: bytes of each text in a request, its words and spans included.
+        dtype: type of the vectors on the wire.
         separate_layers: number of layers that the vectors keep on an axis of their own; 1: no such axis.
         vector_bytes: bytes of a token's vectors, per unit of the hidden size.
         model: the model's name; "": the default one.
@@ -57,9 +59,11 @@ class ContextualCall(Generic[_Column, _Result]):
     reply_type: MessageType[Any]
     make_request: Callable[[range], Any]
     read_entry: Callable[[Any], ChunkEntry[_Column]]
-    make_result: Callable[[AssembledText[_Column]], _Result]
+    make_result: Callable[[AssembledText[_Column], int], _Result]
+    length_of: Callable[[int], int]
     text_bytes: Sequence[int]
     request_bytes: Sequence[int]
+    dtype: tensor_pb2.DataType.ValueType
     separate_layers: int
     vector_bytes: int
     model: str
@@ -84,9 +88,9 @@ def send_contextual(call: ContextualCall[_Column, _Result], catalog: Catalog) ->
             )
         except PolysemeError as error:
             raise shift_texts(error, 0)  # noqa: B904  the same error, its words changed
-        assembler: TextListAssembler[_Column] = TextListAssembler(1, call.separate_layers)
+        assembler: TextListAssembler[_Column] = TextListAssembler(1, call.separate_layers, call.dtype)
         assembler.add([call.read_entry(entry) for entry in reply.texts], 0, 0, 0)
-        return [call.make_result(text) for text in assembler.assembled()]
+        return [call.make_result(text, call.length_of(0)) for text in assembler.assembled()]
     job = _ContextualJob(call)
     yield from ResumableStream(job, timeout=call.timeout, target=call.target, clock=time.monotonic).run()
     return job.results
@@ -130,7 +134,8 @@ class _ContextualJob(Generic[_Column, _Result]):
     def deliver(self, request: StreamRequest[list[AssembledText[_Column]]]) -> Plan[None]:
         """Keep the results."""
         if isinstance(request.answer, list):
-            self.results.extend(map(self._call.make_result, request.answer))
+            for index, text in enumerate(request.answer, request.first):
+                self.results.append(self._call.make_result(text, self._call.length_of(index)))
         yield from ()
 
     def _check_same(self, model: common_pb2.ModelIdentity) -> None:
@@ -147,7 +152,7 @@ class _ContextualAssembler(Generic[_Column]):
         check_same: Callable[[common_pb2.ModelIdentity], None],
     ) -> None:
         self._call, self._check_same = call, check_same
-        self._texts: TextListAssembler[_Column] = TextListAssembler(count, call.separate_layers)
+        self._texts: TextListAssembler[_Column] = TextListAssembler(count, call.separate_layers, call.dtype)
         self._chunks = 0
 
     def add(self, chunk: service_pb2.StreamEmbedResponse) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 from polyseme.client._arguments.layers import LayerChoice
 from polyseme.client._arguments.texts import utf8_sizes
 from polyseme.client._convert.chunks import AssembledText, ChunkEntry
+from polyseme.client._convert.offsets import check_offsets, length_of
 from polyseme.client._convert.replies import text_info_from, token_columns
 from polyseme.client._plans.contextual import ContextualCall
 from polyseme.client._transport.rpc import EMBED_SPANS, EMBED_TOKENS
@@ -50,6 +51,8 @@ def tokens_call(
         make_request=make_request,
         read_entry=_token_entry,
         make_result=_token_embeddings,
+        length_of=lambda index: length_of(texts[index], options.offset_unit),
+        dtype=options.dtype,
         text_bytes=sizes,
         request_bytes=sizes,
         separate_layers=layers.separate,
@@ -82,6 +85,8 @@ def spans_call(
         make_request=make_request,
         read_entry=_span_entry,
         make_result=_word_embeddings,
+        length_of=lambda index: length_of(inputs[index].text, options.offset_unit),
+        dtype=options.dtype,
         text_bytes=[len(text.text.encode()) for text in inputs],
         request_bytes=[text.ByteSize() for text in inputs],
         separate_layers=layers.separate,
@@ -98,9 +103,10 @@ def _token_entry(entry: service_pb2.TokenEmbeddings) -> ChunkEntry[TokenRow]:
     return ChunkEntry(columns=rows, vectors=entry.vectors, info=_info(entry))
 
 
-def _token_embeddings(text: AssembledText[TokenRow]) -> TokenEmbeddings:
+def _token_embeddings(text: AssembledText[TokenRow], length: int) -> TokenEmbeddings:
     columns = zip(*text.columns, strict=True) if text.columns else ((),) * len(_TOKEN_COLUMNS)
     named: dict[str, Any] = dict(zip(_TOKEN_COLUMNS, columns, strict=True))
+    check_offsets(named["offsets"], length)
     return TokenEmbeddings(**named, vectors=text.vectors, info=text.info)
 
 
@@ -108,12 +114,14 @@ def _span_entry(entry: service_pb2.SpanEmbeddings) -> ChunkEntry[service_pb2.Emb
     return ChunkEntry(columns=entry.spans, vectors=entry.vectors, info=_info(entry))
 
 
-def _word_embeddings(text: AssembledText[service_pb2.EmbeddedSpan]) -> WordEmbeddings:
+def _word_embeddings(text: AssembledText[service_pb2.EmbeddedSpan], length: int) -> WordEmbeddings:
     found = text.columns
+    spans = tuple((span.span.start, span.span.end) for span in found)
+    check_offsets(spans, length)
     return WordEmbeddings(
         vectors=text.vectors,
         words=tuple(span.text for span in found),
-        spans=tuple((span.span.start, span.span.end) for span in found),
+        spans=spans,
         tokens=tuple(tuple(span.tokens) for span in found),
         queries=tuple(span.query for span in found),
         occurrences=tuple(span.occurrence for span in found),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
+from polyseme.client._convert.offsets import length_of
 from polyseme.client._convert.replies import EmbeddingsAssembler, tokenized_texts
 from polyseme.client._convert.requests import embed_request, tokenize_request
 from polyseme.client._plans.defaults import Defaults
@@ -27,7 +28,7 @@ def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOpt
     listed, single = as_list(texts)
     request = embed_request(options, model=defaults.model_name(options), dtype=dtype)
     row_bytes = _ROW_BYTES + TEXT_INFO_BYTES
-    assembler = EmbeddingsAssembler(len(listed))
+    assembler = EmbeddingsAssembler(len(listed), request)
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
 
         def receive(rows: range, reply: bytes) -> None:
@@ -55,15 +56,17 @@ def plan_tokenize(
     listed, single = as_list(texts)
     request = tokenize_request(options, model=defaults.model_name(options), offset_unit=offset_unit)
     collected: list[TokenizedText] = []
+    sizes = utf8_sizes(listed)
+    lengths = [length_of(text, request.offset_unit) for text in listed]
 
     def receive(rows: range, reply: bytes) -> None:
-        collected.extend(tokenized_texts(decode(service_pb2.TokenizeResponse, reply), len(rows)))
+        collected.extend(tokenized_texts(decode(service_pb2.TokenizeResponse, reply), lengths[rows.start : rows.stop]))
 
     calls = TextCalls(
         path=TOKENIZE,
         model=request.model.name,
         timeout=defaults.timeout(options),
-        text_bytes=utf8_sizes(listed),
+        text_bytes=sizes,
         overhead_bytes=request.ByteSize(),
         encode=_encode_tokenize(request, listed),
         receive=receive,

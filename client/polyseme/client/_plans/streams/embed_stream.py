@@ -84,7 +84,7 @@ class EmbedStreamJob:
 
     def assembler(self, request: StreamRequest[npt.NDArray[Any]]) -> EmbedReplyAssembler:
         """Make the assembler of the reply to a request."""
-        return EmbedReplyAssembler(len(request.texts), self._check_same)
+        return EmbedReplyAssembler(len(request.texts), self._options, self._check_same)
 
     def replace_refused(
         self, request: StreamRequest[npt.NDArray[Any]], error: PolysemeError
@@ -142,9 +142,14 @@ class EmbedStreamJob:
 class EmbedReplyAssembler:
     """Puts the chunks of one reply to Embed together: whole rows, in order."""
 
-    def __init__(self, count: int, check_same: Callable[[npt.NDArray[Any], int, ModelIdentity], None]) -> None:
+    def __init__(
+        self,
+        count: int,
+        options: service_pb2.EmbedRequest,
+        check_same: Callable[[npt.NDArray[Any], int, ModelIdentity], None],
+    ) -> None:
         self._count, self._check_same = count, check_same
-        self._embeddings = EmbeddingsAssembler(count)
+        self._embeddings = EmbeddingsAssembler(count, options)
         self._rows = 0
         self._chunks = 0
 
