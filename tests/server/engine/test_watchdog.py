@@ -11,7 +11,6 @@ import time
 import pytest
 
 from polyseme.runtime.errors import DeviceLostError
-from polyseme.server.engine import watchdog as module
 from polyseme.server.engine.watchdog import Watchdog
 
 FAULTY = """
@@ -45,9 +44,9 @@ def faulty(tiny_artifact, tmp_path):
     """A server whose device fails after start-up; gives the process and its target."""
     processes = []
 
-    def start(fault, *flags):
+    def start(fault, *flags, program=FAULTY):
         port = _free_port()
-        command = [sys.executable, "-c", textwrap.dedent(FAULTY.format(fault=fault)), "serve", str(tiny_artifact)]
+        command = [sys.executable, "-c", textwrap.dedent(program.format(fault=fault)), "serve", str(tiny_artifact)]
         command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", *flags]
         with (tmp_path / "log").open("w") as log:
             process = subprocess.Popen(command, stderr=log, stdout=log)
@@ -101,6 +100,42 @@ def test_a_hanging_device_ends_the_process(faulty):
     assert "a batch has been running for more than 2 s" in log.read_text()
 
 
+def test_an_exception_that_ends_a_thread_ends_the_process(faulty):
+    """The caller hears of it, and so does whoever reads the log."""
+    process, target, log = faulty("sys.exit('one text')")
+    failed = call(target)
+    assert failed.returncode != 0
+    assert "internal error" in failed.stderr
+    assert process.wait(timeout=20) == 70
+    said = log.read_text()
+    assert "CANNOT RUN ANYTHING ANY MORE: a batch ended with SystemExit; exit status 70" in said
+    assert "one text" not in said
+
+
+DYING = """
+    import sys
+    from polyseme.cli.main import main
+    from polyseme.server.scheduling.scheduler import Scheduler
+
+    def die(*_):
+        {fault}
+
+    Scheduler.run = die  # not within a run of the engine: nothing there sees it
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_runner_thread_that_dies_ends_the_process(faulty):
+    process, target, log = faulty("raise MemoryError('one text')", "--runners", "2", program=DYING)
+    assert call(target).returncode != 0
+    assert process.wait(timeout=20) == 70
+    said = log.read_text()
+    assert "thread runner-0 ended" in said or "thread runner-1 ended" in said
+    assert "MemoryError: message withheld" in said
+    assert "of 2 runner threads died; exit status 70" in said
+    assert "one text" not in said
+
+
 def test_an_error_of_one_batch_ends_nothing(faulty):
     process, target, _ = faulty("raise RuntimeError('Failed to allocate memory for requested buffer')")
     assert call(target).returncode != 0
@@ -111,9 +146,9 @@ def test_an_error_of_one_batch_ends_nothing(faulty):
 
 
 def test_time_in_which_the_process_was_stopped_does_not_count(faulty):
-    process, target, _ = faulty("time.sleep(2.5)", "--max-run-s", "4")
+    process, target, log = faulty("print('run begun', flush=True); time.sleep(2.5)", "--max-run-s", "4")
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(CALL), target]) as caller:
-        time.sleep(1)
+        _wait_for(lambda: "run begun" in log.read_text())
         os.kill(process.pid, signal.SIGSTOP)
         time.sleep(5)
         os.kill(process.pid, signal.SIGCONT)
@@ -121,34 +156,102 @@ def test_time_in_which_the_process_was_stopped_does_not_count(faulty):
     assert process.poll() is None
 
 
-def test_no_limit_is_no_limit(monkeypatch):
-    monkeypatch.setattr(module, "_TICK_S", 0.01)
+class Ticks:
+    """A clock whose seconds pass when a test says so."""
+
+    def __init__(self):
+        self._passed = asyncio.Queue()
+
+    async def sleep(self, seconds):
+        assert seconds == 1
+        await self._passed.get()
+
+    async def pass_by(self, seconds):
+        for _ in range(seconds):
+            self._passed.put_nowait(None)
+            for _ in range(10):  # turns of the event loop, in which the watchdog counts the second
+                await asyncio.sleep(0)
+
+
+def watched(body, max_run_s=0):
+    """Run `body(watchdog, ticks, watch)`, where `watch` ends once nothing can be run any more."""
 
     async def main():
-        watchdog = Watchdog(0)
-        with watchdog.running(), pytest.raises(TimeoutError):
-            await asyncio.wait_for(watchdog.wait_until_lost(), 0.2)
-        assert not watchdog.reason
+        ticks = Ticks()
+        watchdog = Watchdog(max_run_s, sleep=ticks.sleep)
+        watch = asyncio.create_task(watchdog.wait_until_lost())
+        try:
+            await body(watchdog, ticks, watch)
+        finally:
+            watch.cancel()
 
     asyncio.run(main())
 
 
-def test_runs_that_end_in_time_are_forgotten(monkeypatch):
-    monkeypatch.setattr(module, "_TICK_S", 0.02)
+def test_no_limit_is_no_limit():
+    async def body(watchdog, ticks, watch):
+        with watchdog.running():
+            await ticks.pass_by(1000)
+        assert not watch.done()
+        assert not watchdog.reason
 
-    async def main():
-        watchdog = Watchdog(0.1)
-        watch = asyncio.create_task(watchdog.wait_until_lost())
+    watched(body)
+
+
+def test_a_run_beyond_the_limit_is_a_hang():
+    async def body(watchdog, ticks, watch):
+        with watchdog.running():
+            await ticks.pass_by(3)
+            assert not watch.done()
+            await ticks.pass_by(1)
+            assert watch.done()
+        assert watchdog.reason == "a batch has been running for more than 3 s"
+
+    watched(body, max_run_s=3)
+
+
+def test_runs_that_end_in_time_are_forgotten():
+    async def body(watchdog, ticks, watch):
         for _ in range(10):
             with watchdog.running():
-                await asyncio.sleep(0.03)
+                await ticks.pass_by(2)
         assert not watch.done()
         with pytest.raises(DeviceLostError), watchdog.running():
             raise DeviceLostError("gone")
         await asyncio.wait_for(watch, 1)
         assert watchdog.reason == "gone"
 
-    asyncio.run(main())
+    watched(body, max_run_s=3)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_an_exception_that_ends_processes_ends_this_one(error):
+    async def body(watchdog, _ticks, watch):
+        with pytest.raises(type(error)), watchdog.running():
+            raise error
+        await asyncio.wait_for(watch, 1)
+        assert watchdog.reason == f"a batch ended with {type(error).__name__}"
+
+    watched(body)
+
+
+def test_a_check_is_asked_once_a_second_until_it_is_taken_back():
+    async def body(watchdog, ticks, watch):
+        asked, answer = [], ""
+        forget = watchdog.watch(lambda: asked.append(1) or "")
+        watchdog.watch(lambda: answer)
+        await ticks.pass_by(5)
+        assert len(asked) == 5
+        forget()
+        await ticks.pass_by(5)
+        assert len(asked) == 5
+        assert not watch.done()
+        answer = "gone"
+        await ticks.pass_by(1)
+        assert watch.done()
+        assert watchdog.reason == "gone"
+
+    watched(body)
 
 
 def test_a_run_that_ends_while_they_are_counted_is_not_taken_for_one_that_hangs():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from polyseme.artifact import Artifact, ModelSpec, Variant
@@ -79,7 +79,12 @@ class LocalEngines:
             return engine.engine.hosts or engine.info.runners
         if self._pool is None:
             self._pool = Pool(engine.info.runners)
+            self._watchdog.watch(self._pool.failure)
         return self._pool
+
+    def watch(self, pool: Pool) -> Callable[[], None]:
+        """Have the process end when a thread of an engine's own pool dies; gives what ends the watch."""
+        return self._watchdog.watch(pool.failure) if pool is not self._pool else lambda: None
 
     async def close(self) -> None:
         """End the shared threads, after every engine has been closed."""
@@ -107,6 +112,7 @@ class LocalEngine:
         )
         self._engines = engines
         self.scheduler: Scheduler  # after `start`
+        self._unwatch: Callable[[], None]
 
     @property
     def queued_tokens(self) -> int:
@@ -126,6 +132,7 @@ class LocalEngine:
             runners=self._engines.threads_of(self),
             observer=observer,
         )
+        self._unwatch = self._engines.watch(self.scheduler.pool)
 
     def admit(self, priority: Priority) -> None:
         """Refuse work that would not be taken now."""
@@ -145,6 +152,7 @@ class LocalEngine:
 
     async def close(self) -> None:
         """Stop or leave the runners, and give back what it holds."""
+        self._unwatch()
         await self.scheduler.close()
         self.release()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from polyseme.runtime.engines.base import Engine
 from polyseme.runtime.errors import DeviceLostError
 from polyseme.server.engine.watchdog import Watchdog
-from polyseme.server.errors import EngineError, NotFiniteError
+from polyseme.server.errors import DeadlineExpiredError, EngineError, NotFiniteError
 from polyseme.server.observe.exceptions import redacted
 from polyseme.server.scheduling import Entry, Outcome
 
@@ -19,9 +20,10 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs batches on an engine. Thread-safe."""
 
-    def __init__(self, engine: Engine, watchdog: Watchdog) -> None:
+    def __init__(self, engine: Engine, watchdog: Watchdog, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._watchdog = watchdog
+        self._clock = clock  # of deadlines
 
     def __call__(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Run entries whose tasks have one batch key; gives one outcome per entry, in order.
@@ -51,10 +53,22 @@ class Runner:
         if len(entries) > 1 and tasks.is_too_large:
             return self._in_two(entries)
         batch = self._engine.collate([entry.ids for entry in entries])
+        now = self._clock()
+        if any(entry.deadline <= now for entry in entries):
+            return self._without_expired(entries, now)
         arrays = self._engine.run(tasks.graph, batch, tasks.outputs, tasks.selection(batch.starts))
         shares = tasks.split(dict(zip(tasks.outputs, arrays, strict=True)))
         return [
             self._not_finite(entry) if share is None else share for entry, share in zip(entries, shares, strict=True)
+        ]
+
+    def _without_expired(self, entries: Sequence[Entry], now: float) -> list[Outcome]:
+        """Run those whose deadline has not passed since they were taken, or while other parts of their batch ran."""
+        left = [entry for entry in entries if entry.deadline > now]
+        outcomes = iter(self._run(left) if left else ())
+        return [
+            next(outcomes) if entry.deadline > now else DeadlineExpiredError("deadline passed before its batch was run")
+            for entry in entries
         ]
 
     def _not_finite(self, entry: Entry) -> Outcome:

@@ -86,6 +86,11 @@ class Pool:
         self.threads = len(hosts)
         self._running = [host(self._serve) for host in hosts]
 
+    def failure(self) -> str:
+        """Say how many of its threads have died; empty while all live, and once it is closed."""
+        dead = sum(runner.done() for runner in self._running)
+        return f"{dead} of {self.threads} runner threads died" if dead and not self._closed else ""
+
     @property
     def sharers(self) -> int:
         """How many sources have work, at least 1."""

@@ -93,7 +93,11 @@ class Ticket:
 
 
 class Scheduler:
-    """The queue of one model, and its place in a pool of runner threads. Made, used and closed on one event loop."""
+    """The queue of one model, and its place in a pool of runner threads. Made, used and closed on one event loop.
+
+    Attributes:
+        pool: the threads.
+    """
 
     def __init__(
         self,
@@ -114,7 +118,7 @@ class Scheduler:
             observer: told of every batch.
             clock: seconds, monotonic; of threads of its own, else the pool's is used.
         """
-        self._pool = runners if isinstance(runners, Pool) else Pool(runners, clock=clock)
+        self.pool = self._pool = runners if isinstance(runners, Pool) else Pool(runners, clock=clock)
         self._owns_pool = self._pool is not runners
         self._backlog = Backlog(policy)
         self._run = run
@@ -210,26 +214,38 @@ class Scheduler:
             for entry in entries:
                 self._backlog.discard(entry)
 
-    def _run_batch(self, batch: list[Entry]) -> tuple[list[Entry], list[Outcome], BatchReport]:
+    def _run_batch(self, batch: list[Entry]) -> tuple[list[Entry], list[Outcome], BatchReport | None]:
         started = self._clock()
         for entry in batch:
             entry.started = started
         try:
             outcomes = self._run(batch)
-        except Exception as error:  # whatever it is, every future must end
+        except (
+            BaseException
+        ) as error:  # whatever it is, every future must end; the watchdog sees to what ends a process
             failure = EngineError("a batch could not be run")
             failure.__cause__ = error
             outcomes = [failure] * len(batch)
-        lengths = [entry.tokens for entry in batch]
-        report = BatchReport(
-            texts=len(batch),
+        return batch, outcomes, self._report(batch, outcomes, started)
+
+    def _report(self, batch: list[Entry], outcomes: Sequence[Outcome], started: float) -> BatchReport | None:
+        """Report what was run; None where every deadline had passed."""
+        ran = [
+            entry
+            for entry, outcome in zip(batch, outcomes, strict=True)
+            if not isinstance(outcome, DeadlineExpiredError)
+        ]
+        if not ran:
+            return None
+        lengths = [entry.tokens for entry in ran]
+        return BatchReport(
+            texts=len(ran),
             tokens=sum(lengths),
-            padded_tokens=len(batch) * max(lengths),
-            queue_s=[started - entry.arrived for entry in batch],
+            padded_tokens=len(ran) * max(lengths),
+            queue_s=[started - entry.arrived for entry in ran],
             run_s=self._clock() - started,
             not_finite=sum(isinstance(outcome, NotFiniteError) for outcome in outcomes),
         )
-        return batch, outcomes, report
 
     def _post(self, entries: list[Entry], outcomes: Sequence[Outcome], report: BatchReport | None) -> None:
         if not entries:
