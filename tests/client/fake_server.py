@@ -63,6 +63,9 @@ class Faults:
     )
     mutate_chunk: Callable[[Any], Any] = lambda chunk: chunk
     hidden_size: int = 0
+    version: str = ""  # of the model, as it is told; "": as it answers
+    similarity: int = embedding_service_pb2.METRIC_COSINE  # as it is told; 0: by an older server, not at all
+    features: list[str] = field(default_factory=lambda: ["text_options.without_prompt"])
     limits: dict[str, int] = field(
         default_factory=lambda: {"max_texts": 512, "max_text_bytes": 1 << 18, "max_message_bytes": 1 << 24}
     )
@@ -224,13 +227,15 @@ class Models(ModelServiceServicer):
 
     def _model(self) -> model_service_pb2.Model:
         return model_service_pb2.Model(
-            identity=identity(),
+            identity=identity(self._faults.version) if self._faults.version else identity(),
             is_default=True,
             architecture="bert",
             dimensions=DIMENSIONS,
             hidden_size=self._faults.hidden_size,
             pooling=model_service_pb2.POOLING_MEAN,
             prompts={"query": "query: "},
+            similarity=self._faults.similarity,  # type: ignore[arg-type]
+            features=self._faults.features,
             limits=model_service_pb2.Limits(**(self._faults.limits_said or self._faults.limits)),
         )
 

@@ -10,9 +10,6 @@ _FAULTS = {
         "prompt/excluded-cls",
         "prompt/excluded-default",
         "prompt/excluded-max",
-        "setting/similarity-dot",
-        "setting/similarity-euclidean",
-        "setting/similarity-manhattan",
     ),
 }
 KNOWN = {name: fault for fault, names in _FAULTS.items() for name in names}

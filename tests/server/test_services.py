@@ -26,13 +26,14 @@ def embed(server, texts):
     return np.frombuffer(reply.embeddings.data, "<f4").reshape(tuple(reply.embeddings.shape)).astype(float)
 
 
-@pytest.mark.parametrize("metric", ["COSINE", "DOT", "EUCLIDEAN"])
+@pytest.mark.parametrize("metric", ["COSINE", "DOT", "EUCLIDEAN", "MANHATTAN"])
 def test_similarity_equals_numpy_on_embed(server, metric):
     a, b = embed(server, A), embed(server, B)
     expected = {
         "COSINE": (a @ b.T) / np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)),
         "DOT": a @ b.T,
         "EUCLIDEAN": np.linalg.norm(a[:, None] - b[None], axis=2),
+        "MANHATTAN": np.abs(a[:, None] - b[None]).sum(axis=2),
     }[metric]
     scores, reply = similarity(server, metric=f"METRIC_{metric}")
     np.testing.assert_allclose(scores, expected, atol=1e-5 * max(1, abs(expected).max()))
@@ -138,5 +139,9 @@ def test_list_models_and_get_model_describe_the_default(server):
     )
     assert (model.limits.max_texts, model.limits.max_text_bytes) == (64, 4096)
     assert server.model.manifest.sha256 == model.artifact_sha256
+    assert (model.similarity, model.features) == (
+        embedding_service_pb2.METRIC_COSINE,
+        ["text_options.without_prompt"],
+    )
     ref = common_pb2.ModelRef(name=model.identity.name, version=model.identity.version)
     assert model == server.models.GetModel(model_service_pb2.GetModelRequest(model=ref), timeout=300).model

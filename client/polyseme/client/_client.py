@@ -111,8 +111,8 @@ class Client:
             texts: one text, or several. An empty text is valid, an empty list is not.
             dtype: element type in which vectors are sent: "float16" and "bfloat16" halve the bytes, "int8" (one scale
                 per vector) quarters them, "binary" keeps the signs.
-            **options: see `EmbedOptions`: normalize, dimensions, truncate, prompt_name, add_special_tokens, priority,
-                model, timeout, progress.
+            **options: see `EmbedOptions`: normalize, dimensions, truncate, prompt_name, without_prompt,
+                add_special_tokens, priority, model, timeout, progress.
 
         Returns:
             [N, D] float32, [D] for one str: an array of its own, row i for text i. For "binary" uint8
@@ -173,8 +173,8 @@ class Client:
             dtype: element type in which vectors are sent; see `embed`.
             on_error: "raise" raises the error of the first text that the server refuses, after all vectors before it;
                 "return" gives the error in place of that text's vector. An error of the whole stream is always raised.
-            **options: see `EmbedStreamOptions`: normalize, dimensions, truncate, prompt_name, add_special_tokens,
-                priority ("bulk"), model, timeout (for each reply), progress, total.
+            **options: see `EmbedStreamOptions`: normalize, dimensions, truncate, prompt_name, without_prompt,
+                add_special_tokens, priority ("bulk"), model, timeout (for each reply), progress, total.
 
         Yields:
             [D] float32 for each text, in order, an array of its own; for dtype "binary" uint8 [ceil(D / 8)].
@@ -198,8 +198,8 @@ class Client:
         Args:
             texts: one text, or several.
             **options: see `EmbedTokensOptions`: layers, combine, dtype, include_special_tokens, offset_unit, truncate,
-                prompt_name, add_special_tokens, priority, model, timeout. A large reply comes as a stream; timeout then
-                limits each message of it.
+                prompt_name, without_prompt, add_special_tokens, priority, model, timeout. A large reply comes as a
+                stream; timeout then limits each message of it.
 
         Returns:
             One TokenEmbeddings per text, with float32 vectors [T, H] or [layers, T, H]; for one str, that alone.
@@ -235,8 +235,8 @@ class Client:
             texts: one text, or several.
             spans: (start, end) pairs of the text; for a list of texts, one sequence of pairs for each.
             **options: see `EmbedWordsOptions`: words, layers, combine, subtokens, normalize, dtype, offset_unit,
-                truncate, prompt_name, add_special_tokens, priority, model, timeout. A large reply comes as a stream;
-                timeout then limits each message of it.
+                truncate, prompt_name, without_prompt, add_special_tokens, priority, model, timeout. A large reply comes
+                as a stream; timeout then limits each message of it.
 
         Returns:
             One WordEmbeddings per text, with float32 vectors [K, H] or [layers, K, H]; for one str, that alone.
@@ -256,7 +256,7 @@ class Client:
             a: one text, or several; a Mention is a part of a text.
             b: the same; None: compare a with itself.
             **options: see `SimilarityOptions`: metric, layers, combine, subtokens, offset_unit, priority, truncate,
-                prompt_name, add_special_tokens, model, timeout.
+                prompt_name, without_prompt, add_special_tokens, model, timeout.
 
         Returns:
             [N, M] float32; [M] where a is a single str or Mention, [N] where b is, [] where both are.
@@ -294,7 +294,7 @@ class Client:
             a: a Mention, or (text, word) where word is a str that occurs once, a Word, or (start, end).
             b: the same.
             **options: see `SimilarityOptions`: metric, layers, combine, subtokens, offset_unit, priority, truncate,
-                prompt_name, add_special_tokens, model, timeout.
+                prompt_name, without_prompt, add_special_tokens, model, timeout.
 
         Returns:
             The cosine, or the measure that metric names.
@@ -322,7 +322,7 @@ class Client:
         Args:
             texts: one text, or several.
             offset_unit: unit of the offsets; "code_point" fits Python's str.
-            **options: see `TextOptions`: truncate, prompt_name, add_special_tokens, model, timeout.
+            **options: see `TextOptions`: truncate, prompt_name, without_prompt, add_special_tokens, model, timeout.
 
         Returns:
             One TokenizedText per text; for one str, that alone.

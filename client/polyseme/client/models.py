@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from polyseme.client._convert.enums import enum_name
 from polyseme.v1 import common_pb2, model_service_pb2, tensor_pb2
+from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 
 def model_ref(model: str) -> common_pb2.ModelRef:
@@ -71,6 +72,9 @@ class Model:
         source: where the weights came from.
         artifact_sha256: of the artifact's manifest, 64 hexadecimal digits.
         weight_bytes: bytes of the weights in the server's memory.
+        similarity: the metric that the model's authors mean for vectors of texts: "cosine", "dot", "euclidean" or
+            "manhattan"; None: the server is older than the SDK, and does not say.
+        features: options that servers before this one would neglect, as `text_options.without_prompt`.
     """
 
     identity: ModelIdentity
@@ -90,6 +94,8 @@ class Model:
     source: str
     artifact_sha256: str
     weight_bytes: int
+    similarity: str | None = None
+    features: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -137,4 +143,6 @@ def model_from(message: model_service_pb2.Model) -> Model:
         source=message.source,
         artifact_sha256=message.artifact_sha256,
         weight_bytes=message.weight_bytes,
+        similarity=enum_name(service_pb2.Metric, "METRIC_", message.similarity) if message.similarity else None,
+        features=tuple(message.features),
     )

@@ -11,8 +11,9 @@ Dtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8", "binary"]
 """The element type in which vectors travel."""
 FloatDtype: TypeAlias = Literal["float32", "float16", "bfloat16", "int8"]
 """The element types whose vectors arrive as float32."""
-Metric: TypeAlias = Literal["cosine", "dot", "euclidean"]
-"""The measure of similarity: the cosine, in [-1, 1]; the inner product; the Euclidean distance, smaller is closer."""
+Metric: TypeAlias = Literal["cosine", "dot", "euclidean", "manhattan", "model"]
+"""The measure of similarity: the cosine, in [-1, 1]; the inner product; the Euclidean or the Manhattan distance, of
+which smaller is closer; "model": the one of these that the model's authors mean, `Model.similarity`."""
 OffsetUnit: TypeAlias = Literal["code_point", "utf8_byte", "utf16_code_unit"]
 """The unit of offsets into a text; indices of a Python `str` are code points."""
 Priority: TypeAlias = Literal["interactive", "bulk"]
@@ -49,11 +50,13 @@ class TextOptions(CallOptions, total=False):
     Attributes:
         truncate: the end at which to cut texts that are too long, "end" or "start"; default "none": refuse them.
         prompt_name: the model's prompt to put before each text; default: the model's default prompt, if any.
+        without_prompt: whether to put no prompt before a text, not even the model's default prompt; default: no.
         add_special_tokens: whether to put [CLS] ... [SEP] around each text; default: yes.
     """
 
     truncate: Truncate
     prompt_name: str | None
+    without_prompt: bool
     add_special_tokens: bool | None
 
 
@@ -113,7 +116,7 @@ class SimilarityOptions(TextOptions, total=False):
     The last four are for parts of texts.
 
     Attributes:
-        metric: "cosine" (default), "dot" or "euclidean".
+        metric: "cosine" (default), "dot", "euclidean" or "manhattan"; "model": as the model's authors mean it.
         priority: "interactive" (default) or "bulk".
         layers: layers of the vectors; default: the last.
         combine: how several layers become one vector: "sum" (default), "mean" or "concat".

@@ -446,7 +446,10 @@ type TextOptions struct {
 	// Whether the model's special tokens ([CLS] ... [SEP]) are put around each text. Default: true.
 	AddSpecialTokens *bool `protobuf:"varint,2,opt,name=add_special_tokens,json=addSpecialTokens,proto3,oneof" json:"add_special_tokens,omitempty"`
 	// The name of one of the model's prompts, put before each text. Empty: the model's default prompt, if it has one.
-	PromptName    string `protobuf:"bytes,3,opt,name=prompt_name,json=promptName,proto3" json:"prompt_name,omitempty"`
+	PromptName string `protobuf:"bytes,3,opt,name=prompt_name,json=promptName,proto3" json:"prompt_name,omitempty"`
+	// Whether no prompt is put before a text, not even the model's default prompt. Not together with prompt_name. A server
+	// that knows the field names it in Model.features; one that does not would put the default prompt. Default: false.
+	WithoutPrompt bool `protobuf:"varint,4,opt,name=without_prompt,json=withoutPrompt,proto3" json:"without_prompt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -500,6 +503,13 @@ func (x *TextOptions) GetPromptName() string {
 		return x.PromptName
 	}
 	return ""
+}
+
+func (x *TextOptions) GetWithoutPrompt() bool {
+	if x != nil {
+		return x.WithoutPrompt
+	}
+	return false
 }
 
 // What became of one text. Entry i of a reply describes text i of the request.
@@ -940,12 +950,13 @@ const file_polyseme_v1_common_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x123\n" +
 	"\tprecision\x18\x03 \x01(\x0e2\x15.polyseme.v1.DataTypeR\tprecision\x12-\n" +
-	"\x12execution_provider\x18\x04 \x01(\tR\x11executionProvider\"\xab\x01\n" +
+	"\x12execution_provider\x18\x04 \x01(\tR\x11executionProvider\"\xd2\x01\n" +
 	"\vTextOptions\x121\n" +
 	"\btruncate\x18\x01 \x01(\x0e2\x15.polyseme.v1.TruncateR\btruncate\x121\n" +
 	"\x12add_special_tokens\x18\x02 \x01(\bH\x00R\x10addSpecialTokens\x88\x01\x01\x12\x1f\n" +
 	"\vprompt_name\x18\x03 \x01(\tR\n" +
-	"promptNameB\x15\n" +
+	"promptName\x12%\n" +
+	"\x0ewithout_prompt\x18\x04 \x01(\bR\rwithoutPromptB\x15\n" +
 	"\x13_add_special_tokens\"i\n" +
 	"\bTextInfo\x12\x16\n" +
 	"\x06tokens\x18\x01 \x01(\rR\x06tokens\x12'\n" +

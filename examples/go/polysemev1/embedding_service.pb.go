@@ -33,6 +33,8 @@ const (
 	Metric_METRIC_DOT Metric = 2
 	// The Euclidean distance, >= 0: smaller is closer.
 	Metric_METRIC_EUCLIDEAN Metric = 3
+	// The Manhattan distance, the sum of the absolute differences, >= 0: smaller is closer.
+	Metric_METRIC_MANHATTAN Metric = 4
 )
 
 // Enum value maps for Metric.
@@ -42,12 +44,14 @@ var (
 		1: "METRIC_COSINE",
 		2: "METRIC_DOT",
 		3: "METRIC_EUCLIDEAN",
+		4: "METRIC_MANHATTAN",
 	}
 	Metric_value = map[string]int32{
 		"METRIC_UNSPECIFIED": 0,
 		"METRIC_COSINE":      1,
 		"METRIC_DOT":         2,
 		"METRIC_EUCLIDEAN":   3,
+		"METRIC_MANHATTAN":   4,
 	}
 )
 
@@ -1058,7 +1062,7 @@ type SimilarityRequest struct {
 	TextOptions *TextOptions `protobuf:"bytes,4,opt,name=text_options,json=textOptions,proto3" json:"text_options,omitempty"`
 	// Interactive or bulk. Default: interactive.
 	Priority Priority `protobuf:"varint,5,opt,name=priority,proto3,enum=polyseme.v1.Priority" json:"priority,omitempty"`
-	// Which similarity. Default: cosine.
+	// Which similarity; Model.similarity has the one that the model's authors mean. Default: cosine.
 	Metric Metric `protobuf:"varint,6,opt,name=metric,proto3,enum=polyseme.v1.Metric" json:"metric,omitempty"`
 	// Which pairs. Default: matrix.
 	Mode SimilarityMode `protobuf:"varint,7,opt,name=mode,proto3,enum=polyseme.v1.SimilarityMode" json:"mode,omitempty"`
@@ -1950,13 +1954,14 @@ const file_polyseme_v1_embedding_service_proto_rawDesc = "" +
 	"\x10TokenizeResponse\x120\n" +
 	"\x05texts\x18\x01 \x03(\v2\x1a.polyseme.v1.TokenizedTextR\x05texts\x12.\n" +
 	"\atimings\x18\x02 \x01(\v2\x14.polyseme.v1.TimingsR\atimings\x120\n" +
-	"\x05model\x18\x03 \x01(\v2\x1a.polyseme.v1.ModelIdentityR\x05model*Y\n" +
+	"\x05model\x18\x03 \x01(\v2\x1a.polyseme.v1.ModelIdentityR\x05model*o\n" +
 	"\x06Metric\x12\x16\n" +
 	"\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rMETRIC_COSINE\x10\x01\x12\x0e\n" +
 	"\n" +
 	"METRIC_DOT\x10\x02\x12\x14\n" +
-	"\x10METRIC_EUCLIDEAN\x10\x03*\x86\x01\n" +
+	"\x10METRIC_EUCLIDEAN\x10\x03\x12\x14\n" +
+	"\x10METRIC_MANHATTAN\x10\x04*\x86\x01\n" +
 	"\x0eSimilarityMode\x12\x1f\n" +
 	"\x1bSIMILARITY_MODE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16SIMILARITY_MODE_MATRIX\x10\x01\x12\x1c\n" +

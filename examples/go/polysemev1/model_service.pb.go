@@ -297,7 +297,12 @@ type Model struct {
 	// SHA-256 of the artifact's manifest, 64 hexadecimal digits.
 	ArtifactSha256 string `protobuf:"bytes,16,opt,name=artifact_sha256,json=artifactSha256,proto3" json:"artifact_sha256,omitempty"`
 	// Bytes of weights that the server holds for the model.
-	WeightBytes   uint64 `protobuf:"varint,17,opt,name=weight_bytes,json=weightBytes,proto3" json:"weight_bytes,omitempty"`
+	WeightBytes uint64 `protobuf:"varint,17,opt,name=weight_bytes,json=weightBytes,proto3" json:"weight_bytes,omitempty"`
+	// The metric by which the model's authors compare vectors of texts. UNSPECIFIED: the server is older than the field.
+	Similarity Metric `protobuf:"varint,18,opt,name=similarity,proto3,enum=polyseme.v1.Metric" json:"similarity,omitempty"`
+	// Fields of requests that the server obeys for this model, and that servers before it would neglect and answer
+	// otherwise, for example text_options.without_prompt. A client that needs one that is not here must not send the call.
+	Features      []string `protobuf:"bytes,19,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -451,6 +456,20 @@ func (x *Model) GetWeightBytes() uint64 {
 	return 0
 }
 
+func (x *Model) GetSimilarity() Metric {
+	if x != nil {
+		return x.Similarity
+	}
+	return Metric_METRIC_UNSPECIFIED
+}
+
+func (x *Model) GetFeatures() []string {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
 // What the server accepts in one call.
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -528,14 +547,14 @@ var File_polyseme_v1_model_service_proto protoreflect.FileDescriptor
 
 const file_polyseme_v1_model_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fpolyseme/v1/model_service.proto\x12\vpolyseme.v1\x1a\x18polyseme/v1/common.proto\"\x13\n" +
+	"\x1fpolyseme/v1/model_service.proto\x12\vpolyseme.v1\x1a\x18polyseme/v1/common.proto\x1a#polyseme/v1/embedding_service.proto\"\x13\n" +
 	"\x11ListModelsRequest\"@\n" +
 	"\x12ListModelsResponse\x12*\n" +
 	"\x06models\x18\x01 \x03(\v2\x12.polyseme.v1.ModelR\x06models\">\n" +
 	"\x0fGetModelRequest\x12+\n" +
 	"\x05model\x18\x01 \x01(\v2\x15.polyseme.v1.ModelRefR\x05model\"<\n" +
 	"\x10GetModelResponse\x12(\n" +
-	"\x05model\x18\x01 \x01(\v2\x12.polyseme.v1.ModelR\x05model\"\xe5\x05\n" +
+	"\x05model\x18\x01 \x01(\v2\x12.polyseme.v1.ModelR\x05model\"\xb6\x06\n" +
 	"\x05Model\x126\n" +
 	"\bidentity\x18\x01 \x01(\v2\x1a.polyseme.v1.ModelIdentityR\bidentity\x12\x1d\n" +
 	"\n" +
@@ -562,7 +581,11 @@ const file_polyseme_v1_model_service_proto_rawDesc = "" +
 	"\x06limits\x18\x0e \x01(\v2\x13.polyseme.v1.LimitsR\x06limits\x12\x16\n" +
 	"\x06source\x18\x0f \x01(\tR\x06source\x12'\n" +
 	"\x0fartifact_sha256\x18\x10 \x01(\tR\x0eartifactSha256\x12!\n" +
-	"\fweight_bytes\x18\x11 \x01(\x04R\vweightBytes\x1a:\n" +
+	"\fweight_bytes\x18\x11 \x01(\x04R\vweightBytes\x123\n" +
+	"\n" +
+	"similarity\x18\x12 \x01(\x0e2\x13.polyseme.v1.MetricR\n" +
+	"similarity\x12\x1a\n" +
+	"\bfeatures\x18\x13 \x03(\tR\bfeatures\x1a:\n" +
 	"\fPromptsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x94\x01\n" +
@@ -608,24 +631,26 @@ var file_polyseme_v1_model_service_proto_goTypes = []any{
 	nil,                        // 7: polyseme.v1.Model.PromptsEntry
 	(*ModelRef)(nil),           // 8: polyseme.v1.ModelRef
 	(*ModelIdentity)(nil),      // 9: polyseme.v1.ModelIdentity
+	(Metric)(0),                // 10: polyseme.v1.Metric
 }
 var file_polyseme_v1_model_service_proto_depIdxs = []int32{
-	5, // 0: polyseme.v1.ListModelsResponse.models:type_name -> polyseme.v1.Model
-	8, // 1: polyseme.v1.GetModelRequest.model:type_name -> polyseme.v1.ModelRef
-	5, // 2: polyseme.v1.GetModelResponse.model:type_name -> polyseme.v1.Model
-	9, // 3: polyseme.v1.Model.identity:type_name -> polyseme.v1.ModelIdentity
-	0, // 4: polyseme.v1.Model.pooling:type_name -> polyseme.v1.Pooling
-	7, // 5: polyseme.v1.Model.prompts:type_name -> polyseme.v1.Model.PromptsEntry
-	6, // 6: polyseme.v1.Model.limits:type_name -> polyseme.v1.Limits
-	1, // 7: polyseme.v1.ModelService.ListModels:input_type -> polyseme.v1.ListModelsRequest
-	3, // 8: polyseme.v1.ModelService.GetModel:input_type -> polyseme.v1.GetModelRequest
-	2, // 9: polyseme.v1.ModelService.ListModels:output_type -> polyseme.v1.ListModelsResponse
-	4, // 10: polyseme.v1.ModelService.GetModel:output_type -> polyseme.v1.GetModelResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5,  // 0: polyseme.v1.ListModelsResponse.models:type_name -> polyseme.v1.Model
+	8,  // 1: polyseme.v1.GetModelRequest.model:type_name -> polyseme.v1.ModelRef
+	5,  // 2: polyseme.v1.GetModelResponse.model:type_name -> polyseme.v1.Model
+	9,  // 3: polyseme.v1.Model.identity:type_name -> polyseme.v1.ModelIdentity
+	0,  // 4: polyseme.v1.Model.pooling:type_name -> polyseme.v1.Pooling
+	7,  // 5: polyseme.v1.Model.prompts:type_name -> polyseme.v1.Model.PromptsEntry
+	6,  // 6: polyseme.v1.Model.limits:type_name -> polyseme.v1.Limits
+	10, // 7: polyseme.v1.Model.similarity:type_name -> polyseme.v1.Metric
+	1,  // 8: polyseme.v1.ModelService.ListModels:input_type -> polyseme.v1.ListModelsRequest
+	3,  // 9: polyseme.v1.ModelService.GetModel:input_type -> polyseme.v1.GetModelRequest
+	2,  // 10: polyseme.v1.ModelService.ListModels:output_type -> polyseme.v1.ListModelsResponse
+	4,  // 11: polyseme.v1.ModelService.GetModel:output_type -> polyseme.v1.GetModelResponse
+	10, // [10:12] is the sub-list for method output_type
+	8,  // [8:10] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_polyseme_v1_model_service_proto_init() }
@@ -634,6 +659,7 @@ func file_polyseme_v1_model_service_proto_init() {
 		return
 	}
 	file_polyseme_v1_common_proto_init()
+	file_polyseme_v1_embedding_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

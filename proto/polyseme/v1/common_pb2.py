@@ -15,39 +15,39 @@ _sym_db = _symbol_database.Default()
 from polyseme.v1 import tensor_pb2 as polyseme_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18polyseme/v1/common.proto\x12\x0bpolyseme.v1\x1a\x18polyseme/v1/tensor.proto\")\n\x08ModelRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"t\n\rModelIdentity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12(\n\tprecision\x18\x03 \x01(\x0e\x32\x15.polyseme.v1.DataType\x12\x1a\n\x12\x65xecution_provider\x18\x04 \x01(\t\"\x83\x01\n\x0bTextOptions\x12\'\n\x08truncate\x18\x01 \x01(\x0e\x32\x15.polyseme.v1.Truncate\x12\x1f\n\x12\x61\x64\x64_special_tokens\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0bprompt_name\x18\x03 \x01(\tB\x15\n\x13_add_special_tokens\"F\n\x08TextInfo\x12\x0e\n\x06tokens\x18\x01 \x01(\r\x12\x17\n\x0foriginal_tokens\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"R\n\x07Timings\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x13\n\x0btokenize_us\x18\x02 \x01(\x04\x12\x0e\n\x06run_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04\"e\n\x06Tokens\x12\x0b\n\x03ids\x18\x01 \x03(\r\x12\r\n\x05texts\x18\x02 \x03(\t\x12\x0e\n\x06starts\x18\x03 \x03(\r\x12\x0c\n\x04\x65nds\x18\x04 \x03(\r\x12\x10\n\x08word_ids\x18\x05 \x03(\x11\x12\x0f\n\x07special\x18\x06 \x03(\x08\"a\n\x0eLayerSelection\x12\x0e\n\x06layers\x18\x01 \x03(\x11\x12\x18\n\x10static_embedding\x18\x02 \x01(\x08\x12%\n\x07\x63ombine\x18\x03 \x01(\x0e\x32\x14.polyseme.v1.Combine\"\"\n\x04Span\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\"X\n\tWordQuery\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\noccurrence\x18\x02 \x01(\r\x12\x14\n\x0cpartial_word\x18\x03 \x01(\x08\x12\x13\n\x0bignore_case\x18\x04 \x01(\x08*]\n\x08Truncate\x12\x18\n\x14TRUNCATE_UNSPECIFIED\x10\x00\x12\x11\n\rTRUNCATE_NONE\x10\x01\x12\x10\n\x0cTRUNCATE_END\x10\x02\x12\x12\n\x0eTRUNCATE_START\x10\x03*\x81\x01\n\nOffsetUnit\x12\x1b\n\x17OFFSET_UNIT_UNSPECIFIED\x10\x00\x12\x1a\n\x16OFFSET_UNIT_CODE_POINT\x10\x01\x12\x19\n\x15OFFSET_UNIT_UTF8_BYTE\x10\x02\x12\x1f\n\x1bOFFSET_UNIT_UTF16_CODE_UNIT\x10\x03*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02*k\n\x07\x43ombine\x12\x17\n\x13\x43OMBINE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43OMBINE_SUM\x10\x01\x12\x10\n\x0c\x43OMBINE_MEAN\x10\x02\x12\x12\n\x0e\x43OMBINE_CONCAT\x10\x03\x12\x10\n\x0c\x43OMBINE_NONE\x10\x04*\xa6\x01\n\x0fSubtokenPooling\x12 \n\x1cSUBTOKEN_POOLING_UNSPECIFIED\x10\x00\x12\x1a\n\x16SUBTOKEN_POOLING_FIRST\x10\x01\x12\x19\n\x15SUBTOKEN_POOLING_LAST\x10\x02\x12\x1f\n\x1bSUBTOKEN_POOLING_FIRST_LAST\x10\x03\x12\x19\n\x15SUBTOKEN_POOLING_MEAN\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18polyseme/v1/common.proto\x12\x0bpolyseme.v1\x1a\x18polyseme/v1/tensor.proto\")\n\x08ModelRef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"t\n\rModelIdentity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12(\n\tprecision\x18\x03 \x01(\x0e\x32\x15.polyseme.v1.DataType\x12\x1a\n\x12\x65xecution_provider\x18\x04 \x01(\t\"\x9b\x01\n\x0bTextOptions\x12\'\n\x08truncate\x18\x01 \x01(\x0e\x32\x15.polyseme.v1.Truncate\x12\x1f\n\x12\x61\x64\x64_special_tokens\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0bprompt_name\x18\x03 \x01(\t\x12\x16\n\x0ewithout_prompt\x18\x04 \x01(\x08\x42\x15\n\x13_add_special_tokens\"F\n\x08TextInfo\x12\x0e\n\x06tokens\x18\x01 \x01(\r\x12\x17\n\x0foriginal_tokens\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"R\n\x07Timings\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x13\n\x0btokenize_us\x18\x02 \x01(\x04\x12\x0e\n\x06run_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04\"e\n\x06Tokens\x12\x0b\n\x03ids\x18\x01 \x03(\r\x12\r\n\x05texts\x18\x02 \x03(\t\x12\x0e\n\x06starts\x18\x03 \x03(\r\x12\x0c\n\x04\x65nds\x18\x04 \x03(\r\x12\x10\n\x08word_ids\x18\x05 \x03(\x11\x12\x0f\n\x07special\x18\x06 \x03(\x08\"a\n\x0eLayerSelection\x12\x0e\n\x06layers\x18\x01 \x03(\x11\x12\x18\n\x10static_embedding\x18\x02 \x01(\x08\x12%\n\x07\x63ombine\x18\x03 \x01(\x0e\x32\x14.polyseme.v1.Combine\"\"\n\x04Span\x12\r\n\x05start\x18\x01 \x01(\r\x12\x0b\n\x03\x65nd\x18\x02 \x01(\r\"X\n\tWordQuery\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\noccurrence\x18\x02 \x01(\r\x12\x14\n\x0cpartial_word\x18\x03 \x01(\x08\x12\x13\n\x0bignore_case\x18\x04 \x01(\x08*]\n\x08Truncate\x12\x18\n\x14TRUNCATE_UNSPECIFIED\x10\x00\x12\x11\n\rTRUNCATE_NONE\x10\x01\x12\x10\n\x0cTRUNCATE_END\x10\x02\x12\x12\n\x0eTRUNCATE_START\x10\x03*\x81\x01\n\nOffsetUnit\x12\x1b\n\x17OFFSET_UNIT_UNSPECIFIED\x10\x00\x12\x1a\n\x16OFFSET_UNIT_CODE_POINT\x10\x01\x12\x19\n\x15OFFSET_UNIT_UTF8_BYTE\x10\x02\x12\x1f\n\x1bOFFSET_UNIT_UTF16_CODE_UNIT\x10\x03*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02*k\n\x07\x43ombine\x12\x17\n\x13\x43OMBINE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43OMBINE_SUM\x10\x01\x12\x10\n\x0c\x43OMBINE_MEAN\x10\x02\x12\x12\n\x0e\x43OMBINE_CONCAT\x10\x03\x12\x10\n\x0c\x43OMBINE_NONE\x10\x04*\xa6\x01\n\x0fSubtokenPooling\x12 \n\x1cSUBTOKEN_POOLING_UNSPECIFIED\x10\x00\x12\x1a\n\x16SUBTOKEN_POOLING_FIRST\x10\x01\x12\x19\n\x15SUBTOKEN_POOLING_LAST\x10\x02\x12\x1f\n\x1bSUBTOKEN_POOLING_FIRST_LAST\x10\x03\x12\x19\n\x15SUBTOKEN_POOLING_MEAN\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'polyseme.v1.common_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRUNCATE']._serialized_start=846
-  _globals['_TRUNCATE']._serialized_end=939
-  _globals['_OFFSETUNIT']._serialized_start=942
-  _globals['_OFFSETUNIT']._serialized_end=1071
-  _globals['_PRIORITY']._serialized_start=1073
-  _globals['_PRIORITY']._serialized_end=1154
-  _globals['_COMBINE']._serialized_start=1156
-  _globals['_COMBINE']._serialized_end=1263
-  _globals['_SUBTOKENPOOLING']._serialized_start=1266
-  _globals['_SUBTOKENPOOLING']._serialized_end=1432
+  _globals['_TRUNCATE']._serialized_start=870
+  _globals['_TRUNCATE']._serialized_end=963
+  _globals['_OFFSETUNIT']._serialized_start=966
+  _globals['_OFFSETUNIT']._serialized_end=1095
+  _globals['_PRIORITY']._serialized_start=1097
+  _globals['_PRIORITY']._serialized_end=1178
+  _globals['_COMBINE']._serialized_start=1180
+  _globals['_COMBINE']._serialized_end=1287
+  _globals['_SUBTOKENPOOLING']._serialized_start=1290
+  _globals['_SUBTOKENPOOLING']._serialized_end=1456
   _globals['_MODELREF']._serialized_start=67
   _globals['_MODELREF']._serialized_end=108
   _globals['_MODELIDENTITY']._serialized_start=110
   _globals['_MODELIDENTITY']._serialized_end=226
   _globals['_TEXTOPTIONS']._serialized_start=229
-  _globals['_TEXTOPTIONS']._serialized_end=360
-  _globals['_TEXTINFO']._serialized_start=362
-  _globals['_TEXTINFO']._serialized_end=432
-  _globals['_TIMINGS']._serialized_start=434
-  _globals['_TIMINGS']._serialized_end=516
-  _globals['_TOKENS']._serialized_start=518
-  _globals['_TOKENS']._serialized_end=619
-  _globals['_LAYERSELECTION']._serialized_start=621
-  _globals['_LAYERSELECTION']._serialized_end=718
-  _globals['_SPAN']._serialized_start=720
-  _globals['_SPAN']._serialized_end=754
-  _globals['_WORDQUERY']._serialized_start=756
-  _globals['_WORDQUERY']._serialized_end=844
+  _globals['_TEXTOPTIONS']._serialized_end=384
+  _globals['_TEXTINFO']._serialized_start=386
+  _globals['_TEXTINFO']._serialized_end=456
+  _globals['_TIMINGS']._serialized_start=458
+  _globals['_TIMINGS']._serialized_end=540
+  _globals['_TOKENS']._serialized_start=542
+  _globals['_TOKENS']._serialized_end=643
+  _globals['_LAYERSELECTION']._serialized_start=645
+  _globals['_LAYERSELECTION']._serialized_end=742
+  _globals['_SPAN']._serialized_start=744
+  _globals['_SPAN']._serialized_end=778
+  _globals['_WORDQUERY']._serialized_start=780
+  _globals['_WORDQUERY']._serialized_end=868
 # @@protoc_insertion_point(module_scope)

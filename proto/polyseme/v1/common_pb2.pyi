@@ -225,21 +225,27 @@ class TextOptions(google.protobuf.message.Message):
     TRUNCATE_FIELD_NUMBER: builtins.int
     ADD_SPECIAL_TOKENS_FIELD_NUMBER: builtins.int
     PROMPT_NAME_FIELD_NUMBER: builtins.int
+    WITHOUT_PROMPT_FIELD_NUMBER: builtins.int
     truncate: Global___Truncate.ValueType
     """What to do with texts that are too long. Default: NONE (refuse)."""
     add_special_tokens: builtins.bool
     """Whether the model's special tokens ([CLS] ... [SEP]) are put around each text. Default: true."""
     prompt_name: builtins.str
     """The name of one of the model's prompts, put before each text. Empty: the model's default prompt, if it has one."""
+    without_prompt: builtins.bool
+    """Whether no prompt is put before a text, not even the model's default prompt. Not together with prompt_name. A server
+    that knows the field names it in Model.features; one that does not would put the default prompt. Default: false.
+    """
     def __init__(
         self,
         *,
         truncate: Global___Truncate.ValueType = ...,
         add_special_tokens: builtins.bool | None = ...,
         prompt_name: builtins.str = ...,
+        without_prompt: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_add_special_tokens", b"_add_special_tokens", "add_special_tokens", b"add_special_tokens"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_add_special_tokens", b"_add_special_tokens", "add_special_tokens", b"add_special_tokens", "prompt_name", b"prompt_name", "truncate", b"truncate"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_add_special_tokens", b"_add_special_tokens", "add_special_tokens", b"add_special_tokens", "prompt_name", b"prompt_name", "truncate", b"truncate", "without_prompt", b"without_prompt"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_add_special_tokens", b"_add_special_tokens"]) -> typing.Literal["add_special_tokens"] | None: ...
 
 Global___TextOptions: typing_extensions.TypeAlias = TextOptions

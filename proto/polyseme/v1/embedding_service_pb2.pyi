@@ -35,6 +35,8 @@ class _MetricEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTyp
     """The inner product."""
     METRIC_EUCLIDEAN: _Metric.ValueType  # 3
     """The Euclidean distance, >= 0: smaller is closer."""
+    METRIC_MANHATTAN: _Metric.ValueType  # 4
+    """The Manhattan distance, the sum of the absolute differences, >= 0: smaller is closer."""
 
 class Metric(_Metric, metaclass=_MetricEnumTypeWrapper):
     """What similarity to compute between two vectors."""
@@ -47,6 +49,8 @@ METRIC_DOT: Metric.ValueType  # 2
 """The inner product."""
 METRIC_EUCLIDEAN: Metric.ValueType  # 3
 """The Euclidean distance, >= 0: smaller is closer."""
+METRIC_MANHATTAN: Metric.ValueType  # 4
+"""The Manhattan distance, the sum of the absolute differences, >= 0: smaller is closer."""
 Global___Metric: typing_extensions.TypeAlias = Metric
 
 class _SimilarityMode:
@@ -545,7 +549,7 @@ class SimilarityRequest(google.protobuf.message.Message):
     priority: polyseme.v1.common_pb2.Priority.ValueType
     """Interactive or bulk. Default: interactive."""
     metric: Global___Metric.ValueType
-    """Which similarity. Default: cosine."""
+    """Which similarity; Model.similarity has the one that the model's authors mean. Default: cosine."""
     mode: Global___SimilarityMode.ValueType
     """Which pairs. Default: matrix."""
     top_k: builtins.int

@@ -10,6 +10,7 @@ import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import polyseme.v1.common_pb2
+import polyseme.v1.embedding_service_pb2
 import sys
 import typing
 
@@ -169,6 +170,8 @@ class Model(google.protobuf.message.Message):
     SOURCE_FIELD_NUMBER: builtins.int
     ARTIFACT_SHA256_FIELD_NUMBER: builtins.int
     WEIGHT_BYTES_FIELD_NUMBER: builtins.int
+    SIMILARITY_FIELD_NUMBER: builtins.int
+    FEATURES_FIELD_NUMBER: builtins.int
     is_default: builtins.bool
     """Whether requests without a model reference go to it."""
     architecture: builtins.str
@@ -197,6 +200,8 @@ class Model(google.protobuf.message.Message):
     """SHA-256 of the artifact's manifest, 64 hexadecimal digits."""
     weight_bytes: builtins.int
     """Bytes of weights that the server holds for the model."""
+    similarity: polyseme.v1.embedding_service_pb2.Metric.ValueType
+    """The metric by which the model's authors compare vectors of texts. UNSPECIFIED: the server is older than the field."""
     @property
     def identity(self) -> polyseme.v1.common_pb2.ModelIdentity:
         """Its name, version, precision and execution provider."""
@@ -208,6 +213,12 @@ class Model(google.protobuf.message.Message):
     @property
     def limits(self) -> Global___Limits:
         """What the server accepts in one call for this model."""
+
+    @property
+    def features(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Fields of requests that the server obeys for this model, and that servers before it would neglect and answer
+        otherwise, for example text_options.without_prompt. A client that needs one that is not here must not send the call.
+        """
 
     def __init__(
         self,
@@ -229,9 +240,11 @@ class Model(google.protobuf.message.Message):
         source: builtins.str = ...,
         artifact_sha256: builtins.str = ...,
         weight_bytes: builtins.int = ...,
+        similarity: polyseme.v1.embedding_service_pb2.Metric.ValueType = ...,
+        features: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["identity", b"identity", "limits", b"limits"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["architecture", b"architecture", "artifact_sha256", b"artifact_sha256", "default_prompt_name", b"default_prompt_name", "dimensions", b"dimensions", "hidden_size", b"hidden_size", "identity", b"identity", "is_default", b"is_default", "limits", b"limits", "max_tokens", b"max_tokens", "normalizes", b"normalizes", "num_attention_heads", b"num_attention_heads", "num_hidden_layers", b"num_hidden_layers", "pooling", b"pooling", "prompts", b"prompts", "source", b"source", "vocab_size", b"vocab_size", "weight_bytes", b"weight_bytes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["architecture", b"architecture", "artifact_sha256", b"artifact_sha256", "default_prompt_name", b"default_prompt_name", "dimensions", b"dimensions", "features", b"features", "hidden_size", b"hidden_size", "identity", b"identity", "is_default", b"is_default", "limits", b"limits", "max_tokens", b"max_tokens", "normalizes", b"normalizes", "num_attention_heads", b"num_attention_heads", "num_hidden_layers", b"num_hidden_layers", "pooling", b"pooling", "prompts", b"prompts", "similarity", b"similarity", "source", b"source", "vocab_size", b"vocab_size", "weight_bytes", b"weight_bytes"]) -> None: ...
 
 Global___Model: typing_extensions.TypeAlias = Model
 

@@ -18,9 +18,10 @@ LITERALS = [
 
 @pytest.mark.parametrize(("literal", "enum", "prefix"), LITERALS, ids=[prefix for _, _, prefix in LITERALS])
 def test_enum_value_takes_exactly_what_the_types_allow(literal, enum, prefix):
-    values = [enum_value(enum, prefix, "option", name) for name in literal.__args__]
+    names = [name for name in literal.__args__ if (literal, name) != (options.Metric, "model")]  # asked of the catalog
+    values = [enum_value(enum, prefix, "option", name) for name in names]
     assert sorted(values) == [value for value in sorted(enum.values()) if value]
-    assert [enum_name(enum, prefix, value) for value in values] == list(literal.__args__)
+    assert [enum_name(enum, prefix, value) for value in values] == names
 
 
 @pytest.mark.parametrize("name", ["unspecified", "END", "", None, 1])

@@ -14,6 +14,8 @@ def slow(a, b, metric):
     a, b = a.astype(float), b.astype(float)
     if metric is Metric.EUCLIDEAN:
         return np.sqrt(((a - b) ** 2).sum())
+    if metric is Metric.MANHATTAN:
+        return np.abs(a - b).sum()
     if metric is Metric.DOT:
         return a @ b
     return a @ b / np.sqrt((a @ a) * (b @ b))
@@ -22,7 +24,7 @@ def slow(a, b, metric):
 @pytest.mark.parametrize("metric", Metric)
 def test_matrix_equals_the_definition(metric):
     expected = [[slow(a, b, metric) for b in B] for a in A]
-    np.testing.assert_allclose(matrix(A, B, metric), expected, atol=2e-6)
+    np.testing.assert_allclose(matrix(A, B, metric), expected, rtol=1e-6, atol=2e-6)
     assert np.float32 == matrix(A, B, metric).dtype
 
 
@@ -50,8 +52,9 @@ def test_top_k_is_closest_first_with_stable_ties():
     values, indices = top_k(scores, 3, Metric.DOT)
     assert values.tolist() == [[3, 3, 2]]
     assert indices.tolist() == [[1, 2, 3]]
-    _, indices = top_k(scores, 2, Metric.EUCLIDEAN)
-    assert indices.tolist() == [[0, 3]]
+    for metric in (Metric.EUCLIDEAN, Metric.MANHATTAN):
+        _, indices = top_k(scores, 2, metric)
+        assert indices.tolist() == [[0, 3]]
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))

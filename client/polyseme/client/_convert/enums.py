@@ -12,15 +12,23 @@ if TYPE_CHECKING:
 _V = TypeVar("_V", bound=int)
 
 
-def enum_value(enum: _EnumTypeWrapper[_V], prefix: str, option: str, name: object) -> _V:
+def enum_value(enum: _EnumTypeWrapper[_V], prefix: str, option: str, name: object, *others: str) -> _V:
     """Find the enum's value for a name.
+
+    Args:
+        enum: of the contract.
+        prefix: of its names.
+        option: named in the error.
+        name: as the caller gave it.
+        *others: names that the option takes too, which the enum does not have.
 
     Raises:
         InvalidArgumentError: the enum has no such name; the message lists the valid ones.
     """
     valid = [key.removeprefix(prefix).lower() for key in enum.keys() if not key.endswith("_UNSPECIFIED")]  # noqa: SIM118
     if name not in valid:
-        raise InvalidArgumentError(f"{option} is {name!r}; valid: {', '.join(valid)}", field=option)
+        shown = ", ".join((*valid, *others))
+        raise InvalidArgumentError(f"{option} is {name!r}; valid: {shown}", field=option)
     return enum.Value(prefix + str(name).upper())
 
 

@@ -24,6 +24,8 @@ from polyseme.client.options import (
 from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
+MODEL_METRIC: Final = "model"
+"""The metric that stands for the model's own."""
 _ENDLESS_S: Final = 1e9  # 32 years; from 1e10 on gRPC's clock overflows, and such a call would end at once
 
 
@@ -91,20 +93,31 @@ def tokenize_request(options: TextOptions, *, model: str, offset_unit: str) -> s
 def similarity_request(
     options: SimilarityOptions, *, model: str, mode: service_pb2.SimilarityMode.ValueType, top_k: int
 ) -> service_pb2.SimilarityRequest:
-    """Build a SimilarityRequest without its operands."""
+    """Build a SimilarityRequest without its operands; the metric "model" is left out of it."""
     check_names(options, SimilarityOptions)
+    metric = options.get("metric", "cosine")
+    unset = service_pb2.METRIC_UNSPECIFIED
     with _translating_errors():
         return service_pb2.SimilarityRequest(
             model=model_ref(model),
             text_options=_text_options(options),
             priority=_priority(options.get("priority", "interactive")),
-            metric=enum_value(service_pb2.Metric, "METRIC_", "metric", options.get("metric", "cosine")),
+            metric=unset if metric == MODEL_METRIC else metric_value(metric),
             mode=mode,
             top_k=top_k,
             layers=_operand_layers(options),
             subtokens=_subtokens(options.get("subtokens", "mean")),
             offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
         )
+
+
+def metric_value(name: str) -> service_pb2.Metric.ValueType:
+    """Find the number of a metric.
+
+    Raises:
+        InvalidArgumentError: the contract has no such metric.
+    """
+    return enum_value(service_pb2.Metric, "METRIC_", "metric", name, MODEL_METRIC)
 
 
 def tokens_request(options: EmbedTokensOptions, *, model: str, layers: LayerChoice) -> service_pb2.EmbedTokensRequest:
@@ -160,9 +173,14 @@ def _float_dtype(name: str) -> tensor_pb2.DataType.ValueType:
 
 
 def _text_options(options: TextOptions) -> common_pb2.TextOptions:
+    if options.get("without_prompt") and options.get("prompt_name"):
+        raise InvalidArgumentError(
+            "without_prompt and prompt_name are both set; at most one may be", field="without_prompt"
+        )
     return common_pb2.TextOptions(
         truncate=enum_value(common_pb2.Truncate, "TRUNCATE_", "truncate", options.get("truncate", "none")),
         prompt_name=options.get("prompt_name") or "",
+        without_prompt=options.get("without_prompt", False),
         add_special_tokens=options.get("add_special_tokens"),
     )
 

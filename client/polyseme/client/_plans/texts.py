@@ -10,6 +10,7 @@ from polyseme.client._convert.offsets import length_of
 from polyseme.client._convert.replies import EmbeddingsAssembler, tokenized_texts
 from polyseme.client._convert.requests import embed_request, tokenize_request
 from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.features import require_features
 from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, TextCalls, send_texts
 from polyseme.client._progress import progress_bar
 from polyseme.client._transport.rpc import EMBED, TOKENIZE, Plan, decode
@@ -26,8 +27,10 @@ _ADDED_TOKENS: Final = 64  # special tokens, and those of a prompt
 def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOptions) -> Plan[EmbedResult]:
     """Plan `Client.embed_detailed`."""
     listed, single = as_list(texts)
+    sizes = utf8_sizes(listed)
     request = embed_request(options, model=defaults.model_name(options), dtype=dtype)
-    row_bytes = _ROW_BYTES + TEXT_INFO_BYTES
+    timeout, row_bytes = defaults.timeout(options), _ROW_BYTES + TEXT_INFO_BYTES
+    yield from require_features(defaults, request, request.model.name, timeout)
     assembler = EmbeddingsAssembler(len(listed), request)
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
 
@@ -38,8 +41,8 @@ def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOpt
         calls = TextCalls(
             path=EMBED,
             model=request.model.name,
-            timeout=defaults.timeout(options),
-            text_bytes=utf8_sizes(listed),
+            timeout=timeout,
+            text_bytes=sizes,
             overhead_bytes=request.ByteSize(),
             encode=_encode_embed(request, listed),
             receive=receive,
@@ -54,9 +57,11 @@ def plan_tokenize(
 ) -> Plan[tuple[list[TokenizedText], bool]]:
     """Plan `Client.tokenize`: the tokens of each text, and whether a single `str` was passed."""
     listed, single = as_list(texts)
-    request = tokenize_request(options, model=defaults.model_name(options), offset_unit=offset_unit)
-    collected: list[TokenizedText] = []
     sizes = utf8_sizes(listed)
+    request = tokenize_request(options, model=defaults.model_name(options), offset_unit=offset_unit)
+    timeout = defaults.timeout(options)
+    yield from require_features(defaults, request, request.model.name, timeout)
+    collected: list[TokenizedText] = []
     lengths = [length_of(text, request.offset_unit) for text in listed]
 
     def receive(rows: range, reply: bytes) -> None:
@@ -65,7 +70,7 @@ def plan_tokenize(
     calls = TextCalls(
         path=TOKENIZE,
         model=request.model.name,
-        timeout=defaults.timeout(options),
+        timeout=timeout,
         text_bytes=sizes,
         overhead_bytes=request.ByteSize(),
         encode=_encode_tokenize(request, listed),

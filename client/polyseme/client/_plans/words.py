@@ -9,6 +9,7 @@ from polyseme.client._convert.requests import spans_request, tokens_request
 from polyseme.client._plans.contextual import send_contextual
 from polyseme.client._plans.contextual_calls import spans_call, tokens_call
 from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.features import require_features
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.options import EmbedTokensOptions, EmbedWordsOptions
 from polyseme.client.results import TokenEmbeddings, WordEmbeddings
@@ -24,6 +25,7 @@ def plan_embed_tokens(
     request = tokens_request(options, model=defaults.model_name(options), layers=layers)
     timeout = defaults.timeout(options)
     call = tokens_call(listed, request, layers, timeout=timeout, target=defaults.target)
+    yield from require_features(defaults, request, request.model.name, timeout)
     return (yield from send_contextual(call, defaults.catalog)), single
 
 
@@ -43,4 +45,5 @@ def plan_embed_words(
     ]
     timeout = defaults.timeout(options)
     call = spans_call(inputs, request, layers, timeout=timeout, target=defaults.target)
+    yield from require_features(defaults, request, request.model.name, timeout)
     return (yield from send_contextual(call, defaults.catalog)), single

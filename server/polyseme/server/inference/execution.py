@@ -59,7 +59,7 @@ class Execution:
             path_of: where each text stands in the request.
 
         Raises:
-            InvalidInputError: unknown prompt; a text is too long (truncate=none), or has no token at all.
+            InvalidInputError: a prompt that cannot be; a text is too long (truncate=none), or has no token at all.
             QueueFullError: what comes of it would not be admitted.
         """
         await self._admit()
@@ -70,7 +70,7 @@ class Execution:
         """Give what `use` makes of the tokens of each text, on a tokenizer thread; see `TextEncoder.tokenize`.
 
         Raises:
-            InvalidInputError: unknown prompt, or what `use` raises.
+            InvalidInputError: a prompt that cannot be, or what `use` raises.
         """
         tokenize = self.model.encoder.tokenize(texts, self._options(options), use)
         return await self.stopwatch.tokenizing(tokenize)
@@ -110,5 +110,8 @@ class Execution:
 
     def _options(self, options: TextOptions) -> EncodeOptions:
         return self.model.encoder.options(
-            options.truncate, add_special_tokens=options.add_special_tokens, prompt_name=options.prompt_name
+            options.truncate,
+            add_special_tokens=options.add_special_tokens,
+            prompt_name=options.prompt_name,
+            without_prompt=options.without_prompt,
         )

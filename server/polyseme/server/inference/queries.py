@@ -22,11 +22,13 @@ class TextOptions:
         truncate: what to cut where a text has too many tokens.
         add_special_tokens: whether the model's special tokens are put around each text.
         prompt_name: the prompt put before each text; empty: the model's default.
+        without_prompt: whether not even the model's default is put there.
     """
 
     truncate: Truncate = Truncate.NONE
     add_special_tokens: bool = True
     prompt_name: str = ""
+    without_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,17 @@ Float32Array = npt.NDArray[np.float32]
 
 
 class Metric(Enum):
-    """How alike two vectors are. EUCLIDEAN is a distance: smaller is closer."""
+    """How alike two vectors are; by the names that `ModelSpec.similarity` has."""
 
     COSINE = "cosine"
     DOT = "dot"
     EUCLIDEAN = "euclidean"
+    MANHATTAN = "manhattan"
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether smaller is closer."""
+        return self in (Metric.EUCLIDEAN, Metric.MANHATTAN)
 
 
 def matrix(a: Float32Array, b: Float32Array, metric: Metric) -> Float32Array:
@@ -35,6 +41,8 @@ def matrix(a: Float32Array, b: Float32Array, metric: Metric) -> Float32Array:
         squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :] - 2 * left @ right.T
         distances: Float32Array = np.sqrt(np.maximum(squares, 0)).astype(np.float32)
         return distances
+    if metric is Metric.MANHATTAN:  # row by row: all differences at once would be [N, M, D]
+        return np.stack([np.abs(row - b).sum(axis=1, dtype=np.float32) for row in a])
     if metric is Metric.COSINE:
         a, b = unit(a), unit(b)
     products: Float32Array = a @ b.T
@@ -46,6 +54,9 @@ def pairwise(a: Float32Array, b: Float32Array, metric: Metric) -> Float32Array:
     if metric is Metric.EUCLIDEAN:
         distances: Float32Array = np.linalg.norm(a - b, axis=1).astype(np.float32)
         return distances
+    if metric is Metric.MANHATTAN:
+        sums: Float32Array = np.abs(a - b).sum(axis=1, dtype=np.float32)
+        return sums
     if metric is Metric.COSINE:
         a, b = unit(a), unit(b)
     products: Float32Array = np.einsum("nd,nd->n", a, b)
@@ -63,7 +74,7 @@ def top_k(scores: Float32Array, k: int, metric: Metric) -> tuple[Float32Array, n
     Returns:
         scores [N, k] float32 and column indices [N, k] uint32.
     """
-    order = np.argsort(scores if metric is Metric.EUCLIDEAN else -scores, axis=1, kind="stable")[:, :k]
+    order = np.argsort(scores if metric.is_distance else -scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, order, axis=1), order.astype(np.uint32)
 
 

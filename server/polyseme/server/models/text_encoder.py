@@ -15,6 +15,7 @@ from polyseme.server.errors import FieldPath, InvalidInputError
 T = TypeVar("T")
 
 _WARM_UP = "warm up"
+_WITHOUT_PROMPT: FieldPath = ("text_options", "without_prompt")
 
 
 class TextEncoder:
@@ -42,17 +43,19 @@ class TextEncoder:
         next(tokenizer.tokenize([_WARM_UP], options))
         list(words(_WARM_UP))
 
-    def options(self, truncate: Truncate, *, add_special_tokens: bool, prompt_name: str) -> EncodeOptions:
+    def options(
+        self, truncate: Truncate, *, add_special_tokens: bool, prompt_name: str, without_prompt: bool = False
+    ) -> EncodeOptions:
         """Give the options of a call, with the prompt that it names.
 
         Raises:
-            InvalidInputError: the model has no prompt of that name.
+            InvalidInputError: the model has no prompt of that name, or none is wanted although one is named.
         """
         return EncodeOptions(
             limit=self._spec.max_tokens,
             truncate=truncate,
             add_special_tokens=add_special_tokens,
-            prompt=self._prompt(prompt_name),
+            prompt=self._prompt(prompt_name, without=without_prompt),
         )
 
     async def encode(
@@ -117,8 +120,10 @@ class TextEncoder:
     ) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, texts, options)
 
-    def _prompt(self, name: str) -> str:
-        name = name or self._spec.default_prompt_name
+    def _prompt(self, name: str, *, without: bool) -> str:
+        if without and name:
+            raise InvalidInputError(" and prompt_name are both set; at most one may be", _WITHOUT_PROMPT)
+        name = "" if without else name or self._spec.default_prompt_name
         if not name:
             return ""
         try:

@@ -15,6 +15,7 @@ from polyseme.client._convert.indices import concerns_text, name_text
 from polyseme.client._convert.replies import EmbeddingsAssembler
 from polyseme.client._convert.requests import embed_stream_request
 from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.features import require_features
 from polyseme.client._plans.split import ENTRY_BYTES
 from polyseme.client._plans.streams.job import StreamRequest
 from polyseme.client._plans.streams.resumable import ResumableStream
@@ -204,24 +205,25 @@ def plan_embed_stream(
     if total is None and isinstance(texts, Sized):
         total = len(texts)
     return _streamed(
+        defaults,
         request,
         on_error,
         timeout=defaults.timeout(options),
-        target=defaults.target,
         total=total,
         progress=options.get("progress", False),
     )
 
 
 def _streamed(
+    defaults: Defaults,
     request: service_pb2.EmbedRequest,
     on_error: OnError,
     *,
     timeout: float | None,
-    target: str,
     total: int | None,
     progress: bool,
 ) -> Plan[None]:
+    yield from require_features(defaults, request, request.model.name, timeout)
     with progress_bar(total, enabled=progress) as advance:
         job = EmbedStreamJob(request, on_error, advance)
-        yield from ResumableStream(job, timeout=timeout, target=target, clock=time.monotonic).run()
+        yield from ResumableStream(job, timeout=timeout, target=defaults.target, clock=time.monotonic).run()

@@ -52,7 +52,9 @@ METRIC: Final = {
     embedding_service_pb2.METRIC_COSINE: Metric.COSINE,
     embedding_service_pb2.METRIC_DOT: Metric.DOT,
     embedding_service_pb2.METRIC_EUCLIDEAN: Metric.EUCLIDEAN,
+    embedding_service_pb2.METRIC_MANHATTAN: Metric.MANHATTAN,
 }
+METRIC_NUMBER: Final = {metric: number for number, metric in METRIC.items()}
 MODE: Final = {
     embedding_service_pb2.SIMILARITY_MODE_UNSPECIFIED: CompareMode.MATRIX,
     embedding_service_pb2.SIMILARITY_MODE_MATRIX: CompareMode.MATRIX,

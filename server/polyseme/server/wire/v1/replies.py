@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from polyseme.runtime.tasks import FloatArray
 from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
 from polyseme.runtime.text.tokenizer import TokenIds, TokenizedText
+from polyseme.server.inference.similarity import Metric
 from polyseme.server.inference.spans import LocatedSpan
 from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.inference.validation import Limits
@@ -19,6 +20,8 @@ from polyseme.v1 import embedding_service_pb2 as pb
 
 TextReply: TypeAlias = pb.TokenEmbeddings | pb.SpanEmbeddings
 
+FEATURES: Final = ("text_options.without_prompt",)
+"""Fields that came into the contract after its first version, and that a server before them would neglect."""
 _TEXT_BYTES: Final = 64  # of a message's own fields around what it holds of one text
 
 
@@ -157,4 +160,6 @@ def model(served: ServedModel, limits: Limits, *, is_default: bool) -> model_ser
         source=manifest.source.spec,
         artifact_sha256=manifest.sha256,
         weight_bytes=manifest.files[manifest.precisions[served.engine.info.precision].weights].size,
+        similarity=enums.METRIC_NUMBER[Metric(spec.embedding.similarity)],
+        features=FEATURES,
     )

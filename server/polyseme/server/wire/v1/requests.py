@@ -97,6 +97,7 @@ def text_options(message: common_pb2.TextOptions) -> TextOptions:
         truncate=enums.known(enums.TRUNCATE, message.truncate, ("text_options", "truncate")),
         add_special_tokens=message.add_special_tokens if message.HasField("add_special_tokens") else True,
         prompt_name=message.prompt_name,
+        without_prompt=message.without_prompt,
     )
 
 
