@@ -20,6 +20,24 @@ def test_options_reach_the_server(embed, fake):
     assert (options.truncate, options.prompt_name, request.model.name) == (2, "query", "tiny")
 
 
+def test_the_default_prompt_can_be_switched_off(embed, fake):
+    assert embed("--without-prompt")[0] == 0
+    assert fake.faults.messages[0].embed.text_options.without_prompt
+
+
+def test_a_run_goes_on_with_the_prompt_that_it_was_begun_with(embed, fake, tmp_path):
+    stop_halfway(embed, fake, "--without-prompt")
+    code, err = embed()
+    assert code == 2
+    assert "out.npy was begun otherwise: --without-prompt was True, now None; use --restart" in err
+    assert embed("--without-prompt")[0] == 0
+
+
+def test_a_run_of_a_version_without_the_option_goes_on(embed, fake, tmp_path):
+    stop_halfway(embed, fake)
+    assert b"without" not in (tmp_path / "out.npy.journal").read_bytes()
+
+
 def test_a_refused_text_stops_the_run_and_the_rest_can_be_had(embed, fake, source, tmp_path):
     fake.faults.on_message = refuse("a bank\u2028two")
     expected = "line 3 (row 2) has 913 tokens; limit 512 (truncate=none); --on-error skip goes on without it\n"

@@ -13,7 +13,7 @@ def test_info_of_an_artifact(artifact, capsys):
     out = capsys.readouterr().out
     manifest = Artifact.open(artifact).manifest
     for shown in (manifest.version, manifest.sha256, "bert: 2 layers, 32 wide, 4 heads", "mean pooling (assumed)",
-                  "directory:tiny", "fp32, fp16", "token_l2"):  # fmt: skip
+                  "directory:tiny", "fp32, fp16", "token_l2", "similarity"):  # fmt: skip
         assert shown in out
 
 
@@ -45,7 +45,15 @@ def test_info_of_a_server(capsys):
         assert main(["info", "--target", server.target]) == 0
     out = capsys.readouterr().out
     assert "(default)" in out
+    assert ["|", "similarity", "|", "cosine", "|"] in [line.split() for line in out.splitlines()]
     assert "one call takes" in out
+
+
+def test_info_of_a_server_that_does_not_say(capsys):
+    with fake_server() as server:
+        server.faults.similarity = 0
+        assert main(["info", "--target", server.target]) == 0
+    assert "not said: the server is older" in capsys.readouterr().out
 
 
 def test_info_of_a_server_as_json(capsys):

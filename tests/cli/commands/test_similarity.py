@@ -29,6 +29,28 @@ def test_similarity_passes_the_metric_on(server, capsys):
     assert float(capsys.readouterr().out) == pytest.approx(np.linalg.norm(vector_of("a") - vector_of("b")), abs=1e-4)
 
 
+def test_similarity_compares_as_the_model_does(server, capsys):
+    server.faults.similarity = 3
+    assert main(["similarity", "a", "b", "--metric", "model"]) == 0
+    assert float(capsys.readouterr().out) == pytest.approx(np.linalg.norm(vector_of("a") - vector_of("b")), abs=1e-4)
+    assert main(["similarity", "a", "b", "c", "--metric", "model"]) == 0
+    assert "| euclidean |" in capsys.readouterr().out
+    assert main(["similarity", "a", "b", "--query", "c", "--metric", "model"]) == 0
+    assert "| euclidean |" in capsys.readouterr().out
+
+
+def test_similarity_takes_the_manhattan_distance(server, capsys):
+    assert main(["similarity", "a", "b", "--metric", "manhattan"]) == 0
+    assert server.faults.requests[-1].metric == 4
+
+
+def test_similarity_by_the_model_needs_a_server_that_says_it(server, capsys):
+    server.faults.similarity = 0
+    assert main(["similarity", "a", "b", "--metric", "model"]) == 1
+    error = f"{server.target}: the server does not announce Model.similarity; it is older than the SDK\n"
+    assert capsys.readouterr().err == f"polyseme: error: {error}"
+
+
 def test_similarity_of_more_texts_is_a_matrix(server, capsys):
     assert main(["similarity", "a", "b", "[red]c"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -25,10 +25,14 @@ def add_text_arguments(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="end at which texts are cut if too long; none: refuse them [%(default)s]",
     )
-    parser.add_argument(
+    prompt = parser.add_mutually_exclusive_group()
+    prompt.add_argument(
         "--prompt-name",
         metavar="NAME",
         help="name of the model's prompt to put before each text [the model's default prompt]",
+    )
+    prompt.add_argument(
+        "--without-prompt", action="store_true", help="put no prompt before a text, not even the model's default prompt"
     )
 
 

@@ -29,7 +29,8 @@ COMMIT_EVERY_S: Final = 0.5
 """Work that a crash costs; a commit is two or three fsyncs."""
 COMMIT_ROWS: Final = 4096
 """Rows that are in memory at most."""
-_OPTIONS: Final = ("dtype", "normalize", "dimensions", "truncate", "prompt_name")
+_OPTIONS: Final = ("dtype", "normalize", "dimensions", "truncate", "prompt_name", "without_prompt")
+_LATER_OPTIONS: Final = ("without_prompt",)  # in a job only where they are set: runs begun by older versions go on
 
 
 def embed_file(args: argparse.Namespace, path: Path) -> int:
@@ -76,9 +77,9 @@ def _begin(
         return
     before = output.job or {}
     differences = [
-        "the input has changed" if name == "input sha256" else f"{name} was {before.get(name)}, now {job[name]}"
-        for name in job
-        if before.get(name) != job[name]
+        "the input has changed" if name == "input sha256" else f"{name} was {before.get(name)}, now {job.get(name)}"
+        for name in {**before, **job}
+        if before.get(name) != job.get(name)
     ]
     if differences:
         raise CliError(f"{output.path} was begun otherwise: {'; '.join(differences)}; use --restart to begin anew", 2)
@@ -149,9 +150,10 @@ def _note_kept_rows(output: OutputFile) -> str:
 def _job(options: dict[str, Any], input_file: InputFile, model: Model) -> dict[str, Any]:
     """Describe all that decides the bytes of the output, by its names in messages."""
     identity = model.identity
+    decisive = {name: value for name, value in options.items() if value or name not in _LATER_OPTIONS}
     return {
         "model": f"{identity.name} {identity.version} {identity.precision}",
-        **{f"--{name.replace('_', '-')}": value for name, value in options.items()},
+        **{f"--{name.replace('_', '-')}": value for name, value in decisive.items()},
         **{f"input {name}": value for name, value in input_file.identity.items()},
     }
 

@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             dimensions=args.dimensions,
             truncate=args.truncate,
             prompt_name=args.prompt_name,
+            without_prompt=args.without_prompt,
             progress=progress,
         )
     if path is not None:

@@ -69,6 +69,7 @@ def _artifact_rows(manifest: Manifest) -> list[tuple[str, str]]:
          f"{encoder.num_attention_heads} heads"),
         ("text vector", f"{head.dimensions} dimensions, {head.pooling.value} pooling"
          f"{' (assumed)' if head.pooling_assumed else ''}{', length 1' if head.normalizes else ''}"),
+        ("similarity", head.similarity),
         ("most tokens", str(spec.max_tokens)),
         ("prompts", ", ".join(spec.prompts) or "none"),
         ("precisions", ", ".join(precision.value for precision in manifest.precisions)),
@@ -95,6 +96,7 @@ def _model_rows(model: Model) -> list[tuple[str, str]]:
         ("architecture", f"{model.architecture}: {model.num_hidden_layers} layers, {model.hidden_size} wide"),
         ("text vector", f"{model.dimensions} dimensions, {model.pooling} pooling"
          f"{', length 1' if model.normalizes else ''}"),
+        ("similarity", model.similarity or "not said: the server is older than this polyseme"),
         ("most tokens", str(model.max_tokens)),
         ("prompts", ", ".join(model.prompts) or "none"),
         ("one call takes", f"{limits.max_texts} texts of {limits.max_text_bytes} bytes, "

@@ -16,6 +16,7 @@ from polyseme.cli.output import print_table
 
 if TYPE_CHECKING:
     from polyseme.cli.occurrences import Occurrence, Senses
+    from polyseme.client import TextOptions
 
 NAME: Final = "senses"
 HELP: Final = "compare one word in several sentences, layer by layer, and draw it"
@@ -54,8 +55,13 @@ def run(args: argparse.Namespace) -> int:
     target = _checked_output(args.output)
     sentences = texts_from(args)
     word = Word(args.word, partial_word=args.partial_word, ignore_case=args.ignore_case)
+    options: TextOptions = {
+        "truncate": args.truncate,
+        "prompt_name": args.prompt_name,
+        "without_prompt": args.without_prompt,
+    }
     with client_from(args) as client:
-        senses = find_senses(client, word, sentences, args.layer, truncate=args.truncate, prompt_name=args.prompt_name)
+        senses = find_senses(client, word, sentences, args.layer, **options)
     if target is not None and len(senses.occurrences) > _MAX_DRAWN:
         raise CliError(f"-o {target}: {len(senses.occurrences)} occurrences; a picture has room for {_MAX_DRAWN}")
     if target is not None:

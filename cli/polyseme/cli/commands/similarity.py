@@ -31,9 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--metric",
-        choices=["cosine", "dot", "euclidean"],
+        choices=["cosine", "dot", "euclidean", "manhattan", "model"],
         default="cosine",
-        help="measure of similarity; euclidean is a distance: smaller is closer [%(default)s]",
+        help="measure of similarity; euclidean and manhattan are distances: smaller is closer; model: the one of these "
+        "that the model's authors mean [%(default)s]",
     )
 
 
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         "metric": args.metric,
         "truncate": args.truncate,
         "prompt_name": args.prompt_name,
+        "without_prompt": args.without_prompt,
     }
     with client_from(args) as client:
         if args.query is not None:
@@ -65,7 +67,7 @@ def _print_ranking(
     k = len(texts) if top_k is None else min(top_k, len(texts))
     scores, indices = client.top_k(query, texts, k, **options)
     rows = [(f"{score:.4f}", abridge(texts[index], 100)) for score, index in zip(scores, indices, strict=True)]
-    print_table((options["metric"], "text:"), rows)
+    print_table((_metric_name(client, options), "text:"), rows)
 
 
 def _print_matrix(client: Client, texts: Sequence[str], options: SimilarityOptions) -> None:
@@ -75,4 +77,9 @@ def _print_matrix(client: Client, texts: Sequence[str], options: SimilarityOptio
         for number, (text, row) in enumerate(zip(texts, scores, strict=True), 1)
     ]
     numbers = [str(number) for number in range(1, len(texts) + 1)]
-    print_table(("", f"{options['metric']}:", *numbers), rows, min_width=44 + 11 * len(texts))
+    print_table(("", f"{_metric_name(client, options)}:", *numbers), rows, min_width=44 + 11 * len(texts))
+
+
+def _metric_name(client: Client, options: SimilarityOptions) -> str:
+    metric = options["metric"]
+    return (client.model().similarity or metric) if metric == "model" else metric
