@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ def serve(directories: Sequence[Path], config: ServerConfig) -> None:
     """
     hold_signals()
     log_to_stderr(config.log_level)
+    faulthandler.enable()  # SIGBUS, of weights that were cut short, would end the process without a word
     asyncio.run(_serve(lambda: open_artifacts(directories), config))
 
 

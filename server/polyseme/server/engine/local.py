@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -22,6 +23,7 @@ from polyseme.server.config import ServerConfig
 from polyseme.server.engine.client import EngineInfo, Submission
 from polyseme.server.engine.runner import Runner
 from polyseme.server.engine.watchdog import Watchdog
+from polyseme.server.engine.weights import WeightsWatch, mapped_weights
 from polyseme.server.scheduling import BatchPolicy, Completed, Entry, Observer, Pool, Priority, Scheduler
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class LocalEngines:
         self._config = config
         self._watchdog = watchdog
         self._pool: Pool | None = None
+        self._weights = WeightsWatch(lambda reason: watchdog.lose(reason))
 
     def load(self, artifact: Artifact) -> LocalEngine:
         """Load an artifact on its device, prove it, and run it once in several sizes. Blocks for up to seconds.
@@ -67,7 +70,7 @@ class LocalEngines:
         except BaseException:
             engine.close()
             raise
-        return LocalEngine(engine, policy, config, self)
+        return LocalEngine(engine, policy, config, self, artifact)
 
     def runner_of(self, engine: Engine) -> Runner:
         """Give what runs batches on an engine."""
@@ -82,12 +85,16 @@ class LocalEngines:
             self._watchdog.watch(self._pool.failure)
         return self._pool
 
-    def watch(self, pool: Pool) -> Callable[[], None]:
-        """Have the process end when a thread of an engine's own pool dies; gives what ends the watch."""
-        return self._watchdog.watch(pool.failure) if pool is not self._pool else lambda: None
+    def watch(self, pool: Pool, artifact: Artifact) -> list[Callable[[], None]]:
+        """Have the process end when an engine's threads die or its weights change; gives what ends that."""
+        forget = [self._weights.watch(mapped_weights(artifact))]
+        if pool is not self._pool:
+            forget.append(self._watchdog.watch(pool.failure))
+        return forget
 
     async def close(self) -> None:
         """End the shared threads, after every engine has been closed."""
+        await asyncio.to_thread(self._weights.close)
         if self._pool is not None:
             await self._pool.close()
 
@@ -100,7 +107,9 @@ class LocalEngine:
         scheduler: the queue and its runners; after `start`.
     """
 
-    def __init__(self, engine: Engine, policy: BatchPolicy, config: ServerConfig, engines: LocalEngines) -> None:
+    def __init__(
+        self, engine: Engine, policy: BatchPolicy, config: ServerConfig, engines: LocalEngines, artifact: Artifact
+    ) -> None:
         device = engine.devices[0]
         self.engine = engine
         self.info = EngineInfo(
@@ -112,7 +121,8 @@ class LocalEngine:
         )
         self._engines = engines
         self.scheduler: Scheduler  # after `start`
-        self._unwatch: Callable[[], None]
+        self._artifact = artifact
+        self._unwatch: list[Callable[[], None]] = []
 
     @property
     def queued_tokens(self) -> int:
@@ -132,7 +142,7 @@ class LocalEngine:
             runners=self._engines.threads_of(self),
             observer=observer,
         )
-        self._unwatch = self._engines.watch(self.scheduler.pool)
+        self._unwatch = self._engines.watch(self.scheduler.pool, self._artifact)
 
     def admit(self, priority: Priority) -> None:
         """Refuse work that would not be taken now."""
@@ -152,7 +162,8 @@ class LocalEngine:
 
     async def close(self) -> None:
         """Stop or leave the runners, and give back what it holds."""
-        self._unwatch()
+        for unwatch in self._unwatch:
+            unwatch()
         await self.scheduler.close()
         self.release()
 
