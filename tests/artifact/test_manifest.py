@@ -158,6 +158,7 @@ HOSTILE = {
         "embedding.similarity: got 'hamming'; one of cosine, dot,",
     ),
     "similarity no text": ((*HEAD, "similarity"), 1, "manifest field model.heads.embedding.similarity"),
+    "prompts pooled by a number": ((*HEAD, "pools_prompt"), 0, "manifest field model.heads.embedding.pools_prompt"),
     "matryoshka of no number": (
         (*HEAD, "matryoshka_dims"),
         [True],
@@ -197,7 +198,7 @@ def test_hostile_values_are_refused_in_one_line(path, value, why):
 REQUIRED = {
     ("model",): set(ModelSpec.__dataclass_fields__),
     ENCODER: set(EncoderSpec.__dataclass_fields__) - {"padding_idx"},
-    HEAD: {"kind", *EmbeddingHead.__dataclass_fields__} - {"dense", "matryoshka_dims", "similarity"},
+    HEAD: {"kind", *EmbeddingHead.__dataclass_fields__} - {"dense", "matryoshka_dims", "similarity", "pools_prompt"},
 }
 
 
@@ -282,6 +283,7 @@ def specs(draw):
         dimensions=sizes[-1],
         dense=dense,
         similarity=draw(st.sampled_from(["cosine", "dot", "euclidean", "manhattan"])),
+        pools_prompt=draw(st.booleans()),
         matryoshka_dims=tuple(sorted(draw(st.sets(st.integers(1, sizes[-1]), max_size=4)))),
         num_attention_heads=heads,
         num_hidden_layers=draw(st.integers(1, 1024)),

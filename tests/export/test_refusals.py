@@ -104,8 +104,7 @@ def modules(*kinds, **pooling):
 
 def sentence_transformer(name, **fields):
     def apply(folder):
-        pooling = {**MEAN, "include_prompt": False} if "prompts" in fields else MEAN
-        make_sentence_transformer(folder, "Transformer", "Pooling", **pooling)
+        make_sentence_transformer(folder, "Transformer", "Pooling", **MEAN)
         change_json(folder / name, **fields)
 
     return apply
@@ -203,10 +202,6 @@ REFUSED = {
     "no pooling": (modules("Transformer", "Pooling", pooling_mode=[]), "1_Pooling pools by nothing"),
     "lower case": (sentence_transformer("sentence_bert_config.json", do_lower_case=1), "do_lower_case: expected true"),
     "no length": (sentence_transformer("sentence_bert_config.json", max_seq_length=0), "max_seq_length: expected an"),
-    "prompts left out": (
-        sentence_transformer("config_sentence_transformers.json", prompts={"q": "query: "}),
-        "1_Pooling leaves prompts out of the mean",
-    ),
 }
 
 

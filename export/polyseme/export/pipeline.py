@@ -229,6 +229,7 @@ def _spec(config: EncoderConfig, text_model: TextModel, files: TokenizerFiles, o
         dense=tuple(module.spec for module in text_model.dense),
         matryoshka_dims=text_model.matryoshka_dims,
         similarity=text_model.similarity,
+        pools_prompt=text_model.pools_prompt,
     )
     return ModelSpec(
         encoder=EncoderSpec(**asdict(config)),

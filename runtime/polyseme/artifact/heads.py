@@ -76,6 +76,7 @@ class EmbeddingHead:
         dense: layers between pooling and normalization, in their order.
         matryoshka_dims: lengths to which vectors may be cut, as the source says that it was trained; ascending.
         similarity: how the source says that two vectors are compared: cosine, dot, euclidean or manhattan.
+        pools_prompt: the tokens of a prompt have a part in the pooling, as those of the text.
     """
 
     dimensions: int
@@ -85,6 +86,7 @@ class EmbeddingHead:
     dense: tuple[DenseSpec, ...] = ()
     matryoshka_dims: tuple[int, ...] = ()
     similarity: str = "cosine"
+    pools_prompt: bool = True
 
     def as_json(self) -> dict[str, object]:
         """As it stands in the manifest; what few models have is there only where they have it."""
@@ -97,6 +99,7 @@ class EmbeddingHead:
             **({"dense": [layer.as_json() for layer in self.dense]} if self.dense else {}),
             **({"matryoshka_dims": list(self.matryoshka_dims)} if self.matryoshka_dims else {}),
             **({"similarity": self.similarity} if self.similarity != "cosine" else {}),
+            **({} if self.pools_prompt else {"pools_prompt": False}),
         }
 
 
@@ -139,6 +142,7 @@ def _read_embedding(fields: Fields, hidden_size: int) -> EmbeddingHead:
         dense=_read_dense(fields, hidden_size, dimensions),
         matryoshka_dims=_read_matryoshka_dims(fields, dimensions),
         similarity=_read_similarity(fields),
+        pools_prompt=fields.boolean("pools_prompt") if "pools_prompt" in fields.names() else True,
     )
 
 

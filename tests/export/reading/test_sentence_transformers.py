@@ -177,16 +177,26 @@ def test_prompts_of_another_form_are_refused(folder, config):
     assert "config_sentence_transformers.json" in refusal(folder, CheckpointError)
 
 
-def test_prompts_left_out_of_the_mean_are_refused(tmp_path):
-    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **MEAN, include_prompt=False)
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, True),
+        ({"include_prompt": True}, True),
+        ({"include_prompt": False}, False),
+        ({"include_prompt": None}, False),
+    ],
+)
+def test_prompts_may_be_left_out_of_the_pooling(tmp_path, said, expected):
+    make_sentence_transformer(tmp_path, "Transformer", "Pooling", **MEAN, **said)
     write(tmp_path / "config_sentence_transformers.json", {"prompts": {"query": "query: "}})
-    assert "leaves prompts out of the mean" in refusal(tmp_path, UnsupportedError)
+    assert read_text_model(tmp_path, 32).pools_prompt is expected
 
 
 def test_empty_prompts_may_be_left_out_of_the_mean(tmp_path):
     make_sentence_transformer(tmp_path, "Transformer", "Pooling", **MEAN, include_prompt=False)
     write(tmp_path / "config_sentence_transformers.json", {"prompts": {"query": "", "passage": None}})
-    assert read_text_model(tmp_path, 32).prompts == {"query": "", "document": "", "passage": ""}
+    model = read_text_model(tmp_path, 32)
+    assert (model.prompts, model.pools_prompt) == ({"query": "", "document": "", "passage": ""}, True)
 
 
 @pytest.mark.parametrize(("said", "expected"), [

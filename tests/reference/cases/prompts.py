@@ -29,6 +29,11 @@ def unknown_default(path):
 @case("prompt/excluded", {"prompts": BOTH}, "mean", prompts=("query", "passage"))
 @case("prompt/excluded-cls", {"prompts": BOTH}, "cls", prompts=("query", "passage"))
 @case("prompt/excluded-max", {"prompts": BOTH}, "max", prompts=("query", "passage"))
+@case("prompt/excluded-last", {"prompts": BOTH}, "lasttoken", prompts=("query", "passage"))
+@case("prompt/excluded-sqrt", {"prompts": BOTH}, "mean_sqrt_len_tokens", prompts=("query", "passage"))
+@case("prompt/excluded-joined", {"prompts": {"query": "the ban"}}, "mean", prompts=("query",))
+@case("prompt/excluded-long", {"prompts": {"query": "the bank of " * 40}}, "mean", prompts=("query",))
+@case("prompt/excluded-cut", {"prompts": BOTH, "truncate_dim": 8}, "max", prompts=("query",))
 @case("prompt/excluded-default", {"prompts": BOTH, "default_prompt_name": "query"}, "mean", prompts=("query",))
 @case("prompt/excluded-empty", {"prompts": {"query": "", "document": ""}}, "mean", prompts=("query",))
 @case("prompt/excluded-none", {"prompts": {}}, "mean")
@@ -38,10 +43,20 @@ def excluded(path, config, pooling):
     folder.write("config_sentence_transformers.json", config)
 
 
-@case("prompt/excluded-bytes", prompts=("query",))
-def excluded_bytes(path):
-    """include_prompt is false, over byte pairs, which join a prompt and a text"""
-    folder = base(path, "roberta").sentence_transformer(include_prompt=False)
+@case("prompt/excluded-dense", prompts=("query",))
+def excluded_before_dense(path):
+    """include_prompt is false, and dense layers follow the pooling"""
+    folder = base(path).sentence_transformer(
+        (ST + "Dense", "2_Dense"), (ST + "Normalize", "3_Normalize"), include_prompt=False
+    )
+    folder.dense("2_Dense", 16, 24).write("config_sentence_transformers.json", {"prompts": BOTH})
+
+
+@case("prompt/excluded-bytes", "roberta", prompts=("query",))
+@case("prompt/excluded-unigrams", "xlm-roberta", prompts=("query",))
+def excluded_bytes(path, model_type):
+    """include_prompt is false, over pieces that join a prompt and a text"""
+    folder = base(path, model_type).sentence_transformer(include_prompt=False)
     folder.write("config_sentence_transformers.json", {"prompts": {"query": "query: "}})
 
 

@@ -73,6 +73,15 @@ def test_encode_puts_the_prompt_before_each_text(tokenizer):
     assert tokenizer.encode(["b"], options(prompt="a "))[0].ids.tolist() == [2, 4, 5, 3]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "special", "expected"),
+    [("", True, 0), ("a ", True, 2), ("a b", True, 3), ("a b", False, 2), ("a [SEP]", False, 1), ("a " * 20, True, 9)],
+)
+def test_prompt_tokens_are_those_of_the_prompt_alone(tokenizer, prompt, special, expected):
+    """[CLS] is one of them, a special token that ends it is not; as many as fit where the limit cuts it."""
+    assert tokenizer.prompt_tokens(options(prompt=prompt, add_special_tokens=special, limit=10)) == expected
+
+
 def test_tokenize_gives_offsets_without_the_prompt(tokenizer):
     (text,) = tokenizer.tokenize(["b aa"], options(prompt="a "))
     assert text.tokens == ["[CLS]", "a", "b", "a", "##a", "[SEP]"]

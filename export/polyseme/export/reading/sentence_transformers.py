@@ -47,6 +47,7 @@ class TextModel:
         dense: the layers after the pooling, each taking what the one before it gives.
         matryoshka_dims: lengths to which vectors may be cut.
         similarity: how the model's authors compare two vectors.
+        pools_prompt: the tokens of a prompt have a part in the pooling.
         left_out: files and keys that are not obeyed, as they change no vector.
     """
 
@@ -60,6 +61,7 @@ class TextModel:
     dense: tuple[DenseModule, ...] = ()
     matryoshka_dims: tuple[int, ...] = ()
     similarity: str = "cosine"
+    pools_prompt: bool = True
     left_out: tuple[str, ...] = ()
 
 
@@ -100,8 +102,9 @@ def read_text_model(directory: Path, hidden_size: int, dimensions: Dimensions = 
         raise UnsupportedError(f"the model has {len(dense)} dense layers; limit {_MOST_DENSE}")
     how_read = read_transformer_module(transformer.folder)
     unknown = [key for module in dense for key in module.unknown]
+    how_pooled = _read_pooling(pooling.folder, hidden_size)
     return TextModel(
-        pooling=_pooling(pooling.folder, hidden_size, prompts),
+        pooling=_pooling(pooling.folder, how_pooled),
         pooling_assumed=False,
         normalizes=normalizes,
         dimensions=size,
@@ -111,6 +114,7 @@ def read_text_model(directory: Path, hidden_size: int, dimensions: Dimensions = 
         dense=tuple(dense),
         matryoshka_dims=tuple(length for length in read_matryoshka_dims(directory, full) if length <= size),
         similarity=_similarity(config),
+        pools_prompt=bool(how_pooled.get("include_prompt", True)) or not any(prompts.values()),
         left_out=(*how_read.left_out, *unknown),
     )
 
@@ -124,7 +128,7 @@ def _assumed(directory: Path) -> Pooling:
     return Pooling.LAST_TOKEN if is_causal else Pooling.MEAN
 
 
-def _pooling(directory: Path, hidden_size: int, prompts: Mapping[str, str]) -> Pooling:
+def _read_pooling(directory: Path, hidden_size: int) -> Mapping[str, Any]:
     config = read_json(directory / "config.json")
     for key in sorted(set(config) - set(_OF_POOLING)):
         if config[key]:
@@ -132,8 +136,10 @@ def _pooling(directory: Path, hidden_size: int, prompts: Mapping[str, str]) -> P
     width = config.get("word_embedding_dimension", config.get("embedding_dimension", hidden_size))
     if width != hidden_size:
         raise CheckpointError(f"{directory.name} pools vectors of {str(width)[:20]}; the encoder's have {hidden_size}")
-    if any(prompts.values()) and config.get("include_prompt", True) is not True:
-        raise UnsupportedError(f"{directory.name} leaves prompts out of the mean, which is not supported")
+    return config
+
+
+def _pooling(directory: Path, config: Mapping[str, Any]) -> Pooling:
     modes = config["pooling_mode"] if "pooling_mode" in config else _legacy_modes(config)
     modes = modes if isinstance(modes, list) else [modes]
     if len(modes) != 1 or not isinstance(modes[0], str) or modes[0] not in _MODES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,7 @@ class Tokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self.special_ids = self._special_ids()
+        self._unspoken = self.special_ids | self._unknown_ids()
         self._prefix, self._suffix = self._special_borders()
 
     def encode(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenIds]:
@@ -134,6 +135,17 @@ class Tokenizer:
             [options.prompt + text for text in texts], add_special_tokens=options.add_special_tokens
         )
         return (self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings)
+
+    def prompt_tokens(self, options: EncodeOptions) -> int:
+        """How many tokens stand before a text for its prompt, as sentence-transformers counts them.
+
+        Those of the prompt alone, special tokens before it included, less one if the last is special. Where the first
+        word of a text joins the last of the prompt, it is not known which tokens are whose: their number decides.
+        """
+        if not options.prompt:
+            return 0
+        (alone,) = self.encode([options.prompt], replace(options, prompt="", truncate=Truncate.END))
+        return len(alone.ids) - (int(alone.ids[-1]) in self._unspoken if len(alone.ids) else 0)
 
     def _tokenized(self, encoding: Encoding, keep: _Cut, prompt_length: int) -> TokenizedText:
         ids, offsets, words = keep(encoding.ids), encoding.offsets, encoding.word_ids  # each access copies
@@ -157,6 +169,12 @@ class Tokenizer:
         unknown = self._unknown_token()
         added = self._tokenizer.get_added_tokens_decoder()
         return frozenset(i for i, token in added.items() if token.special and token.content != unknown)
+
+    def _unknown_ids(self) -> frozenset[int]:
+        """The id of the unknown token, which is special to transformers."""
+        token = self._unknown_token()
+        number = None if token is None else self._tokenizer.token_to_id(token)
+        return frozenset() if number is None else frozenset((number,))
 
     def _unknown_token(self) -> str | None:
         """What stands for text that the vocabulary has not; Unigram models keep its id to themselves."""

@@ -114,7 +114,7 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
     embed, layers = _graphs(artifact, precision)
     standard = _standard_graph(artifact, precision)
     spec, worst, rows = artifact.manifest.model, [], []
-    dense = _dense(artifact, precision)
+    dense = dense_layers(artifact, precision)
     states: list[npt.NDArray[np.float32]] = []
     for batch in batches:
         vectors = embed.run(batch, dict.fromkeys((POOLED, NORMALIZED), (batch.shape[0], spec.embedding.dimensions)))
@@ -142,8 +142,12 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
     return _Seen(normalized=np.concatenate(rows), states=states[0], worst=float(max(worst)))
 
 
-def _dense(artifact: Artifact, precision: Precision) -> list[Dense]:
-    """The dense layers, whose weights must be there in the shape that the manifest gives them."""
+def dense_layers(artifact: Artifact, precision: Precision) -> list[Dense]:
+    """The dense layers of a head, in float32.
+
+    Raises:
+        SelfCheckError: a weight is not there in the shape that the manifest gives it.
+    """
     weights, layers = artifact.weights(precision), []
     for number, spec in enumerate(artifact.manifest.model.embedding.dense):
         shapes: dict[str, tuple[int, ...]] = {dense_weight(number): (spec.in_features, spec.out_features)}

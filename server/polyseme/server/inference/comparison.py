@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from polyseme.runtime.tasks import FloatArray, LayerVectors, PooledVector
 from polyseme.runtime.text.tokenizer import TokenIds, TokenizedText
-from polyseme.server.engine.client import TextTask
 from polyseme.server.errors import FieldPath, InvalidInputError
 from polyseme.server.inference import similarity
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.layers import Combine
 from polyseme.server.inference.parts import PartEmbedding, PreparedText, mix_of
 from polyseme.server.inference.pooling import span_sums
+from polyseme.server.inference.prompted import pooled_vectors
 from polyseme.server.inference.queries import Compare, CompareMode
 from polyseme.server.inference.spans import locate_one
 from polyseme.server.inference.validation import check_reply_bytes, check_texts
@@ -98,8 +98,8 @@ class Comparison:
         encoded = await execution.encode(texts, self._query.options, lambda i: self._path(places[i]))
         seen.update(zip(places, encoded, strict=True))
         task = PooledVector(normalized=execution.model.spec.embedding.normalizes)
-        completed = await execution.run([TextTask(text.ids, task) for text in encoded])
-        vectors.update(zip(places, completed.rows, strict=True))
+        rows = await pooled_vectors(encoded, self._query.options, task, execution, lambda i: self._path(places[i]))
+        vectors.update(zip(places, rows, strict=True))
 
     async def _embed_parts(self, places: list[int], seen: dict[int, TokenIds], vectors: dict[int, FloatArray]) -> None:
         """Embed operands that are parts of texts; a text with several is run once."""

@@ -84,6 +84,13 @@ class Execution:
         await self._admit()
         return await self.tokenize(texts, options, use)
 
+    def prompt_tokens(self, texts: Sequence[TokenIds], options: TextOptions) -> list[int]:
+        """Give how many of each text's first tokens have no part in the pooling; nothing where all have."""
+        if self.model.spec.embedding.pools_prompt:
+            return []
+        encode = self._options(options)
+        return [self.model.encoder.prompt_tokens(encode, text) for text in texts] if encode.prompt else []
+
     async def run(self, texts: Sequence[TextTask]) -> Completed:
         """Run texts.
 

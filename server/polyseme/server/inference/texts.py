@@ -8,8 +8,8 @@ import numpy as np
 
 from polyseme.runtime.tasks import FloatArray, PooledVector
 from polyseme.runtime.text.tokenizer import TokenIds
-from polyseme.server.engine.client import TextTask
 from polyseme.server.inference.execution import Execution
+from polyseme.server.inference.prompted import pooled_vectors
 from polyseme.server.inference.queries import EmbedTexts
 from polyseme.server.inference.similarity import unit
 from polyseme.server.inference.validation import check_count, check_dimensions, check_texts, in_texts
@@ -63,8 +63,7 @@ class TextEmbedding:
         encoded = await self._execution.encode(query.texts, query.options, in_texts)
         # Vectors that are cut are scaled again, which wants all bits.
         task = PooledVector(normalized=normalize, half=query.half and dimensions == spec.embedding.dimensions)
-        completed = await self._execution.run([TextTask(text.ids, task) for text in encoded])
-        vectors = np.stack(completed.rows)
+        vectors = np.stack(await pooled_vectors(encoded, query.options, task, self._execution, in_texts))
         if dimensions < spec.embedding.dimensions:
             vectors = unit(vectors[:, :dimensions]) if normalize else vectors[:, :dimensions]
         return EmbeddedTexts(vectors=vectors, texts=encoded)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from polyseme.artifact import TOKENIZER, Artifact
 from polyseme.runtime.text.tokenizer import Tokenizer
+from polyseme.runtime.verification.selfcheck import dense_layers
 from polyseme.server.engine.client import EngineClient
 from polyseme.server.models.served import ServedModel
 from polyseme.server.models.text_encoder import TextEncoder
@@ -47,4 +48,5 @@ def _load(artifact: Artifact, load_engine: LoadEngine, tokenizer_threads: int) -
         version=manifest.version,  # hashes the manifest: once, not in every reply
         encoder=TextEncoder(tokenizer, manifest.model, manifest.name, tokenizer_threads),
         engine=engine,
+        dense=[] if manifest.model.embedding.pools_prompt else dense_layers(artifact, engine.info.precision),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyseme.artifact import Manifest, ModelSpec
+from polyseme.runtime.verification.heads import Dense
 from polyseme.server.engine.client import EngineClient
 from polyseme.server.models.text_encoder import TextEncoder
 
@@ -19,6 +21,7 @@ class ServedModel:
         version: of the artifact.
         encoder: turns texts into tokens.
         engine: runs tokens.
+        dense: the layers after the pooling, where this is not always done in the graph.
     """
 
     manifest: Manifest
@@ -26,6 +29,7 @@ class ServedModel:
     version: str
     encoder: TextEncoder
     engine: EngineClient
+    dense: Sequence[Dense] = ()
 
     async def close(self) -> None:
         """Stop its engine, and give back what it holds."""

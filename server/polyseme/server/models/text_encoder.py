@@ -37,6 +37,7 @@ class TextEncoder:
         self.tokenizer = tokenizer
         self._spec = spec
         self._model = model
+        self._prompt_tokens: dict[tuple[str, bool], int] = {}
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="tokenizer")
         options = EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END)
         tokenizer.encode([_WARM_UP], options)
@@ -57,6 +58,19 @@ class TextEncoder:
             add_special_tokens=add_special_tokens,
             prompt=self._prompt(prompt_name, without=without_prompt),
         )
+
+    def prompt_tokens(self, options: EncodeOptions, text: TokenIds) -> int:
+        """Give how many of a text's first tokens are those of its prompt, and of what stands before it.
+
+        Args:
+            options: as `options` gave them.
+            text: encoded with them; cut at its start, it has fewer.
+        """
+        key = (options.prompt, options.add_special_tokens)
+        if key not in self._prompt_tokens:
+            self._prompt_tokens[key] = self.tokenizer.prompt_tokens(options)
+        cut = text.original_tokens - len(text.ids) if options.truncate is Truncate.START else 0
+        return max(self._prompt_tokens[key] - cut, 0)
 
     async def encode(
         self, texts: Sequence[str], options: EncodeOptions, path_of: Callable[[int], FieldPath]
