@@ -115,7 +115,7 @@ def spawn(artifact, *flags, **environment):
 
 def test_serve_announces_itself_in_one_line_and_drains_at_sigterm(tiny_artifact):
     port = free_port()
-    flags = ("--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", "--drain-delay-s", "0.3")
+    flags = ("--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", "--drain-delay-s", "3")
     with spawn(tiny_artifact, *flags, POLYSEME_MAX_TEXTS="17") as process:
         line = process.stderr.readline()
         assert "serving tiny" in line

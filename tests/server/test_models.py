@@ -47,10 +47,13 @@ def several(artifacts):
         yield server
 
 
-def embed(server, texts=TEXTS, name="", version="", **options):
+def request_of(texts=TEXTS, name="", version="", **options):
     ref = common_pb2.ModelRef(name=name, version=version)
-    request = embedding_service_pb2.EmbedRequest(texts=texts, model=ref, **options)
-    return server.embedding.Embed(request, timeout=300)
+    return embedding_service_pb2.EmbedRequest(texts=texts, model=ref, **options)
+
+
+def embed(server, *texts, **options):
+    return server.embedding.Embed(request_of(*texts, **options), timeout=300)
 
 
 def models(server):
@@ -178,18 +181,34 @@ def test_a_flood_of_one_model_does_not_hold_up_the_other_and_replies_never_mix(a
     long = ["a b c d e f g h i j k l m n o p " * 3] * 1000
     with running(artifacts[0], artifacts[2], runners=1) as server:
         alone = {name: embed(server, name=name).embeddings.data for name in ("tiny", "wide")}
-        batches = watch(server)
+        wide = server.app.registry.models.find("wide", "").engine
+        standing, go, over = threading.Event(), threading.Event(), threading.Event()
+
+        def stand(name):
+            """The flood stands while no call of `wide` waits, however long this test is away."""
+            if name == "tiny" and not over.is_set():
+                standing.set()
+                assert go.wait(300)
+                standing.clear()
+            elif name == "wide" and not wide.queued_texts:
+                go.clear()
+
+        batches = watch(server, stand)
         flood = threading.Thread(
             target=lambda: [embed(server, long, "tiny", priority=common_pb2.PRIORITY_BULK) for _ in "ab"]
         )
         flood.start()
-        while flood.is_alive() and batches.count("tiny") < 3:
-            time.sleep(0.001)
-        before = len(batches)
         for _ in range(20):
-            assert embed(server, name="wide").embeddings.data == alone["wide"]
-        during = batches[before:]
+            assert standing.wait(300)
+            call = server.embedding.Embed.future(request_of(name="wide"), timeout=300)
+            while not wide.queued_texts:
+                time.sleep(0.001)
+            go.set()
+            assert call.result().embeddings.data == alone["wide"]
+        during = list(batches)
         assert flood.is_alive()
+        over.set()
+        go.set()
         mixed = embed(server, name="tiny").embeddings.data
         flood.join(300)
     assert during.count("wide") >= 20
@@ -202,8 +221,11 @@ def test_two_flooded_models_alternate(artifacts):
     with running(artifacts[0], artifacts[2], runners=1) as server:
         batches = watch(server)
         floods = [threading.Thread(target=embed, args=(server, long, name)) for name in ("tiny", "wide")]
-        for flood in floods:
-            flood.start()
+        with server.faults.held():
+            for flood in floods:
+                flood.start()
+            while not all(model.engine.queued_texts for model in server.app.registry.models):
+                time.sleep(0.001)
         for flood in floods:
             flood.join(300)
     both = batches[batches.index("wide") : len(batches) - batches[::-1].index("tiny")]
@@ -213,14 +235,15 @@ def test_two_flooded_models_alternate(artifacts):
     assert turns >= 0.3 * len(both), both
 
 
-def watch(server):
-    """The names of the models whose batches run, in order."""
+def watch(server, before=lambda name: None):
+    """The names of the models whose batches run, in order; before each run something is called with it."""
     batches = []
     for model in server.app.registry.models:
         inner = model.engine.scheduler._run
 
         def run(entries, inner=inner, name=model.manifest.name):
             batches.append(name)
+            before(name)
             return inner(entries)
 
         model.engine.scheduler._run = run
