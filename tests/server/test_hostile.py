@@ -1,7 +1,11 @@
 """Input that nobody means well with."""
 
+import asyncio
 import json
 import random
+import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -151,3 +155,81 @@ def test_an_exception_that_quotes_a_text_is_logged_without_it(tiny_artifact, mon
     assert "ValueError: message withheld" in caplog.text
     assert "in quote\n" in caplog.text
     assert CANARY not in caplog.text
+
+
+def turns(server):
+    """CPU seconds of the longest turn of the server's event loop while the block runs; other load does not count."""
+
+    @contextmanager
+    def watching():
+        longest, done = [0.0], threading.Event()
+
+        async def beat():
+            last = time.thread_time()
+            while not done.is_set():
+                await asyncio.sleep(0)
+                now = time.thread_time()
+                longest[0], last = max(longest[0], now - last), now
+
+        beating = asyncio.run_coroutine_threadsafe(beat(), server.loop)
+        try:
+            yield longest
+        finally:
+            done.set()
+            beating.result(30)
+
+    return watching()
+
+
+def delimited(number, value):
+    """A field that has a length, as bytes."""
+    size, digits = len(value), []
+    while size > 0x7F:
+        digits.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([number << 3 | 2, *digits, size]) + value
+
+
+LARGE = 4 << 20
+
+
+@pytest.mark.parametrize(
+    ("method", "data", "words"),
+    [
+        ("Similarity", b"\x0a\x00" * (LARGE // 2), "a and b together has more than 64 entries; limit 64"),
+        ("Embed", b"\x0a\x00" * (LARGE // 2), "texts has more than 64 entries; limit 64"),
+        ("Tokenize", b"\x0a\x00" * (LARGE // 2), "texts has more than 64 entries; limit 64"),
+        ("EmbedSpans", b"\x0a\x00" * (LARGE // 2), "inputs has more than 64 entries; limit 64"),
+        ("EmbedSpans", delimited(1, b"\x12\x00" * (LARGE // 2)), "spans and words together has more than 1024"),
+        ("EmbedTokens", delimited(5, b"\x08\x00" * (LARGE // 2)), "layers.layers has more than 64 entries"),
+        ("Embed", b"\x78\x00" * (LARGE // 2), "more than 128 fields that are no lists"),
+        ("Embed", delimited(1, b"a" * LARGE), f"texts[0] has {LARGE} bytes; limit 4096"),
+    ],
+)
+def test_no_request_holds_up_the_others(server, method, data, words):
+    with turns(server) as longest:
+        error = refused(lambda: server.raw(f"EmbeddingService/{method}", data), grpc.StatusCode.INVALID_ARGUMENT)
+    assert longest[0] < 0.1
+    assert words in error.details()
+
+
+def test_no_message_of_a_stream_holds_up_the_others(server):
+    message = delimited(1, b"\x0a\x00" * (LARGE // 2))
+    call = server.channel.stream_stream("/polyseme.v1.EmbeddingService/StreamEmbed")
+    with turns(server) as longest:
+        (reply,) = call(iter([message]), timeout=30)
+    assert longest[0] < 0.1
+    error = embedding_service_pb2.StreamEmbedResponse.FromString(reply).error
+    assert (error.code, error.field) == (grpc.StatusCode.INVALID_ARGUMENT.value[0], "texts")
+
+
+def test_a_large_request_that_may_be_asked_holds_up_nobody(server):
+    """All spans that the limits let in: 64 texts of 1,024 spans each."""
+    message = delimited(3, delimited(1, delimited(1, b"a") + b"\x12\x04\x08\x00\x10\x01" * 1024) * 64)
+    call = server.channel.stream_stream("/polyseme.v1.EmbeddingService/StreamEmbed")
+    with turns(server) as longest:
+        replies = [
+            embedding_service_pb2.StreamEmbedResponse.FromString(one) for one in call(iter([message]), timeout=60)
+        ]
+    assert sum(len(text.spans) for reply in replies for text in reply.spans.texts) == 64 * 1024
+    assert longest[0] < 0.1

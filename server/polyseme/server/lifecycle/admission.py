@@ -20,12 +20,14 @@ class Admission:
         closed_because: why no call is let in; empty while calls are let in.
         closed: set when it has been closed: streams read no further.
         tokens: with which calls are let in.
+        large_requests: held while one is read, so that they hold up the event loop one at a time.
     """
 
     def __init__(self, max_concurrent_calls: int, tokens: Tokens) -> None:
         self.tokens = tokens
         self.closed_because = "starting: the model is being loaded"
         self.closed = asyncio.Event()
+        self.large_requests = asyncio.Lock()
         self._calls: Counter[int] = Counter()  # under way, by generation
         self._generation = 0
         self._max_calls = max_concurrent_calls

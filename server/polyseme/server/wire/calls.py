@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
-from google.protobuf import message_factory
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
 
-from polyseme.server.errors import DeadlineExpiredError, InvalidInputError, ServerError
+from polyseme.server.errors import DeadlineExpiredError, ServerError
 from polyseme.server.lifecycle.admission import Admission
+from polyseme.server.wire.intake import Bounds, Intake
 from polyseme.server.wire.status import status_of, trailers
 
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -61,11 +61,13 @@ class Service:
         descriptor: as the contract has it.
         methods: take one message and give one, by name.
         streams: take and give any number of messages, by name.
+        bounds: what its requests may hold.
     """
 
     descriptor: ServiceDescriptor
     methods: Mapping[str, Method]
     streams: Mapping[str, StreamMethod] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 class CallObserver(Protocol):
@@ -79,7 +81,8 @@ def generic_handler(service: Service, admission: Admission, observer: CallObserv
     """Wrap a service for `Server.add_generic_rpc_handlers`."""
     handlers = {}
     for descriptor in service.descriptor.methods:
-        adapter = _Adapter(descriptor, admission, observer)
+        intake = Intake(descriptor.input_type, service.bounds, admission.large_requests)
+        adapter = _Adapter(descriptor.name, intake, admission, observer)
         if descriptor.name in service.methods:
             handlers[descriptor.name] = adapter.unary(service.methods[descriptor.name])
         elif descriptor.name in service.streams:
@@ -90,9 +93,9 @@ def generic_handler(service: Service, admission: Admission, observer: CallObserv
 class _Adapter:
     """What calls of one method pass through on their way in and out."""
 
-    def __init__(self, method: MethodDescriptor, admission: Admission, observer: CallObserver) -> None:
-        self._name = method.name
-        self._request_class = message_factory.GetMessageClass(method.input_type)
+    def __init__(self, name: str, intake: Intake, admission: Admission, observer: CallObserver) -> None:
+        self._name = name
+        self._intake = intake
         self._admission = admission
         self._observer = observer
 
@@ -101,7 +104,7 @@ class _Adapter:
 
         async def answer(request: bytes, context: ServicerContext) -> bytes:
             async def body(call: Call) -> bytes:
-                return (await method(self._decoded(request), call)).SerializeToString()
+                return (await method(await self._intake.read(request), call)).SerializeToString()
 
             return await self._pass(context, body)
 
@@ -115,7 +118,7 @@ class _Adapter:
                 await context.write(message.SerializeToString())
 
             async def body(call: Call) -> None:
-                reader = _Reader(context, self._admission, self._decoded)
+                reader = _Reader(context, self._admission, self._intake)
                 await method(reader.messages(), call, write)
                 if reader.cut_off:  # what was read is answered; the rest has to go to another server
                     self._admission.check_open()
@@ -145,14 +148,6 @@ class _Adapter:
         await context.abort(status.code, status.message, trailers(status))
         raise AssertionError  # abort has raised
 
-    def _decoded(self, data: bytes) -> Message:
-        try:
-            return self._request_class.FromString(data)
-        except DecodeError:
-            raise InvalidInputError(
-                "the request is not valid protobuf of this method, or holds text that is not UTF-8"
-            ) from None
-
 
 def _admitted(context: ServicerContext, admission: Admission, started: float) -> Call:
     remaining = context.time_remaining()
@@ -171,10 +166,10 @@ class _Reader:
         cut_off: whether it ended before the last message.
     """
 
-    def __init__(self, context: ServicerContext, admission: Admission, decode: Callable[[bytes], Message]) -> None:
+    def __init__(self, context: ServicerContext, admission: Admission, intake: Intake) -> None:
         self._context = context
         self._closed = admission.closed
-        self._decode = decode
+        self._intake = intake
         self.cut_off = False
 
     async def messages(self) -> AsyncIterator[Message | ServerError]:
@@ -191,12 +186,12 @@ class _Reader:
                 data = read.result()
                 if data is grpc.aio.EOF:
                     return
-                yield self._message(data)
+                yield await self._message(data)
         finally:
             closed.cancel()
 
-    def _message(self, data: bytes) -> Message | ServerError:
+    async def _message(self, data: bytes) -> Message | ServerError:
         try:
-            return self._decode(data)
+            return await self._intake.read(data)
         except ServerError as error:
             return error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Registry
 from polyseme.server.wire.calls import Service
+from polyseme.server.wire.v1.bounds import bounds
 from polyseme.server.wire.v1.embedding import EmbeddingService
 from polyseme.server.wire.v1.models import ModelService
 from polyseme.server.wire.v1.stream import EmbeddingStream
@@ -16,7 +17,8 @@ def services(registry: Registry, limits: Limits) -> list[Service]:
     """Give the services of the contract over the models of a registry."""
     embedding, models = EmbeddingService(registry, limits), ModelService(registry, limits)
     stream = EmbeddingStream(embedding, limits)
+    within = bounds(limits)
     return [
-        Service(descriptor=embedding.descriptor, methods=embedding.methods, streams=stream.methods),
+        Service(descriptor=embedding.descriptor, methods=embedding.methods, streams=stream.methods, bounds=within),
         Service(descriptor=models.descriptor, methods=models.methods),
     ]
