@@ -95,14 +95,14 @@ class App:
             await self._models.load()
             self._before_open()
             self._admission.open()
-            await self._listener.set_ready(True)
+            self._listener.set_ready(True)
         except BaseException:
             await self._close()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._listener.set_ready(False)
+        self._listener.set_ready(False)
         await self._close()
 
     async def reload(self) -> None:
@@ -122,7 +122,7 @@ class App:
 
         In this order no call fails but those sent after the drain began.
         """
-        await self._listener.set_ready(False)
+        self._listener.set_ready(False)
         log.info("draining: NOT_SERVING, refusing calls in %g s", self._config.drain_delay_s)
         await asyncio.sleep(self._config.drain_delay_s)
         # grpcio's own stop would end calls that it has received and not yet begun with CANCELLED, which nobody retries:
@@ -136,7 +136,7 @@ class App:
         log.critical(
             "CANNOT RUN ANYTHING ANY MORE: %s; exit status %d, to be started again", self.watchdog.reason, LOST
         )
-        await self._listener.set_ready(False)
+        self._listener.set_ready(False)
         self._admission.close("the server is about to stop")
         await asyncio.sleep(_LAST_WORDS_S)  # callers of what failed, and load balancers, hear of it
         os._exit(LOST)  # not by way of the device's libraries, which may hang

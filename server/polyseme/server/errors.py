@@ -4,6 +4,7 @@ ServerError                      status               meant for
 ├── InvalidInputError            INVALID_ARGUMENT     the caller: what, got, limit
 ├── UnauthenticatedError         UNAUTHENTICATED      the caller: a token is needed, or is another
 ├── UnknownModelError            NOT_FOUND            the caller: the names there are
+├── UnknownServiceError          NOT_FOUND            the caller: health of a service that is not served
 ├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to come again
 ├── NotReadyError                UNAVAILABLE          the caller: starting or draining, try another server
 ├── DeadlineExpiredError         DEADLINE_EXCEEDED    the caller, who has most likely gone
@@ -66,6 +67,12 @@ class UnauthenticatedError(ServerError):
 
 class UnknownModelError(ServerError):
     """No model of that name or version."""
+
+    status = "NOT_FOUND"
+
+
+class UnknownServiceError(ServerError):
+    """No service of that name."""
 
     status = "NOT_FOUND"
 

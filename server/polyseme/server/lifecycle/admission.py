@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 
 from polyseme.server.errors import NotReadyError, QueueFullError
 from polyseme.server.security.tokens import Tokens
@@ -72,6 +74,20 @@ class Admission:
         if not self._calls[generation]:
             del self._calls[generation]
 
+    def check_arrival(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
+        """Raise where a call may not come in, as far as its metadata tells.
+
+        Raises:
+            UnauthenticatedError: it carries no token, or another.
+            NotReadyError: the server is starting or draining.
+            QueueFullError: too many calls are under way.
+        """
+        if self.tokens.needed:
+            self.tokens.check(metadata)
+        self.check_open()
+        if self.calls >= self._max_calls:
+            raise self._too_many(self.calls)
+
     def check_open(self) -> None:
         """Raise where the server takes no work.
 
@@ -82,7 +98,7 @@ class Admission:
             raise NotReadyError(self.closed_because)
 
     def check(self) -> None:
-        """Raise where a call may not come in.
+        """Raise where a call that has been counted may not come in.
 
         Raises:
             NotReadyError: the server is starting or draining.
@@ -90,4 +106,14 @@ class Admission:
         """
         self.check_open()
         if self.calls > self._max_calls:
-            raise QueueFullError(f"{self.calls - 1} calls are under way; limit {self._max_calls}", retry_after_s=1.0)
+            raise self._too_many(self.calls - 1)
+
+    def _too_many(self, calls: int) -> QueueFullError:
+        return QueueFullError(f"{calls} calls are under way; limit {self._max_calls}", retry_after_s=1.0)
+
+
+def open_to_all() -> Admission:
+    """Give the admission of services that everybody may call at any time, without a token."""
+    admission = Admission(sys.maxsize, Tokens(""))
+    admission.open()
+    return admission

@@ -62,12 +62,14 @@ class Service:
         methods: take one message and give one, by name.
         streams: take and give any number of messages, by name.
         bounds: what its requests may hold.
+        prefix: stands before the names of its methods where they are counted.
     """
 
     descriptor: ServiceDescriptor
     methods: Mapping[str, Method]
     streams: Mapping[str, StreamMethod] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
+    prefix: str = ""
 
 
 class CallObserver(Protocol):
@@ -79,15 +81,42 @@ class CallObserver(Protocol):
 
 def generic_handler(service: Service, admission: Admission, observer: CallObserver) -> grpc.GenericRpcHandler:
     """Wrap a service for `Server.add_generic_rpc_handlers`."""
-    handlers = {}
-    for descriptor in service.descriptor.methods:
-        intake = Intake(descriptor.input_type, service.bounds, admission.large_requests)
-        adapter = _Adapter(descriptor.name, intake, admission, observer)
-        if descriptor.name in service.methods:
-            handlers[descriptor.name] = adapter.unary(service.methods[descriptor.name])
-        elif descriptor.name in service.streams:
-            handlers[descriptor.name] = adapter.stream(service.streams[descriptor.name])
-    return grpc.method_handlers_generic_handler(service.descriptor.full_name, handlers)
+    return _Handlers(service, admission, observer)
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Finds what answers a call, before the first message of the call has been read.
+
+    A call that cannot come in, of a stranger above all, is ended here: its messages are never taken from the network.
+    """
+
+    def __init__(self, service: Service, admission: Admission, observer: CallObserver) -> None:
+        self._admission = admission
+        self._adapters: dict[str, _Adapter] = {}
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        for descriptor in service.descriptor.methods:
+            path = f"/{service.descriptor.full_name}/{descriptor.name}"
+            intake = Intake(descriptor.input_type, service.bounds, admission.large_requests)
+            adapter = self._adapters[path] = _Adapter(service.prefix + descriptor.name, intake, admission, observer)
+            if descriptor.name in service.methods:
+                self._handlers[path] = adapter.unary(service.methods[descriptor.name])
+            elif descriptor.name in service.streams:
+                self._handlers[path] = adapter.stream(service.streams[descriptor.name])
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Give what answers a call; None: another service may."""
+        path = handler_call_details.method
+        handler = self._handlers.get(path)
+        if handler is None:
+            return None
+        try:
+            self._admission.check_arrival(handler_call_details.invocation_metadata)
+        except ServerError as error:
+            return self._adapters[path].refusal(error)
+        return handler
+
+
+Admit: TypeAlias = Callable[[ServicerContext, Admission, float], Call]
 
 
 class _Adapter:
@@ -127,12 +156,28 @@ class _Adapter:
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
-    async def _pass(self, context: ServicerContext, body: Callable[[Call], Awaitable[T]]) -> T:
+    def refusal(self, error: ServerError) -> grpc.RpcMethodHandler[Any, Any]:
+        """Give what ends a call without reading any message of it."""
+
+        def refuse(*_: object) -> Call:
+            raise error
+
+        async def body(_: Call) -> None:
+            raise AssertionError  # refused before
+
+        async def answer(_: object, context: ServicerContext) -> None:
+            await self._pass(context, body, refuse)
+
+        return grpc.stream_stream_rpc_method_handler(answer)
+
+    async def _pass(
+        self, context: ServicerContext, body: Callable[[Call], Awaitable[T]], admit: Admit | None = None
+    ) -> T:
         """Admit a call, run its body, and turn what it raises into a status."""
         started, code = time.monotonic(), grpc.StatusCode.CANCELLED.name
         generation = self._admission.enter()
         try:
-            result = await body(_admitted(context, self._admission, started))
+            result = await body((admit or _admitted)(context, self._admission, started))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in Rust is no Exception
@@ -153,8 +198,6 @@ def _admitted(context: ServicerContext, admission: Admission, started: float) ->
     remaining = context.time_remaining()
     if remaining is not None and remaining <= 0:
         raise DeadlineExpiredError("deadline passed before the call arrived")
-    if admission.tokens.needed:
-        admission.tokens.check(context.invocation_metadata())
     admission.check()
     return Call(started=started, deadline=math.inf if remaining is None else started + remaining)
 

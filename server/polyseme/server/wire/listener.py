@@ -7,17 +7,14 @@ import socket
 from collections.abc import Sequence
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
-from polyseme.server.lifecycle.admission import Admission
+from polyseme.server.lifecycle.admission import Admission, open_to_all
 from polyseme.server.security.tls import server_credentials
 from polyseme.server.wire.calls import CallObserver, Service, generic_handler
-from polyseme.server.wire.reflection import enable_reflection
-
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+from polyseme.server.wire.health import Health
+from polyseme.server.wire.reflection import reflection_service
 
 
 class Listener:
@@ -44,7 +41,7 @@ class Listener:
         self._services = services
         self._admission = admission
         self._observer = observer
-        self._health = health.aio.HealthServicer()
+        self._health = Health()
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
         self.port = 0
@@ -62,19 +59,24 @@ class Listener:
         server.add_generic_rpc_handlers(
             tuple(generic_handler(service, self._admission, self._observer) for service in self._services)
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        if self._config.reflection:
-            names = [service.descriptor.full_name for service in self._services]
-            enable_reflection((*names, health.SERVICE_NAME), server)
+        server.add_generic_rpc_handlers(
+            tuple(generic_handler(service, open_to_all(), self._observer) for service in self._open_services())
+        )
         self.port = _bind(server, self._config, credentials)
-        await self._health.set("", _SERVING)
-        await self.set_ready(False)
+        self.set_ready(False)
         await server.start()
 
-    async def set_ready(self, ready: bool) -> None:
+    def set_ready(self, ready: bool) -> None:
         """Tell load balancers whether to send calls here."""
         for service in self._services:
-            await self._health.set(service.descriptor.full_name, _SERVING if ready else _NOT_SERVING)
+            self._health.set(service.descriptor.full_name, serving=ready)
+
+    def _open_services(self) -> list[Service]:
+        """Those that everybody may call at any time, as probes do."""
+        if not self._config.reflection:
+            return [self._health.service]
+        names = [service.descriptor.full_name for service in self._services]
+        return [self._health.service, reflection_service((*names, self._health.name))]
 
     async def stop(self) -> None:
         """Stop at once; calls under way are cancelled."""

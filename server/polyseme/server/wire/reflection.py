@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import grpc
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeAlias, TypeVar
+
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FileDescriptor, ServiceDescriptor
 from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection_pb2 as pb
+
+from polyseme.server.errors import ServerError
+from polyseme.server.wire.calls import Call, Service
+
+Write: TypeAlias = Callable[[pb.ServerReflectionResponse], Awaitable[None]]
+T = TypeVar("T")
 
 
 class _Pool:
@@ -32,6 +41,34 @@ class _Pool:
         return getattr(self._pool, name)
 
 
-def enable_reflection(services: tuple[str, ...], server: grpc.aio.Server) -> None:
-    """Serve reflection of these services, and of itself."""
-    reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server, pool=_Pool())
+class _Reflection:
+    """Answers by grpc_reflection's own servicer, one request at a time."""
+
+    def __init__(self, services: Sequence[str]) -> None:
+        self._servicer = reflection.aio.ReflectionServicer(services, pool=_Pool())
+
+    async def info(
+        self, requests: AsyncIterator[pb.ServerReflectionRequest | ServerError], _: Call, write: Write
+    ) -> None:
+        """Answer requests until there are no more."""
+        async for request in requests:
+            if isinstance(request, ServerError):
+                raise request
+            async for reply in self._servicer.ServerReflectionInfo(_only(request), None):
+                await write(reply)
+
+
+async def _only(request: T) -> AsyncIterator[T]:
+    yield request
+
+
+def reflection_service(services: Sequence[str]) -> Service:
+    """Give reflection of these services, and of itself."""
+    descriptor = pb.DESCRIPTOR.services_by_name["ServerReflection"]
+    answers = _Reflection((*services, descriptor.full_name))
+    return Service(
+        descriptor=descriptor,
+        methods={},
+        streams={"ServerReflectionInfo": answers.info},
+        prefix=f"{descriptor.full_name}/",
+    )

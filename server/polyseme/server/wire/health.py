@@ -1,0 +1,83 @@
+"""grpc.health.v1.Health: whether services may be called, asked once or watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Final
+
+from grpc_health.v1 import health_pb2 as pb
+
+from polyseme.server.errors import InvalidInputError, ServerError, UnknownServiceError
+from polyseme.server.wire.calls import Call, Method, Service, StreamMethod
+
+_SERVING: Final = pb.HealthCheckResponse.SERVING
+_NOT_SERVING: Final = pb.HealthCheckResponse.NOT_SERVING
+_SERVICE_UNKNOWN: Final = pb.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+class Health:
+    """The health of services. The server's own, "", is that it answers at all."""
+
+    descriptor = pb.DESCRIPTOR.services_by_name["Health"]
+
+    def __init__(self) -> None:
+        self._statuses = {"": _SERVING}
+        self._changed = asyncio.Event()
+
+    def set(self, service: str, *, serving: bool) -> None:
+        """Say whether a service may be called, and tell those who watch."""
+        self._statuses[service] = _SERVING if serving else _NOT_SERVING
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    @property
+    def service(self) -> Service:
+        """Its methods; a grpcio-health-checking that has no List answers it with UNIMPLEMENTED."""
+        methods: Mapping[str, Method] = {"Check": self.check, "List": self.list}
+        streams: Mapping[str, StreamMethod] = {"Watch": self.watch}
+        return Service(descriptor=self.descriptor, methods=methods, streams=streams, prefix=f"{self.name}/")
+
+    @property
+    def name(self) -> str:
+        """The service's own."""
+        return str(self.descriptor.full_name)
+
+    async def check(self, request: pb.HealthCheckRequest, _: Call) -> pb.HealthCheckResponse:
+        """The health of one service.
+
+        Raises:
+            UnknownServiceError: there is no such service.
+        """
+        status = self._statuses.get(request.service)
+        if status is None:
+            raise UnknownServiceError("health of this service is not known here")
+        return pb.HealthCheckResponse(status=status)
+
+    async def list(self, _: object, __: Call) -> pb.HealthListResponse:
+        """The health of all services."""
+        every = {name: pb.HealthCheckResponse(status=status) for name, status in self._statuses.items()}
+        return pb.HealthListResponse(statuses=every)
+
+    async def watch(
+        self,
+        requests: AsyncIterator[pb.HealthCheckRequest | ServerError],
+        _: Call,
+        write: Callable[[pb.HealthCheckResponse], Awaitable[None]],
+    ) -> None:
+        """The health of one service, now and whenever it changes, until the caller leaves."""
+        async with aclosing(requests) as reading:  # type: ignore[type-var]
+            request = await anext(reading, None)
+        if request is None:
+            raise InvalidInputError("no request was sent")
+        if isinstance(request, ServerError):
+            raise request
+        told = None
+        while True:
+            changed = self._changed  # taken first: a change while one is told is told next
+            status = self._statuses.get(request.service, _SERVICE_UNKNOWN)
+            if status != told:
+                await write(pb.HealthCheckResponse(status=status))
+                told = status
+            await changed.wait()

@@ -1,0 +1,51 @@
+import threading
+import time
+
+import grpc
+import pytest
+from tests.server.running import running
+
+METHODS = ["EmbeddingService/Embed", "ModelService/ListModels", "EmbeddingService/StreamEmbed"]
+
+
+def never_sent(channel, method, metadata=()):
+    """Begin a call whose request never comes; gives its status."""
+    stop = threading.Event()
+
+    def requests():
+        stop.wait()
+        yield from ()
+
+    call = channel.stream_stream(f"/polyseme.v1.{method}")(requests(), metadata=metadata, timeout=20)
+    try:
+        return call.code()
+    finally:
+        stop.set()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("token", ["", "Bearer wrong"])
+def test_a_stranger_is_refused_before_a_request_is_received(tiny_artifact, tmp_path, method, token):
+    (tmp_path / "tokens").write_text("secret\n")
+    with running(tiny_artifact, token_file=str(tmp_path / "tokens")) as server:
+        began = time.monotonic()
+        code = never_sent(server.channel, method, (("authorization", token),) if token else ())
+        assert (code, time.monotonic() - began < 10) == (grpc.StatusCode.UNAUTHENTICATED, True)
+        labels = {"method": method.rpartition("/")[2], "code": "UNAUTHENTICATED"}
+        assert server.app._metrics.registry.get_sample_value("polyseme_calls_total", labels) == 1
+        assert server.app._admission.calls == 0
+
+
+def test_a_large_request_of_a_stranger_is_refused(tiny_artifact, tmp_path):
+    (tmp_path / "tokens").write_text("secret\n")
+    with running(tiny_artifact, token_file=str(tmp_path / "tokens")) as server:
+        call = server.channel.unary_unary("/polyseme.v1.EmbeddingService/Embed")
+        with pytest.raises(grpc.RpcError) as error:
+            call(b"\x0a\x00" * (8 << 20), timeout=30)
+    assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_server_that_drains_refuses_before_a_request_is_received(tiny_artifact):
+    with running(tiny_artifact) as server:
+        server.loop.call_soon_threadsafe(server.app._admission.close, "draining")
+        assert never_sent(server.channel, METHODS[0]) is grpc.StatusCode.UNAVAILABLE
