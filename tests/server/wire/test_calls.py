@@ -1,9 +1,12 @@
 import threading
 import time
+from collections import Counter
 
 import grpc
 import pytest
 from tests.server.running import running
+
+from polyseme.v1 import embedding_service_pb2
 
 METHODS = ["EmbeddingService/Embed", "ModelService/ListModels", "EmbeddingService/StreamEmbed"]
 
@@ -49,3 +52,23 @@ def test_a_server_that_drains_refuses_before_a_request_is_received(tiny_artifact
     with running(tiny_artifact) as server:
         server.loop.call_soon_threadsafe(server.app._admission.close, "draining")
         assert never_sent(server.channel, METHODS[0]) is grpc.StatusCode.UNAVAILABLE
+
+
+def test_calls_beyond_the_limit_are_all_told_when_to_come_again(tiny_artifact):
+    """gRPC's core would end most of them with CANCELLED: more than 1,000 wait for the event loop."""
+    count = 10_000
+    with running(tiny_artifact, max_concurrent_calls=8) as server:
+        held = threading.Event()
+        server.loop.call_soon_threadsafe(held.wait, 5)  # all have arrived before the first is begun
+        embed = server.embedding.Embed
+        calls = [embed.future(embedding_service_pb2.EmbedRequest(texts=["a"]), timeout=100) for _ in range(count)]
+        held.set()
+        codes = Counter(call.code() for call in calls)
+        assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        refusals = [call for call in calls if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED]
+        assert all("grpc-retry-pushback-ms" in dict(call.trailing_metadata()) for call in refusals)
+        registry = server.app._metrics.registry
+        assert dict(codes) == {
+            code: registry.get_sample_value("polyseme_calls_total", {"method": "Embed", "code": code.name})
+            for code in codes
+        }

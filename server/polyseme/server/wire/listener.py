@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from typing import Final
 
 import grpc
 
@@ -15,6 +16,9 @@ from polyseme.server.security.tls import server_credentials
 from polyseme.server.wire.calls import CallObserver, Service, generic_handler
 from polyseme.server.wire.health import Health
 from polyseme.server.wire.reflection import reflection_service
+
+_MOST_WAITING: Final = 1 << 20
+_LONGEST_WAIT_S: Final = 3600
 
 
 class Listener:
@@ -113,6 +117,11 @@ def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", config.max_message_bytes),
         ("grpc.so_reuseport", 0),  # two servers on one port would share calls without anybody knowing
+        # The core of gRPC ends calls that wait for the event loop with a bare CANCELLED: from 1,000 on, and after 30 s.
+        # They are to reach admission, which refuses them with RetryInfo and counts them.
+        ("grpc.server.max_pending_requests", _MOST_WAITING),
+        ("grpc.server.max_pending_requests_hard_limit", _MOST_WAITING),
+        ("grpc.server_max_unrequested_time_in_server", _LONGEST_WAIT_S),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
