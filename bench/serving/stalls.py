@@ -4,7 +4,7 @@ Each request is sent alone to a server of its own, while a third process asks fo
 answer. The row `nothing` shows what the machine itself adds; `loop` is the most CPU that the server's event loop took
 while one answer was waited for, which other load on the machine does not change.
 
-Usage: python bench/stalls.py ARTIFACT [--mb 16] [--tries 3] [--only WORD]
+Usage: python -m bench.serving.stalls ARTIFACT [--mb 16] [--tries 3] [--only WORD]
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from machine import heading
-from server import resident_mib, server_process
+from bench.lib.machine import heading
+from bench.lib.server import resident_mib, server_process
 
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
