@@ -5,7 +5,7 @@ import json
 import random
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import grpc
@@ -142,13 +142,13 @@ def test_an_exception_that_quotes_a_text_is_logged_without_it(tiny_artifact, mon
     def quote(*_):
         raise ValueError(f"no such key: {CANARY}") from KeyError(CANARY)
 
-    with running(tiny_artifact) as server:
+    with running(tiny_artifact) as server, ExitStack() as faults:
         if part == "tokenize":
             monkeypatch.setattr(server.model.encoder.tokenizer, "encode", quote)
         else:
-            monkeypatch.setattr(server.embed_session, "run", quote)
+            faults.enter_context(server.faults.put(quote))
         refused(
-            lambda: server.embedding.Embed(Request(texts=[CANARY]), timeout=30),
+            lambda: server.embedding.Embed(Request(texts=[CANARY]), timeout=300),
             grpc.StatusCode.INTERNAL,
             "internal error",
         )
@@ -217,7 +217,7 @@ def test_no_message_of_a_stream_holds_up_the_others(server):
     message = delimited(1, b"\x0a\x00" * (LARGE // 2))
     call = server.channel.stream_stream("/polyseme.v1.EmbeddingService/StreamEmbed")
     with turns(server) as longest:
-        (reply,) = call(iter([message]), timeout=30)
+        (reply,) = call(iter([message]), timeout=300)
     assert longest[0] < 0.1
     error = embedding_service_pb2.StreamEmbedResponse.FromString(reply).error
     assert (error.code, error.field) == (grpc.StatusCode.INVALID_ARGUMENT.value[0], "texts")
@@ -229,7 +229,7 @@ def test_a_large_request_that_may_be_asked_holds_up_nobody(server):
     call = server.channel.stream_stream("/polyseme.v1.EmbeddingService/StreamEmbed")
     with turns(server) as longest:
         replies = [
-            embedding_service_pb2.StreamEmbedResponse.FromString(one) for one in call(iter([message]), timeout=60)
+            embedding_service_pb2.StreamEmbedResponse.FromString(one) for one in call(iter([message]), timeout=300)
         ]
     assert sum(len(text.spans) for reply in replies for text in reply.spans.texts) == 64 * 1024
     assert longest[0] < 0.1

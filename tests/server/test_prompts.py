@@ -84,7 +84,7 @@ def test_both_set_are_refused(prompted, name):
     options = common_pb2.TextOptions(without_prompt=True, prompt_name=name)
     request = embedding_service_pb2.EmbedRequest(texts=[TEXT], text_options=options)
     refused(
-        lambda: prompted.embedding.Embed(request, timeout=30),
+        lambda: prompted.embedding.Embed(request, timeout=300),
         grpc.StatusCode.INVALID_ARGUMENT,
         "text_options.without_prompt and prompt_name are both set; at most one may be",
     )

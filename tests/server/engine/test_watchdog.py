@@ -106,7 +106,7 @@ def test_an_exception_that_ends_a_thread_ends_the_process(faulty):
     failed = call(target)
     assert failed.returncode != 0
     assert "internal error" in failed.stderr
-    assert process.wait(timeout=20) == 70
+    assert process.wait(timeout=300) == 70
     said = log.read_text()
     assert "CANNOT RUN ANYTHING ANY MORE: a batch ended with SystemExit; exit status 70" in said
     assert "one text" not in said
@@ -128,7 +128,7 @@ DYING = """
 def test_a_runner_thread_that_dies_ends_the_process(faulty):
     process, target, log = faulty("raise MemoryError('one text')", "--runners", "2", program=DYING)
     assert call(target).returncode != 0
-    assert process.wait(timeout=20) == 70
+    assert process.wait(timeout=300) == 70
     said = log.read_text()
     assert "thread runner-0 ended" in said or "thread runner-1 ended" in said
     assert "MemoryError: message withheld" in said

@@ -14,7 +14,7 @@ def reflecting(tiny_artifact):
 
 
 def ask(server, *frames):
-    replies = server.channel.stream_stream(PATH)(iter(frames), timeout=30)
+    replies = server.channel.stream_stream(PATH)(iter(frames), timeout=300)
     return [reflection_pb2.ServerReflectionResponse.FromString(reply) for reply in replies]
 
 
