@@ -44,7 +44,7 @@ EXCUSED = {
     "cli/load/worker": "cli/commands/test_bench.py",
     "cli/output": "cli/commands/test_embed.py",
     "cli/picture/map": "cli/picture/test_figure.py",
-    "client/_connection": "client/test_client.py",
+    "client/_transport/connection": "client/test_client.py",
     "client/_convert/offsets": "client/test_lying_server.py",
     "client/_convert/replies": "client/_plans/test_contextual.py",
     "client/_convert/vectors": "client/test_lying_server.py",

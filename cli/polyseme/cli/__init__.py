@@ -3,6 +3,6 @@
 import sys
 
 if sys.argv[1:2] == ["serve"]:  # before anything else is imported: until then a SIGHUP ends the process
-    from polyseme.server.signals import hold_signals
+    from polyseme.server.lifecycle.signals import hold_signals
 
     hold_signals()

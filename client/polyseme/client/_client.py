@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from polyseme.client._arguments.texts import Texts
-from polyseme.client._connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
 from polyseme.client._convert.health import HealthStatus
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.server import plan_health, plan_model, plan_models
@@ -26,6 +25,7 @@ from polyseme.client._plans.streams.embed_stream import plan_embed_stream
 from polyseme.client._plans.texts import plan_embed, plan_tokenize
 from polyseme.client._plans.words import plan_embed_tokens, plan_embed_words
 from polyseme.client._transport.channel import channel_options, health_channel_options
+from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
 from polyseme.client._transport.sync_transport import SyncTransport
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model

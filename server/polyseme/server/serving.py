@@ -15,9 +15,9 @@ from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
 from polyseme.server.app import App
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
+from polyseme.server.lifecycle.signals import hold_signals, obey_signals
 from polyseme.server.models.directories import open_artifacts
 from polyseme.server.observe.log_lines import log_exceptions_of, log_to_stderr
-from polyseme.server.signals import hold_signals, obey_signals
 
 log = logging.getLogger(__name__)
 

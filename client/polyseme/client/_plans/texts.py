@@ -11,8 +11,8 @@ from polyseme.client._convert.replies import EmbeddingsAssembler, tokenized_text
 from polyseme.client._convert.requests import embed_request, tokenize_request
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
+from polyseme.client._plans.progress import progress_bar
 from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, TextCalls, send_texts
-from polyseme.client._progress import progress_bar
 from polyseme.client._transport.rpc import EMBED, TOKENIZE, Plan, decode
 from polyseme.client.options import Dtype, EmbedOptions, OffsetUnit, TextOptions
 from polyseme.client.results import EmbedResult, TokenizedText

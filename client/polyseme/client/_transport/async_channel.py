@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 import grpc
 import grpc.aio
 
-from polyseme.client._connection import Connection
 from polyseme.client._transport.async_stream import AsyncStream
+from polyseme.client._transport.connection import Connection
 from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, retry_delay
 from polyseme.client._transport.status import error_from_status
 from polyseme.client.errors import PolysemeError

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from polyseme.client._connection import Connection
+from polyseme.client._transport.connection import Connection
 from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, retry_delay
 from polyseme.client._transport.status import error_from_status
 from polyseme.client._transport.sync_stream import SyncStream

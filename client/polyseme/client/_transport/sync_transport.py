@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from polyseme.client._connection import Connection
+from polyseme.client._transport.connection import Connection
 from polyseme.client._transport.rpc import (
     EXHAUSTED,
     Calls,

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from polyseme.client import MissingDependencyError
-from polyseme.client._progress import progress_bar
+from polyseme.client._plans.progress import progress_bar
 
 
 def test_progress_bar_draws_nothing_unless_enabled(capfd):
