@@ -155,7 +155,7 @@ def test_what_is_too_large_for_float16_is_clipped_and_no_error(server):
     def large(run, *batch):
         runs.append(batch)
         with np.errstate(over="ignore"):
-            return [array * 1e6 for array in run(*batch)]
+            return [array * array.dtype.type(1e6) for array in run(*batch)]  # of float16: infinite
 
     with server.faults.put(large):
         reply = embed(server, normalize=False, dtype=tensor_pb2.DATA_TYPE_FLOAT16)
