@@ -168,8 +168,8 @@ def test_info_tells_all_models_and_their_memory(several, capsys):
 def test_models_share_the_runners_of_one_model(several):
     names = [thread.name for thread in threading.enumerate() if thread.name.startswith("runner-")]
     schedulers = [model.engine.scheduler for model in several.app.registry.models]
-    assert len({id(scheduler._pool) for scheduler in schedulers}) == 1
-    assert len(names) >= schedulers[0]._pool.threads == several.model.engine.info.runners
+    assert len({id(scheduler.pool) for scheduler in schedulers}) == 1
+    assert len(names) >= schedulers[0].pool.threads == several.model.engine.info.runners
 
 
 def test_default_model_is_a_setting_of_the_environment():

@@ -118,17 +118,17 @@ class Scheduler:
             observer: told of every batch.
             clock: seconds, monotonic; of threads of its own, else the pool's is used.
         """
-        self.pool = self._pool = runners if isinstance(runners, Pool) else Pool(runners, clock=clock)
-        self._owns_pool = self._pool is not runners
+        self.pool = runners if isinstance(runners, Pool) else Pool(runners, clock=clock)
+        self._owns_pool = self.pool is not runners
         self._backlog = Backlog(policy)
         self._run = run
         self._observer = observer
-        self._clock = self._pool.clock
-        self._changed = self._pool.changed
+        self._clock = self.pool.clock
+        self._changed = self.pool.changed
         self._closed = False
         self._tokens_per_s = 0.0
         self._loop = asyncio.get_running_loop()
-        self._member = self._pool.join(self)
+        self._member = self.pool.join(self)
 
     @property
     def queued_tokens(self) -> int:
@@ -191,9 +191,9 @@ class Scheduler:
             self._closed = True
             left = self._backlog.drain()
         self._deliver(left, [EngineError("server stopped")] * len(left), None)
-        await self._pool.leave(self._member)
+        await self.pool.leave(self._member)
         if self._owns_pool:
-            await self._pool.close()
+            await self.pool.close()
 
     def _enqueue(self, entries: Sequence[Entry]) -> Ticket:
         now = self._clock()
@@ -204,7 +204,7 @@ class Scheduler:
             if self._closed:
                 raise EngineError("server stopped")
             self.refuse_if_full(entries[0].priority)
-            self._pool.wake(self._member, len(entries))
+            self.pool.wake(self._member, len(entries))
             for entry in entries:
                 self._backlog.add(entry)
         return ticket
@@ -220,9 +220,7 @@ class Scheduler:
             entry.started = started
         try:
             outcomes = self._run(batch)
-        except (
-            BaseException
-        ) as error:  # whatever it is, every future must end; the watchdog sees to what ends a process
+        except BaseException as error:  # every future must end; what is to end the process, the watchdog sees
             failure = EngineError("a batch could not be run")
             failure.__cause__ = error
             outcomes = [failure] * len(batch)
@@ -272,11 +270,11 @@ class Scheduler:
 
     def _note_speed(self, report: BatchReport) -> None:
         if report.run_s > 0:
-            speed = report.tokens / report.run_s * self._pool.threads
+            speed = report.tokens / report.run_s * self.pool.threads
             self._tokens_per_s = 0.9 * self._tokens_per_s + 0.1 * speed if self._tokens_per_s else speed
 
     def _drain_s(self) -> float:
         """Seconds until what waits has been run, as recent batches suggest; within [0.05, 10]."""
         if not self._tokens_per_s:
             return 1.0
-        return min(10.0, max(0.05, self._backlog.tokens * self._pool.sharers / self._tokens_per_s))
+        return min(10.0, max(0.05, self._backlog.tokens * self.pool.sharers / self._tokens_per_s))
