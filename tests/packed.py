@@ -6,15 +6,15 @@ from dataclasses import replace
 from polyseme.artifact import Artifact, GraphSet, Layout, Pooling, Precision, Variant
 from polyseme.export.encoders.architectures import bert
 from polyseme.export.graphs.graph import build_graph
-from polyseme.export.graphs.twin import twin_of
+from polyseme.export.graphs.packed_on_cpu import cpu_graph_of
 from polyseme.export.graphs.weights import write_weights
 from polyseme.export.reading.checkpoint import Checkpoint
 
 
-def twins(artifact, device):
-    """The twin of each packed graph."""
+def cpu_graphs(artifact, device):
+    """The CPU form of each packed graph."""
     graphs = artifact.manifest.precisions[device.precision].of(Layout.PACKED).graphs
-    return {variant: twin_of(artifact.path(name)) for variant, name in graphs.items()}
+    return {variant: cpu_graph_of(artifact.path(name)) for variant, name in graphs.items()}
 
 
 def packed_fp32(checkpoint, artifact, directory):

@@ -28,7 +28,7 @@ from polyseme.artifact import TOKENIZER, Artifact, Pooling, Precision, Variant
 from polyseme.artifact.graphs import TOKEN_VECTORS
 from polyseme.export import ExportError, ExportOptions, export_model
 from polyseme.export.encoders import architectures
-from polyseme.export.gates.probes import Probe, make_probes, make_texts
+from polyseme.export.gates.reference_cases import ReferenceCase, make_reference_cases, make_texts
 from polyseme.export.graphs.graph import fused_attention_count
 from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
@@ -37,7 +37,7 @@ from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 
 Route = Literal["native", "optimum"]
 SIZES = {
@@ -102,18 +102,18 @@ def has_mapping(source: Path) -> bool:
     return True
 
 
-def make_reference(source: Path) -> list[Probe]:
+def make_reference(source: Path) -> list[ReferenceCase]:
     """What transformers says in float64 of two texts alone and a mixed batch; nothing where export refuses it too."""
     checkpoint = Checkpoint(source)
     tokenizer = load_tokenizer(source / TOKENIZER, vocab_size=SIZES["vocab_size"])
     texts = make_texts(sample_ids(tokenizer), LENGTHS)
     try:
-        return list(make_probes(reference(load_model(checkpoint), behind=True), texts, Pooling.MEAN, 0))
+        return list(make_reference_cases(reference(load_model(checkpoint), behind=True), texts, Pooling.MEAN, 0))
     except ExportError:
         return []
 
 
-def run_route(route: Route, source: Path, target: Path, probes: list[Probe]) -> Result:
+def run_route(route: Route, source: Path, target: Path, probes: list[ReferenceCase]) -> Result:
     """Export, and compare every layer."""
     started = time.perf_counter()
     try:

@@ -36,7 +36,7 @@ from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 from polyseme.runtime.verification.proof import prove
 from polyseme.runtime.verification.vectors import cosines
 

@@ -1,4 +1,4 @@
-"""What is measured: engines over one artifact, padded and packed, eager and replayed; on a CPU through twins."""
+"""What is measured: engines over one artifact, padded and packed, eager and replayed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from polyseme.export.graphs import graph as graph_module
 from polyseme.export.graphs.graph import build_graph
 from polyseme.export.graphs.nodes import CONTRIB
 from polyseme.export.graphs.packed import PackedNodes
-from polyseme.export.graphs.twin import twin_of
+from polyseme.export.graphs.packed_on_cpu import cpu_graph_of
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT
 from polyseme.runtime.engines.onnxruntime.packed import BUCKET_TOKENS, PackedEngine
+from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.session import (
+from polyseme.runtime.engines.onnxruntime.padded_session import (
     load_weights,
     open_session,
     providers_of,
@@ -54,8 +54,12 @@ def tensorrt(artifact: Artifact, where: Device, cache: Path) -> PaddedEngine:
 def packed(artifact: Artifact, where: Device, *, lanes: int = 1, buckets: Sequence[int] = ()) -> PackedEngine:
     """The packed graph; replayed where there are buckets."""
     graphs = artifact.manifest.precisions[Precision.FP16].of(Layout.PACKED).graphs
-    twins = {v: twin_of(artifact.path(name)) for v, name in graphs.items()} if where.execution_provider == CPU else None
-    return PackedEngine(artifact, [where], lanes_per_device=lanes, buckets=buckets, twins=twins)
+    cpu_graphs = (
+        {v: cpu_graph_of(artifact.path(name)) for v, name in graphs.items()}
+        if where.execution_provider == CPU
+        else None
+    )
+    return PackedEngine(artifact, [where], lanes_per_device=lanes, buckets=buckets, cpu_graphs=cpu_graphs)
 
 
 def buckets() -> Sequence[int]:
@@ -99,8 +103,8 @@ def converted(artifact: Artifact, where: Device) -> Callable[[Batch], object]:
     return lambda batch: session.run([NORMALIZED], batch.feeds())
 
 
-def joined(artifact: Artifact, where: Device, config: object) -> BoundSession:
-    """A session over the joined form; CUDA only, as its twin would be another graph."""
+def joined(artifact: Artifact, where: Device, config: object) -> PackedSession:
+    """A session over the joined form; CUDA only, as its CPU form would be another graph."""
     weights = load_weights(artifact, where, Layout.PACKED)
     arrays = artifact.weights(Precision.FP16)
     spec = artifact.manifest.model
@@ -132,4 +136,4 @@ def joined(artifact: Artifact, where: Device, config: object) -> BoundSession:
     names = {one.name for one in model.graph.initializer if one.data_location == TensorProto.EXTERNAL}
     weights |= put_weights({name: values for name, values in added.items() if name.endswith(".bias")}, where)
     given = {name: value for name, value in weights.items() if name in names}
-    return BoundSession(artifact, where, Variant.EMBED, weights=given, twin=model.SerializeToString())
+    return PackedSession(artifact, where, Variant.EMBED, weights=given, cpu_graph=model.SerializeToString())

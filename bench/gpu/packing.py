@@ -18,8 +18,8 @@ from bench.lib.machine import heading
 from polyseme.artifact import Precision
 from polyseme.runtime.batches.packed import Bucket, pack
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime.bound import _Staging
 from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.packed_session import _Staging
 
 RESULT = Path(__file__).parents[1] / "results" / "packing.md"
 

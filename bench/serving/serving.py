@@ -32,7 +32,7 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.onnxruntime.devices import choose_device
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.v1 import common_pb2, embedding_service_pb2
 

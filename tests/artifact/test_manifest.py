@@ -184,9 +184,9 @@ HOSTILE = {
     "absurd file": (("files", "tokenizer.json", "size"), 1 << 41, "files.tokenizer.json.size: got"),
     "short hash": (("files", "tokenizer.json", "sha256"), "ab", "files.tokenizer.json.sha256: not a SHA-256"),
     "upper-case hash": (("files", "tokenizer.json", "sha256"), "AB" * 32, "not a SHA-256"),
-    "unknown schema": (("schema_version",), 1, "schema_version is 1; this polyseme reads 4: export again"),
-    "unknown field": (("evil",), 1, "has fields that schema 4 does not know"),
-    "unknown field below": (("model", "evil"), 1, "has fields that schema 4 does not know"),
+    "unknown schema": (("schema_version",), 1, "schema_version is 1; this polyseme reads 5: export again"),
+    "unknown field": (("evil",), 1, "has fields that schema 5 does not know"),
+    "unknown field below": (("model", "evil"), 1, "has fields that schema 5 does not know"),
 }
 
 

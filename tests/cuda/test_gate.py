@@ -66,7 +66,7 @@ def test_blocks_in_fp32_within_fp16(change, kernels, tiny_checkpoint, tmp_path):
     source = shutil.copytree(tiny_checkpoint, tmp_path / "source")
     change_weights(source, change)
     artifact = export_model(str(source), tmp_path / "out", ExportOptions())
-    assert artifact.manifest.precisions[Precision.FP16].islands
+    assert artifact.manifest.precisions[Precision.FP16].fp32_blocks
     assert refused(artifact, kernels) == {}
 
 

@@ -22,7 +22,7 @@ from polyseme.export.gates.parity import TOLERANCES
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session, Variant
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, Variant
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
 

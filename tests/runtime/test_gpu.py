@@ -9,7 +9,7 @@ import pytest
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS, TOKEN_VECTORS, half
-from polyseme.export.graphs.standard import standard
+from polyseme.export.graphs.standard_operators import standard
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, choose_device

@@ -11,7 +11,7 @@ from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 
 pytestmark = [

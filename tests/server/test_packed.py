@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from tests.packed import packed_fp32, twins
+from tests.packed import cpu_graphs, packed_fp32
 from tests.server.running import running
 
 from polyseme.artifact import Precision
@@ -25,7 +25,7 @@ def servers(tiny_checkpoint, tiny_artifact, tmp_path_factory):
     made = []
 
     def make_engine(_artifact, _devices, **_options):
-        made.append(PackedEngine(artifact, [FP32], twins=twins(artifact, FP32), buckets=(16, 64, 256)))
+        made.append(PackedEngine(artifact, [FP32], cpu_graphs=cpu_graphs(artifact, FP32), buckets=(16, 64, 256)))
         return made[-1]
 
     with pytest.MonkeyPatch.context() as patch:

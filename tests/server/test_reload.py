@@ -210,12 +210,12 @@ def test_sighup(versions, tmp_path):
 
 
 def test_an_engine_with_lanes_gives_them_back(tiny_checkpoint, tiny_artifact, tmp_path):
-    from tests.packed import packed_fp32, twins
+    from tests.packed import cpu_graphs, packed_fp32
     from tests.server.test_packed import FP32
 
     before = set(threading.enumerate())
     artifact = packed_fp32(tiny_checkpoint, tiny_artifact, tmp_path / "packed")
-    engine = PackedEngine(artifact, [FP32], twins=twins(artifact, FP32))
+    engine = PackedEngine(artifact, [FP32], cpu_graphs=cpu_graphs(artifact, FP32))
     lanes = set(threading.enumerate()) - before
     assert len(lanes) == engine.traits.lanes == 2
     engine.close()

@@ -32,7 +32,7 @@ from polyseme.export.encoders import architectures
 from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.errors import ExportError, UnsupportedError
 from polyseme.export.gates.acceptance import Verify, refuse_deviant
-from polyseme.export.gates.probes import Probe
+from polyseme.export.gates.reference_cases import ReferenceCase
 from polyseme.export.reading.checkpoint import Checkpoint, refuse_adapter
 from polyseme.export.reading.left_out import left_out_lines
 from polyseme.export.reading.modules import MODULES, encoder_folder
@@ -43,7 +43,7 @@ from polyseme.export.reading.tokenizer.files import TokenizerFiles, read_tokeniz
 from polyseme.export.routes.build import Build
 from polyseme.export.routes.native import NativeRoute
 from polyseme.export.routes.optimum import OptimumRoute, open_route, refuse_missing_packages
-from polyseme.runtime.engines.onnxruntime.session import runtime_version
+from polyseme.runtime.engines.onnxruntime.padded_session import runtime_version
 
 Exporter = Literal["auto", "native", "optimum"]
 PROBE = "probe.bin"
@@ -257,7 +257,7 @@ def _sha256(checkpoint: Checkpoint, text_model: TextModel) -> str:
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
 
 
-def _write_probe(probe: Probe, directory: Path) -> ProbeEntry:
+def _write_probe(probe: ReferenceCase, directory: Path) -> ProbeEntry:
     """Leave a few texts, with what the reference made of them, for start-up to judge its device by."""
     texts = [text for text, end in zip(probe.texts, accumulate(map(len, probe.texts)), strict=True) if end <= _PROBED]
     texts = texts or probe.texts[:1]

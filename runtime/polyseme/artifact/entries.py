@@ -135,13 +135,13 @@ class PrecisionEntry(GraphSet):
     Attributes:
         weights: the one file that all graphs of this precision share.
         packed: those of packed texts, where the model has them.
-        islands: blocks of layers that are computed in fp32, for which fp16 is too narrow.
+        fp32_blocks: blocks of layers that are computed in fp32, for which fp16 is too narrow.
         standard: the padded `embed` graph in ONNX's own operators alone, for TensorRT; empty where there is none.
     """
 
     weights: str
     packed: GraphSet | None = None
-    islands: tuple[str, ...] = ()
+    fp32_blocks: tuple[str, ...] = ()
     standard: str = ""
 
     def of(self, layout: Layout) -> GraphSet:
@@ -159,9 +159,9 @@ class PrecisionEntry(GraphSet):
     def as_json(self) -> dict[str, Any]:
         """As it stands in the manifest."""
         packed = {} if self.packed is None else {"packed": self.packed.as_json()}
-        islands = {"islands": list(self.islands)} if self.islands else {}
+        fp32_blocks = {"fp32_blocks": list(self.fp32_blocks)} if self.fp32_blocks else {}
         standard = {"standard": self.standard} if self.standard else {}
-        return {**GraphSet.as_json(self), "weights": self.weights, **packed, **islands, **standard}
+        return {**GraphSet.as_json(self), "weights": self.weights, **packed, **fp32_blocks, **standard}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

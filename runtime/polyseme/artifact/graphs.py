@@ -65,7 +65,7 @@ def half(output: str) -> str:
     return output + _HALF
 
 
-def whole(output: str) -> str:
+def in_float32(output: str) -> str:
     """The name of the same output in float32, whichever of both is given."""
     return output.removesuffix(_HALF)
 

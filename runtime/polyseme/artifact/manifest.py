@@ -14,7 +14,7 @@ from polyseme.artifact.errors import CorruptArtifactError, InvalidManifestError
 from polyseme.artifact.fields import Fields
 from polyseme.artifact.reading import checked_name, read_files, read_model, read_precisions, read_probe
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

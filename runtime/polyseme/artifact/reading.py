@@ -133,14 +133,14 @@ def read_precisions(fields: Fields, files: Mapping[str, FileEntry]) -> dict[Prec
 def _read_precision(fields: Fields, precision: Precision, files: Mapping[str, FileEntry]) -> PrecisionEntry:
     padded, weights = _read_graphs(fields), fields.text("weights")
     packed = _read_graphs(fields.object("packed")) if "packed" in fields.names() else None
-    islands = fields.lines("islands", most=2 * _MAX_LAYERS) if "islands" in fields.names() else ()
+    fp32_blocks = fields.lines("fp32_blocks", most=2 * _MAX_LAYERS) if "fp32_blocks" in fields.names() else ()
     standard = fields.text("standard") if "standard" in fields.names() else ""
     entry = PrecisionEntry(
         graphs=padded.graphs,
         tensors=padded.tensors,
         weights=weights,
         packed=packed,
-        islands=islands,
+        fp32_blocks=fp32_blocks,
         standard=standard,
     )
     sets = [padded] if packed is None else [padded, packed]

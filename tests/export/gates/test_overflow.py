@@ -24,32 +24,32 @@ def enlarge_attention(weights):
     weights[name] = weights[name] * FACTOR
 
 
-def test_an_ordinary_model_has_no_islands(tiny_artifact):
+def test_an_ordinary_model_has_no_fp32_blocks(tiny_artifact):
     manifest = Artifact.open(tiny_artifact).manifest
-    assert [entry.islands for entry in manifest.precisions.values()] == [(), ()]
+    assert [entry.fp32_blocks for entry in manifest.precisions.values()] == [(), ()]
 
 
 @pytest.mark.parametrize(
-    ("change", "island"), [(enlarge, "layers.0.feed_forward"), (enlarge_attention, "layers.1.attention")]
+    ("change", "block"), [(enlarge, "layers.0.feed_forward"), (enlarge_attention, "layers.1.attention")]
 )
-def test_a_block_beyond_fp16_is_an_island(checkpoint, tmp_path, change, island):
+def test_a_block_beyond_fp16_is_a_block_in_fp32(checkpoint, tmp_path, change, block):
     change_weights(checkpoint, change)
     artifact = export_model(str(checkpoint), tmp_path / "out", ExportOptions())
     entries = Artifact.open(tmp_path / "out").manifest.precisions
-    assert (entries[Precision.FP32].islands, entries[Precision.FP16].islands) == ((), (island,))
+    assert (entries[Precision.FP32].fp32_blocks, entries[Precision.FP16].fp32_blocks) == ((), (block,))
     report = artifact.manifest.parity
     assert min(report["fp16"]["pooled_cosine"], report["fp16 packed"]["pooled_cosine"]) > 0.999995
     for graphs in (entries[Precision.FP16].graphs, entries[Precision.FP16].packed.graphs):
         for name in graphs.values():
             nodes = {node.name: node for node in onnx.load(artifact.path(name), load_external_data=False).graph.node}
-            widened = {name.partition(".wide")[0] for name in nodes if name.startswith(island) and ".wide" in name}
+            widened = {name.partition(".wide")[0] for name in nodes if name.startswith(block) and ".wide" in name}
             assert len(widened) >= 6, "its weights and what comes in"
     assert not list((tmp_path / "out").glob("overflow*"))
 
 
 def test_without_islands_it_would_be_refused(checkpoint, tmp_path, monkeypatch):
     change_weights(checkpoint, enlarge)
-    monkeypatch.setattr(native, "find_islands", lambda *_: ())
+    monkeypatch.setattr(native, "find_fp32_blocks", lambda *_: ())
     with pytest.raises(GateError, match="fp16 is not equal to the reference"):
         export_model(str(checkpoint), tmp_path / "out", ExportOptions())
 
@@ -57,7 +57,7 @@ def test_without_islands_it_would_be_refused(checkpoint, tmp_path, monkeypatch):
 def test_fp16_alone_is_looked_at_too(checkpoint, tmp_path):
     change_weights(checkpoint, enlarge)
     artifact = export_model(str(checkpoint), tmp_path / "out", ExportOptions(precisions=(Precision.FP16,)))
-    assert artifact.manifest.precisions[Precision.FP16].islands == ("layers.0.feed_forward",)
+    assert artifact.manifest.precisions[Precision.FP16].fp32_blocks == ("layers.0.feed_forward",)
 
 
 @pytest.mark.parametrize("value", ["x", [3], ["a\nb"], ["layers.0.attention"] * 3000])
@@ -65,12 +65,12 @@ def test_islands_without_sense_are_refused(tiny_artifact, value):
     import json
 
     document = json.loads((tiny_artifact / "manifest.json").read_bytes())
-    document["precisions"]["fp16"]["islands"] = value
-    with pytest.raises(InvalidManifestError, match=r"precisions.fp16.islands"):
+    document["precisions"]["fp16"]["fp32_blocks"] = value
+    with pytest.raises(InvalidManifestError, match=r"precisions.fp16.fp32_blocks"):
         type(Artifact.open(tiny_artifact).manifest).from_json(seal(document))
 
 
-def test_numbers_that_are_none_make_an_island(tiny_checkpoint, tmp_path, monkeypatch):
+def test_numbers_that_are_none_make_a_block_in_fp32(tiny_checkpoint, tmp_path, monkeypatch):
     from polyseme.export.encoders.architectures import bert
     from polyseme.export.gates import overflow
     from polyseme.export.graphs.weights import write_weights
@@ -88,5 +88,5 @@ def test_numbers_that_are_none_make_an_island(tiny_checkpoint, tmp_path, monkeyp
     config = bert.read_config(source)
     weights = tmp_path / "weights.bin"
     tensors = write_weights(bert.read_encoder(source, config), Precision.FP32, weights, [Layout.PADDED])[Layout.PADDED]
-    assert overflow.find_islands(config, [[2, 7, 3], [2, 3]], weights, tensors) == ("layers.1.feed_forward",)
+    assert overflow.find_fp32_blocks(config, [[2, 7, 3], [2, 3]], weights, tensors) == ("layers.1.feed_forward",)
     assert list(tmp_path.iterdir()) == [weights]

@@ -15,7 +15,7 @@ from polyseme.server.engine.watchdog import Watchdog
 
 FAULTY = """
     import sys, time
-    from polyseme.runtime.engines.onnxruntime.session import Session
+    from polyseme.runtime.engines.onnxruntime.padded_session import Session
     from polyseme.runtime.errors import DeviceLostError
     from polyseme.cli.main import main
 

@@ -58,9 +58,9 @@ def test_take_runs_a_text_longer_than_the_budget_alone():
 def test_take_reports_expired_and_never_runs_them():
     late, good = entry(20, 1.0, deadline=2.0), entry(20, 1.5)
     mate = entry(20, 1.7, deadline=2.5)
-    taken = backlog(late, good, mate).take(3.0)
-    assert [good] == taken.batch
-    assert [late, mate] == taken.expired
+    dequeued = backlog(late, good, mate).take(3.0)
+    assert [good] == dequeued.batch
+    assert [late, mate] == dequeued.expired
 
 
 def test_take_serves_interactive_before_bulk():
@@ -137,16 +137,16 @@ def test_backlog_loses_and_repeats_nothing(waiting, max_batch_tokens, max_batch_
     dropped = [e for i, e in enumerate(waiting) if i in discarded and queue.discard(e)]
     seen, now = list(dropped), 100.0
     while len(queue):
-        taken = queue.take(now)
-        assert taken.batch or taken.expired
-        assert all(e.deadline <= now for e in taken.expired)
-        assert all(e.deadline > now for e in taken.batch)
-        if len(taken.batch) > 1:
-            sizes = [e.tokens for e in taken.batch]
+        dequeued = queue.take(now)
+        assert dequeued.batch or dequeued.expired
+        assert all(e.deadline <= now for e in dequeued.expired)
+        assert all(e.deadline > now for e in dequeued.batch)
+        if len(dequeued.batch) > 1:
+            sizes = [e.tokens for e in dequeued.batch]
             assert len(sizes) <= max_batch_texts
             assert len(sizes) * max(sizes) <= max_batch_tokens
             assert min(sizes) >= min_fill * max(sizes)
-        seen += taken.batch + taken.expired
+        seen += dequeued.batch + dequeued.expired
     assert queue.tokens == 0
     assert sorted(map(id, waiting)) == sorted(map(id, seen))
 

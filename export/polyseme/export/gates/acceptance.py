@@ -11,10 +11,10 @@ from polyseme.artifact import Artifact, Precision
 from polyseme.export.encoders.reference import HiddenStates
 from polyseme.export.errors import ExportError, GateError
 from polyseme.export.gates.parity import Judge
-from polyseme.export.gates.probes import Probe, make_probes, make_texts, standard_lengths
+from polyseme.export.gates.reference_cases import ReferenceCase, default_lengths, make_reference_cases, make_texts
 from polyseme.export.graphs.graph import fused_attention_count
 from polyseme.runtime.errors import RuntimeUnavailableError
-from polyseme.runtime.verification.heads import Dense
+from polyseme.runtime.verification.reference_head import Dense
 
 Verify = Literal["standard", "full"]
 
@@ -33,8 +33,8 @@ def refuse_deviant(
     verify: Verify,
     tell: Callable[[str], None],
     dense: Sequence[Dense] = (),
-) -> tuple[dict[str, Any], Probe]:
-    """Run every probe through every precision; gives the report for the manifest, and the last probe, of short texts.
+) -> tuple[dict[str, Any], ReferenceCase]:
+    """Run every case through every precision; gives the report for the manifest, and the last case, of short texts.
 
     Args:
         artifact: as it lies on disk, before it has a name.
@@ -42,7 +42,7 @@ def refuse_deviant(
         samples: token ids of texts.
         verify: `standard` runs a few lengths, and through all graphs but the first two the mixed batch alone: they are
             made of the same weights, and what rounding does shows in any text. `full` runs every length through each.
-        tell: told of each probe.
+        tell: told of each case.
         dense: the layers after the pooling, in float64.
 
     Raises:
@@ -50,17 +50,17 @@ def refuse_deviant(
     """
     spec = artifact.manifest.model
     encoder = spec.encoder
-    lengths = range(1, spec.max_tokens + 1) if verify == "full" else standard_lengths(spec.max_tokens)
+    lengths = range(1, spec.max_tokens + 1) if verify == "full" else default_lengths(spec.max_tokens)
     texts = make_texts(samples, lengths, encoder.padding_idx)
     judging = judges(artifact)
-    probes = make_probes(
+    cases = make_reference_cases(
         reference, texts, spec.embedding.pooling, encoder.pad_token_id, dense, padding_idx=encoder.padding_idx
     )
-    for number, probe in enumerate(probes, start=1):
-        tell(f"{_describe(probe)} ({number} of {len(texts)})")
+    for number, case in enumerate(cases, start=1):
+        tell(f"{_describe(case)} ({number} of {len(texts)})")
         for judge in judging:
-            if judge is judging[0] or verify == "full" or probe.is_telling:
-                judge.see(probe)
+            if judge is judging[0] or verify == "full" or case.is_telling:
+                judge.see(case)
     report = {
         "reference": "float64 numpy",
         "verify": verify,
@@ -69,7 +69,7 @@ def refuse_deviant(
         "fused_attention": encoder.num_hidden_layers,
         **{judge.name: judge.deviation.as_json() for judge in judging},
     }
-    return report, probe
+    return report, case
 
 
 def judges(artifact: Artifact) -> list[Judge]:
@@ -90,9 +90,9 @@ def judges(artifact: Artifact) -> list[Judge]:
         raise ExportError(str(error)) from error
 
 
-def _describe(probe: Probe) -> str:
-    texts, longest = probe.batch.shape
-    shortest = int(probe.batch.lengths.min())
+def _describe(case: ReferenceCase) -> str:
+    texts, longest = case.batch.shape
+    shortest = int(case.batch.lengths.min())
     if texts > 1:
         return f"{texts} texts of {shortest} to {longest} tokens"
     return "1 token" if longest == 1 else f"{longest} tokens"

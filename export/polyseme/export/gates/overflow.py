@@ -1,4 +1,4 @@
-"""Where a model leaves the range of fp16, which ends at 65504: blocks that are then computed in fp32, islands.
+"""Where a model leaves the range of fp16, which ends at 65504: blocks that are then computed in fp32, fp32_blocks.
 
 What a LayerNorm gives is small in every model; what goes into it need not be. So it is looked at what the two blocks of
 each layer compute on the way to their LayerNorm, in fp32, on sentences of many lengths.
@@ -18,14 +18,14 @@ from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.graphs.graph import build_graph
 from polyseme.export.graphs.nodes import ATTENTION, FEED_FORWARD, value
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.engines.onnxruntime.session import run_each
+from polyseme.runtime.engines.onnxruntime.padded_session import run_each
 
 _SAFE = 65504 / 4  # other texts than those that are looked at may go further
 _MOST_TOKENS = 128
 _WATCHED = {ATTENTION: ("attention", "attention.sum"), FEED_FORWARD: ("intermediate", "output", "output.sum")}
 
 
-def find_islands(
+def find_fp32_blocks(
     config: EncoderConfig, samples: Sequence[Sequence[int]], weights: Path, tensors: Sequence[WeightEntry]
 ) -> tuple[str, ...]:
     """The blocks that come near to what fp16 can hold, by name.

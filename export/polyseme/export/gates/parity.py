@@ -12,15 +12,15 @@ from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
 from polyseme.export.encoders.reference import Float64Array
 from polyseme.export.errors import GateError
-from polyseme.export.gates.probes import Probe
-from polyseme.export.graphs.twin import twin_of
+from polyseme.export.gates.reference_cases import ReferenceCase
+from polyseme.export.graphs.packed_on_cpu import cpu_graph_of
 from polyseme.runtime.batches.packed import PackedBatch, pack
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
+from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
 from polyseme.runtime.verification.vectors import cosines
 
 _DISTANCES = ("token_l2", "token_abs", "last_four_abs", "pooled_abs")
@@ -117,7 +117,7 @@ Form: TypeAlias = Literal["padded", "packed", "standard"]
 
 
 class Judge:
-    """Runs the graphs of one precision and form on the CPU and compares; packed ones as their twins."""
+    """Runs the graphs of one precision and form on the CPU and compares; packed ones in their CPU form."""
 
     def __init__(self, artifact: Artifact, precision: Precision, form: Form = "padded") -> None:
         self.precision = precision
@@ -128,37 +128,37 @@ class Judge:
         self._sessions = _SESSIONS[form](artifact, Device(execution_provider=CPU, precision=precision))
         self._num_hidden_layers = artifact.manifest.model.encoder.num_hidden_layers
 
-    def see(self, probe: Probe) -> None:
-        """Run one probe and keep the worst.
+    def see(self, case: ReferenceCase) -> None:
+        """Run one case and keep the worst.
 
         Raises:
             GateError: it is beyond what the precision may differ.
         """
         with np.errstate(all="ignore"):  # zeros and overflows make NaN, which is beyond every limit
-            self._compare(probe)
+            self._compare(case)
         self.deviation.refuse_beyond(self._tolerance, self.name)
 
-    def _compare(self, probe: Probe) -> None:
-        batch = self._collate(probe)
+    def _compare(self, case: ReferenceCase) -> None:
+        batch = self._collate(case)
         (pooled,) = self._sessions[Variant.EMBED].run(batch, [NORMALIZED])
-        self.deviation.see_pooled(pooled.astype(np.float64), probe.pooled)
+        self.deviation.see_pooled(pooled.astype(np.float64), case.pooled)
         if Variant.LAYERS not in self._sessions:
             return
         selection = every_state(batch, self._num_hidden_layers)
         (vectors,) = self._sessions[Variant.LAYERS].run(batch, [TOKEN_VECTORS], selection)
         states = vectors[1:].astype(np.float64)  # the first is the row of the word table
-        for layer, (got, want) in enumerate(zip(states, probe.layers, strict=True)):
+        for layer, (got, want) in enumerate(zip(states, case.layers, strict=True)):
             self.deviation.see_layer(layer, got, want)
         last = slice(-min(4, self._num_hidden_layers), None)
-        self.deviation.see_last_four(_sum(states[last]), _sum(probe.layers[last]))
+        self.deviation.see_last_four(_sum(states[last]), _sum(case.layers[last]))
 
 
-def _collate_padded(probe: Probe) -> Batch:
-    return probe.batch
+def _collate_padded(case: ReferenceCase) -> Batch:
+    return case.batch
 
 
-def _collate_packed(probe: Probe) -> PackedBatch:
-    return pack(probe.texts, probe.batch.padding_idx)
+def _collate_packed(case: ReferenceCase) -> PackedBatch:
+    return pack(case.texts, case.batch.padding_idx)
 
 
 def _padded_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
@@ -166,12 +166,13 @@ def _padded_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
     return {variant: Session(artifact, device, variant, weights=weights, intra_op_threads=0) for variant in Variant}
 
 
-def _twin_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
+def _cpu_form_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:
     weights = load_weights(artifact, device, Layout.PACKED)
     graphs = artifact.manifest.precisions[device.precision].of(Layout.PACKED).graphs
-    twins = {variant: twin_of(artifact.path(graphs[variant])) for variant in Variant}
+    cpu_graphs = {variant: cpu_graph_of(artifact.path(graphs[variant])) for variant in Variant}
     return {
-        variant: BoundSession(artifact, device, variant, weights=weights, twin=twins[variant]) for variant in Variant
+        variant: PackedSession(artifact, device, variant, weights=weights, cpu_graph=cpu_graphs[variant])
+        for variant in Variant
     }
 
 
@@ -181,7 +182,7 @@ def _standard_session(artifact: Artifact, device: Device) -> dict[Variant, Any]:
 
 _SESSIONS: dict[Form, Callable[[Artifact, Device], dict[Variant, Any]]] = {
     "padded": _padded_sessions,
-    "packed": _twin_sessions,
+    "packed": _cpu_form_sessions,
     "standard": _standard_session,
 }
 

@@ -9,7 +9,7 @@ from polyseme.artifact import TOKENIZER, Artifact
 from polyseme.export.errors import GateError, UnsupportedError
 from polyseme.export.gates.acceptance import judges
 from polyseme.export.gates.parity import Deviation
-from polyseme.export.gates.probes import make_probes, make_texts, standard_lengths
+from polyseme.export.gates.reference_cases import default_lengths, make_reference_cases, make_texts
 from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.export.reading.modules import encoder_folder
 from polyseme.export.reading.sentence_transformers import read_text_model
@@ -57,17 +57,17 @@ def ask_transformers(artifact: Artifact, source: str, *, full: bool = False) -> 
         text_model = read_text_model(directory, spec.encoder.hidden_size, "all")
     dense = [module.widened() for module in text_model.dense]
     tokenizer = load_tokenizer(artifact.path(TOKENIZER), vocab_size=spec.encoder.vocab_size)
-    lengths = range(1, spec.max_tokens + 1) if full else standard_lengths(spec.max_tokens)
+    lengths = range(1, spec.max_tokens + 1) if full else default_lengths(spec.max_tokens)
     texts = make_texts(sample_ids(tokenizer), lengths, spec.encoder.padding_idx)
     theirs = reference(model, behind=True)
     judging = judges(artifact)
     beyond: dict[str, str] = {}
-    for probe in make_probes(
+    for case in make_reference_cases(
         theirs, texts, spec.embedding.pooling, spec.encoder.pad_token_id, dense, padding_idx=spec.encoder.padding_idx
     ):
         for judge in judging:
             try:
-                judge.see(probe)
+                judge.see(case)
             except GateError as error:  # go on: the worst of all is wanted, which the last error names
                 beyond[judge.name] = str(error)
     deviations = {judge.name: judge.deviation for judge in judging}

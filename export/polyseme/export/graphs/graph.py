@@ -22,10 +22,10 @@ from polyseme.artifact.graphs import (
     SPAN_VECTORS,
     SPAN_WEIGHTS,
     TOKEN_VECTORS,
-    whole,
+    in_float32,
 )
 from polyseme.export.encoders.encoder import EncoderConfig
-from polyseme.export.graphs.heads import add_dense
+from polyseme.export.graphs.head_nodes import add_dense
 from polyseme.export.graphs.nodes import CONTRIB, Nodes, value
 from polyseme.export.graphs.packed import PackedNodes
 from polyseme.export.graphs.padded import PaddedNodes
@@ -43,7 +43,7 @@ def build_graph(
     *,
     pooling: Pooling,
     dense: Sequence[DenseSpec] = (),
-    islands: Collection[str] = (),
+    fp32_blocks: Collection[str] = (),
     weights: Sequence[WeightEntry],
     weights_file: str,
 ) -> onnx.ModelProto:
@@ -56,22 +56,22 @@ def build_graph(
         layout: how texts lie.
         pooling: how EMBED pools.
         dense: the layers through which it then puts what it pooled.
-        islands: as `Nodes` has them.
+        fp32_blocks: as `Nodes` has them.
         weights: where each initializer lies in `weights_file`.
         weights_file: a plain name, in the graph's own folder.
     """
     biased = any(entry.name == "relative_bias" for entry in weights)
-    nodes = encoder_nodes(config, layout, islands, has_relative_bias=biased)
+    nodes = encoder_nodes(config, layout, fp32_blocks, has_relative_bias=biased)
     return assemble(nodes, variant, precision, pooling=pooling, dense=dense, weights=weights, weights_file=weights_file)
 
 
 def encoder_nodes(
-    config: EncoderConfig, layout: Layout, islands: Collection[str] = (), *, has_relative_bias: bool = False
+    config: EncoderConfig, layout: Layout, fp32_blocks: Collection[str] = (), *, has_relative_bias: bool = False
 ) -> Nodes:
     """The nodes of an encoder like BERT, for texts that lie so."""
     if layout is Layout.PACKED:
-        return PackedNodes(config, islands)
-    return PaddedNodes(config, islands, has_relative_bias=has_relative_bias)
+        return PackedNodes(config, fp32_blocks)
+    return PaddedNodes(config, fp32_blocks, has_relative_bias=has_relative_bias)
 
 
 def assemble(
@@ -104,7 +104,9 @@ def assemble(
         ]
         shapes = {TOKEN_VECTORS: ("C", "P", config.hidden_size), SPAN_VECTORS: ("C", "G", "K", config.hidden_size)}
     outputs = [value(name, TensorProto.FLOAT, *shape) for name, shape in shapes.items()]
-    outputs += [value(name, TensorProto.FLOAT16, *shapes[whole(name)]) for name in nodes.halve(list(shapes))]
+    outputs += [
+        value(name, TensorProto.FLOAT16, *shapes[in_float32(name)]) for name in nodes.float16_outputs(list(shapes))
+    ]
     graph = helper.make_graph(
         nodes.nodes,
         f"polyseme.{variant.value}",

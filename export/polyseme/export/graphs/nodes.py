@@ -66,11 +66,11 @@ class Nodes(NodeList, ABC):
     """The nodes of a graph under construction. A layout says how texts lie, attend and are pooled.
 
     Attributes:
-        islands: blocks that a graph in fp16 computes in fp32, such as `layers.3.feed_forward`.
+        fp32_blocks: blocks that a graph in fp16 computes in fp32, such as `layers.3.feed_forward`.
     """
 
     config: EncoderConfig
-    islands: Collection[str] = ()
+    fp32_blocks: Collection[str] = ()
 
     @abstractmethod
     def inputs(self) -> list[onnx.ValueInfoProto]:
@@ -118,14 +118,14 @@ class Nodes(NodeList, ABC):
     def _skip_norm(self, inputs: list[str], block: str, output: str = "") -> str:
         """LayerNorm(x + skip + bias) at the end of a block: what leaves it is small, and narrow again."""
         output = output or block + ".normalized"
-        is_island = block in self.islands
-        name = output + ".wide" if is_island else output
+        is_fp32_block = block in self.fp32_blocks
+        name = output + ".wide" if is_fp32_block else output
         self.add("SkipLayerNormalization", inputs, name, domain=CONTRIB, epsilon=self.config.layer_norm_eps)
-        return self.add("Cast", [name], output, to=TensorProto.FLOAT16) if is_island else output
+        return self.add("Cast", [name], output, to=TensorProto.FLOAT16) if is_fp32_block else output
 
     def _widener(self, block: str) -> Callable[[str], str]:
-        """What makes fp32 of a value on its way into an island, once; elsewhere it is left as it is."""
-        if block not in self.islands:
+        """What makes fp32 of a value on its way into a block in fp32, once; elsewhere it is left as it is."""
+        if block not in self.fp32_blocks:
             return lambda name: name
         return cache(lambda name: self.add("Cast", [name], f"{block}.{name}.wide", to=TensorProto.FLOAT))
 
@@ -155,7 +155,7 @@ class Nodes(NodeList, ABC):
         grouped = self.add("Gather", [TOKEN_VECTORS, SPAN_TOKENS], "select.grouped", axis=1)
         self.add("MatMul", [SPAN_WEIGHTS, grouped], SPAN_VECTORS)
 
-    def halve(self, _outputs: Sequence[str]) -> list[str]:
+    def float16_outputs(self, _outputs: Sequence[str]) -> list[str]:
         """Each output in float16 too, where the layout is one that is copied from a GPU; gives the names."""
         return []
 

@@ -112,7 +112,7 @@ class PackedNodes(Nodes):
         safe = self.add("Add", [total, self.constant("pool.least", _LEAST_SQUARE)], "pool.safe")
         self.add("Div", [POOLED, self.add("Sqrt", [safe], "pool.length")], NORMALIZED)
 
-    def halve(self, outputs: Sequence[str]) -> list[str]:
+    def float16_outputs(self, outputs: Sequence[str]) -> list[str]:
         """A cast each; what is not asked for stays where it is."""
         return [self.add("Cast", [output], half(output), to=TensorProto.FLOAT16) for output in outputs]
 

@@ -15,7 +15,7 @@ from polyseme.artifact import Activation, DenseSpec
 from polyseme.artifact.heads import dense_bias, dense_weight
 from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import Checkpoint, read_json
-from polyseme.runtime.verification.heads import Dense
+from polyseme.runtime.verification.reference_head import Dense
 
 _WEIGHT, _BIAS = "linear.weight", "linear.bias"
 _PICKLE = "pytorch_model.bin"

@@ -12,7 +12,7 @@ from polyseme.artifact import GraphSet, Layout, ModelSpec, Precision, PrecisionE
 from polyseme.export.gates.acceptance import refuse_unfused
 from polyseme.export.graphs.graph import assemble
 from polyseme.export.graphs.nodes import Nodes
-from polyseme.export.graphs.standard import standard
+from polyseme.export.graphs.standard_operators import standard
 from polyseme.export.reading.dense import DenseModule
 
 Tensors = Mapping[Layout, tuple[WeightEntry, ...]]
@@ -48,7 +48,7 @@ class Build:
         precision: Precision,
         tensors: Tensors,
         make_nodes: Callable[[Layout], Nodes],
-        islands: tuple[str, ...] = (),
+        fp32_blocks: tuple[str, ...] = (),
     ) -> PrecisionEntry:
         """Write the graphs of each layout over the weights of one precision.
 
@@ -56,7 +56,7 @@ class Build:
             precision: of the weights.
             tensors: by layout; padded is one.
             make_nodes: makes those of an encoder, anew for each graph.
-            islands: blocks that are computed in fp32.
+            fp32_blocks: blocks that are computed in fp32.
 
         Raises:
             GateError: a layer's attention is not fused.
@@ -69,7 +69,7 @@ class Build:
             tensors=padded.tensors,
             weights=self.weights(precision).name,
             packed=sets.get(Layout.PACKED),
-            islands=islands,
+            fp32_blocks=fp32_blocks,
             standard=self._write_standard(precision, padded) if self.standard else "",
         )
 

@@ -10,7 +10,7 @@ from polyseme.export.encoders.architectures import Architecture
 from polyseme.export.encoders.encoder import Encoder, EncoderConfig
 from polyseme.export.encoders.pre_norm import PreNormEncoder
 from polyseme.export.encoders.reference import HiddenStates
-from polyseme.export.gates.overflow import find_islands
+from polyseme.export.gates.overflow import find_fp32_blocks
 from polyseme.export.graphs.graph import encoder_nodes
 from polyseme.export.graphs.nodes import Nodes
 from polyseme.export.graphs.packed import PACKED_POOLINGS
@@ -50,9 +50,9 @@ class NativeRoute:
         for precision in build.precisions:
             layouts = _layouts(encoder, precision, build.spec)
             tensors = write_weights(encoder, precision, build.weights(precision), layouts, dense=build.dense)
-            islands = _islands(encoder, build, entries) if precision is Precision.FP16 else ()
-            nodes = partial(_nodes, encoder, islands)
-            entries[precision] = build.write_graphs(precision, tensors, nodes, islands)
+            fp32_blocks = _fp32_blocks(encoder, build, entries) if precision is Precision.FP16 else ()
+            nodes = partial(_nodes, encoder, fp32_blocks)
+            entries[precision] = build.write_graphs(precision, tensors, nodes, fp32_blocks)
         return entries
 
     def reference(self) -> HiddenStates:
@@ -60,7 +60,7 @@ class NativeRoute:
         return self.architecture.reference(self.checkpoint, self.config)
 
 
-def _islands(
+def _fp32_blocks(
     encoder: Encoder | PreNormEncoder, build: Build, written: dict[Precision, PrecisionEntry]
 ) -> tuple[str, ...]:
     """Blocks for which fp16 is too narrow, by the weights in fp32: those that were written, or some for this alone."""
@@ -68,10 +68,10 @@ def _islands(
         return ()
     weights = build.weights(Precision.FP32)
     if Precision.FP32 in written:
-        return find_islands(encoder.config, build.samples, weights, written[Precision.FP32].tensors)
+        return find_fp32_blocks(encoder.config, build.samples, weights, written[Precision.FP32].tensors)
     try:
         tensors = write_weights(encoder, Precision.FP32, weights, [Layout.PADDED])[Layout.PADDED]
-        return find_islands(encoder.config, build.samples, weights, tensors)
+        return find_fp32_blocks(encoder.config, build.samples, weights, tensors)
     finally:
         weights.unlink(missing_ok=True)
 
@@ -83,7 +83,7 @@ def _layouts(encoder: Encoder | PreNormEncoder, precision: Precision, spec: Mode
     return [Layout.PADDED, Layout.PACKED] if packs else [Layout.PADDED]
 
 
-def _nodes(encoder: Encoder | PreNormEncoder, islands: tuple[str, ...], layout: Layout) -> Nodes:
+def _nodes(encoder: Encoder | PreNormEncoder, fp32_blocks: tuple[str, ...], layout: Layout) -> Nodes:
     if isinstance(encoder, PreNormEncoder):
         return encoder.nodes()
-    return encoder_nodes(encoder.config, layout, islands, has_relative_bias=encoder.relative_bias is not None)
+    return encoder_nodes(encoder.config, layout, fp32_blocks, has_relative_bias=encoder.relative_bias is not None)

@@ -52,7 +52,7 @@ def group_spans(firsts: Sequence[int], weights: Sequence[Float32Array]) -> Spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class TokenSelection:
     """What the `layers` graph is asked for; see `polyseme.artifact.graphs`.
 
     Attributes:
@@ -75,7 +75,7 @@ class Selection:
         }
 
 
-def every_state(batch: Batch | PackedBatch, num_hidden_layers: int) -> Selection:
+def every_state(batch: Batch | PackedBatch, num_hidden_layers: int) -> TokenSelection:
     """Everything there is, every state kept apart.
 
     token_vectors are then [L + 2, T, H], all real tokens, text after text; span_vectors [L + 2, B, 1, H], their means.
@@ -84,7 +84,7 @@ def every_state(batch: Batch | PackedBatch, num_hidden_layers: int) -> Selection
     firsts = ends - batch.lengths
     positions = np.arange(ends[-1]) + np.repeat(batch.starts - firsts, batch.lengths)
     means = [np.full((1, length), 1 / length, dtype=np.float32) for length in batch.lengths.tolist()]
-    return Selection(
+    return TokenSelection(
         positions=positions.astype(np.int32),
         layer_weights=np.eye(num_hidden_layers + 2, dtype=np.float32),
         spans=group_spans(firsts.tolist(), means),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from polyseme.runtime.batches.packed import PackedBatch
 from polyseme.runtime.batches.padded import Batch, Ids
-from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.batches.selection import TokenSelection
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.hosts import Host
 
@@ -69,7 +69,7 @@ class Engine(Protocol):
         variant: str,
         batch: Any,  # noqa: ANN401  what collate gave
         outputs: Sequence[str],
-        selection: Selection | None = None,
+        selection: TokenSelection | None = None,
     ) -> list[npt.NDArray[Any]]:
         """Run one of the engine's batches; one array per output. Releases the GIL while the device works.
 

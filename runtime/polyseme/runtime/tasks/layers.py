@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from polyseme.artifact import Variant
 from polyseme.artifact.graphs import SPAN_VECTORS, TOKEN_VECTORS, half
-from polyseme.runtime.batches.selection import Selection, Spans, group_spans
+from polyseme.runtime.batches.selection import Spans, TokenSelection, group_spans
 from polyseme.runtime.tasks.task import FloatArray, Outputs
 
 Float32Array = npt.NDArray[np.float32]
@@ -116,9 +116,9 @@ class LayersBatch:
         most_spans, most_tokens = (int(max(sizes)) for sizes in zip(*shapes, strict=True))
         return len(shapes) * most_tokens * max(most_spans, width) > _MOST_GROUPED
 
-    def selection(self, starts: npt.NDArray[np.int32]) -> Selection:
+    def selection(self, starts: npt.NDArray[np.int32]) -> TokenSelection:
         """Which tokens of the batch, of which layers, pooled into which spans."""
-        return Selection(
+        return TokenSelection(
             positions=np.concatenate(
                 [start + task.tokens for start, task in zip(starts, self._tasks, strict=True)], dtype=np.int32
             ),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from polyseme.artifact import Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, half
-from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.batches.selection import TokenSelection
 from polyseme.runtime.tasks.task import FloatArray, Outputs
 
 
@@ -54,7 +54,7 @@ class PooledBatch:
         self._wanted = wanted
         self.outputs = sorted(set(wanted))
 
-    def selection(self, starts: npt.NDArray[np.int32]) -> Selection | None:
+    def selection(self, starts: npt.NDArray[np.int32]) -> TokenSelection | None:
         """None: the graph takes the texts alone."""
         return None
 

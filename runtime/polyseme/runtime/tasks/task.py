@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, TypeAlias
 
 import numpy.typing as npt
 
-from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.batches.selection import TokenSelection
 
 FloatArray: TypeAlias = npt.NDArray[Any]
 """float32, or float16 where a task asks for half precision."""
@@ -31,7 +31,7 @@ class TaskBatch(Protocol):
     def is_too_large(self) -> bool:
         """Whether to run it in two halves, as what it gathers would take too much memory."""
 
-    def selection(self, starts: npt.NDArray[Any]) -> Selection | None:
+    def selection(self, starts: npt.NDArray[Any]) -> TokenSelection | None:
         """The graph's inputs beside the texts; None where it has no others.
 
         Args:

@@ -14,13 +14,13 @@ from polyseme.artifact import TOKENIZER, Activation, Artifact, ModelSpec, Precis
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.artifact.heads import dense_bias, dense_weight
 from polyseme.runtime.batches.padded import Batch, collate
-from polyseme.runtime.batches.selection import Selection, every_state
+from polyseme.runtime.batches.selection import TokenSelection, every_state
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
 from polyseme.runtime.errors import SelfCheckError, TokenizerError
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
-from polyseme.runtime.verification.heads import Dense, apply_dense, pool
+from polyseme.runtime.verification.reference_head import Dense, apply_dense, pool
 from polyseme.runtime.verification.vectors import cosines
 
 TEXTS = (
@@ -169,7 +169,7 @@ class _Graph:
     session: Session
 
     def run(
-        self, batch: Batch, shapes: Mapping[str, tuple[int, ...]], selection: Selection | None = None
+        self, batch: Batch, shapes: Mapping[str, tuple[int, ...]], selection: TokenSelection | None = None
     ) -> dict[str, npt.NDArray[Any]]:
         """The outputs by name, each finite and of the shape that it must have."""
         try:
@@ -229,7 +229,7 @@ def _refuse_other_lengths(
 
 
 def _refuse_other_means(
-    spans: npt.NDArray[Any], tokens: npt.NDArray[Any], selection: Selection, precision: Precision
+    spans: npt.NDArray[Any], tokens: npt.NDArray[Any], selection: TokenSelection, precision: Precision
 ) -> None:
     """Spans must be pooled as asked: what the graph sums up, numpy sums up too."""
     expected = selection.spans.weights @ tokens[:, selection.spans.tokens]

@@ -24,7 +24,7 @@ from polyseme.server.engine.client import EngineInfo, Submission
 from polyseme.server.engine.runner import Runner
 from polyseme.server.engine.watchdog import Watchdog
 from polyseme.server.engine.weights import WeightsWatch, mapped_weights
-from polyseme.server.scheduling import BatchPolicy, Completed, Entry, Observer, Pool, Priority, Scheduler
+from polyseme.server.scheduling import BatchPolicy, Completed, Entry, Observer, Priority, RunnerPool, Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class LocalEngines:
     def __init__(self, config: ServerConfig, watchdog: Watchdog) -> None:
         self._config = config
         self._watchdog = watchdog
-        self._pool: Pool | None = None
+        self._pool: RunnerPool | None = None
         self._weights = WeightsWatch(lambda reason: watchdog.lose(reason))
 
     def load(self, artifact: Artifact) -> LocalEngine:
@@ -76,16 +76,16 @@ class LocalEngines:
         """Give what runs batches on an engine."""
         return Runner(engine, self._watchdog)
 
-    def threads_of(self, engine: LocalEngine) -> Pool | Sequence[Host] | int:
+    def threads_of(self, engine: LocalEngine) -> RunnerPool | Sequence[Host] | int:
         """Give the threads that an engine shares or has, or how many it needs of its own."""
         if not engine.engine.traits.shares_threads:
             return engine.engine.hosts or engine.info.runners
         if self._pool is None:
-            self._pool = Pool(engine.info.runners)
+            self._pool = RunnerPool(engine.info.runners)
             self._watchdog.watch(self._pool.failure)
         return self._pool
 
-    def watch(self, pool: Pool, artifact: Artifact) -> list[Callable[[], None]]:
+    def watch(self, pool: RunnerPool, artifact: Artifact) -> list[Callable[[], None]]:
         """Have the process end when an engine's threads die or its weights change; gives what ends that."""
         forget = [self._weights.watch(mapped_weights(artifact))]
         if pool is not self._pool:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from polyseme.artifact import Pooling
 from polyseme.runtime.tasks import FloatArray, LayerMix, LayerVectors, PooledVector
 from polyseme.runtime.text.tokenizer import TokenIds
-from polyseme.runtime.verification.heads import apply_dense
+from polyseme.runtime.verification.reference_head import apply_dense
 from polyseme.server.engine.client import TextTask
 from polyseme.server.errors import InvalidInputError
 from polyseme.server.inference.execution import Execution

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from polyseme.runtime.engines.onnxruntime.session import runtime_version
+from polyseme.runtime.engines.onnxruntime.padded_session import runtime_version
 from polyseme.server.config import ServerConfig
 from polyseme.server.models.registry import Models
 from polyseme.server.models.served import ServedModel

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyseme.artifact import Manifest, ModelSpec
-from polyseme.runtime.verification.heads import Dense
+from polyseme.runtime.verification.reference_head import Dense
 from polyseme.server.engine.client import EngineClient
 from polyseme.server.models.text_encoder import TextEncoder
 

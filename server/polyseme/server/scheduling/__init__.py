@@ -3,7 +3,7 @@
 from polyseme.server.scheduling.backlog import Backlog
 from polyseme.server.scheduling.entry import Entry, Priority
 from polyseme.server.scheduling.policy import BatchPolicy
-from polyseme.server.scheduling.pool import Pool
+from polyseme.server.scheduling.runner_pool import RunnerPool
 from polyseme.server.scheduling.scheduler import BatchReport, Completed, Observer, Outcome, Scheduler
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "Entry",
     "Observer",
     "Outcome",
-    "Pool",
     "Priority",
+    "RunnerPool",
     "Scheduler",
 ]

@@ -20,7 +20,7 @@ Key = tuple[Hashable, int]  # batch key, step of length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Dequeued:
     """What left the backlog.
 
     Attributes:
@@ -86,15 +86,15 @@ class Backlog:
             return -math.inf
         return min(entry.arrived for entry in self._heads()) + policy.max_wait_s
 
-    def take(self, now: float) -> Taken:
+    def take(self, now: float) -> Dequeued:
         """Remove the next batch, and what expired on the way to it."""
         expired: list[Entry] = []
         while (lead := self._lead()) is not None:
             self.discard(lead)
             if lead.deadline > now:
-                return Taken(batch=self._filled(lead, now, expired), expired=expired)
+                return Dequeued(batch=self._filled(lead, now, expired), expired=expired)
             expired.append(lead)
-        return Taken(batch=[], expired=expired)
+        return Dequeued(batch=[], expired=expired)
 
     def drain(self) -> list[Entry]:
         """Remove everything."""

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from polyseme.runtime.engines.hosts import Host
 from polyseme.server.errors import DeadlineExpiredError, EngineError, NotFiniteError, QueueFullError, ServerError
-from polyseme.server.scheduling.backlog import Backlog, Taken
+from polyseme.server.scheduling.backlog import Backlog, Dequeued
 from polyseme.server.scheduling.entry import Entry, Priority
 from polyseme.server.scheduling.policy import BatchPolicy
-from polyseme.server.scheduling.pool import Pool
+from polyseme.server.scheduling.runner_pool import RunnerPool
 
 Outcome = npt.NDArray[np.float32] | ServerError
 
@@ -104,7 +104,7 @@ class Scheduler:
         policy: BatchPolicy,
         run: Callable[[Sequence[Entry]], list[Outcome]],
         *,
-        runners: int | Sequence[Host] | Pool,
+        runners: int | Sequence[Host] | RunnerPool,
         observer: Observer,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -118,7 +118,7 @@ class Scheduler:
             observer: told of every batch.
             clock: seconds, monotonic; of threads of its own, else the pool's is used.
         """
-        self.pool = runners if isinstance(runners, Pool) else Pool(runners, clock=clock)
+        self.pool = runners if isinstance(runners, RunnerPool) else RunnerPool(runners, clock=clock)
         self._owns_pool = self.pool is not runners
         self._backlog = Backlog(policy)
         self._run = run
@@ -128,7 +128,7 @@ class Scheduler:
         self._closed = False
         self._tokens_per_s = 0.0
         self._loop = asyncio.get_running_loop()
-        self._member = self.pool.join(self)
+        self._account = self.pool.join(self)
 
     @property
     def queued_tokens(self) -> int:
@@ -158,15 +158,17 @@ class Scheduler:
         """For the pool, under its lock: when the next batch may start; None where nothing waits."""
         return self._backlog.ready_at()
 
-    def take(self, now: float) -> Taken:
+    def take(self, now: float) -> Dequeued:
         """For the pool, under its lock: remove the next batch."""
         return self._backlog.take(now)
 
-    def run(self, taken: Taken) -> None:
+    def run(self, dequeued: Dequeued) -> None:
         """For the pool, on one of its threads: run a batch, and send everybody what came of it."""
-        self._post(taken.expired, [DeadlineExpiredError("deadline passed in the queue")] * len(taken.expired), None)
-        if taken.batch:
-            self._post(*self._run_batch(taken.batch))
+        self._post(
+            dequeued.expired, [DeadlineExpiredError("deadline passed in the queue")] * len(dequeued.expired), None
+        )
+        if dequeued.batch:
+            self._post(*self._run_batch(dequeued.batch))
 
     async def submit(self, entries: Sequence[Entry]) -> Completed:
         """Queue the texts of one call and wait for all of them.
@@ -191,7 +193,7 @@ class Scheduler:
             self._closed = True
             left = self._backlog.drain()
         self._deliver(left, [EngineError("server stopped")] * len(left), None)
-        await self.pool.leave(self._member)
+        await self.pool.leave(self._account)
         if self._owns_pool:
             await self.pool.close()
 
@@ -204,7 +206,7 @@ class Scheduler:
             if self._closed:
                 raise EngineError("server stopped")
             self.refuse_if_full(entries[0].priority)
-            self.pool.wake(self._member, len(entries))
+            self.pool.wake(self._account, len(entries))
             for entry in entries:
                 self._backlog.add(entry)
         return ticket

@@ -11,7 +11,7 @@ from tests.data.golden.make_families import FAMILIES, ids
 from tests.data.golden.make_padding import NAMES as COUNT_PAST_PADDING
 from tests.data.golden.make_padding import ids as ids_with_padding
 from tests.export.checkpoints import change_json, change_weights, read_weights
-from tests.packed import twins
+from tests.packed import cpu_graphs
 from tests.states import all_states
 
 from polyseme.artifact import Precision, Variant
@@ -25,7 +25,7 @@ from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 
 NAMES = sorted(path.name for path in FAMILIES.iterdir())
 
@@ -105,7 +105,7 @@ def test_graphs_count_past_padding_in_a_text_as_transformers_does(padded, packed
     artifact = export_model(str(folder), tmp_path / "out", ExportOptions())
     device = Device(execution_provider=CPU, precision=Precision.FP16 if packed else Precision.FP32)
     if packed:
-        engine = PackedEngine(artifact, [device], buckets=[32], twins=twins(artifact, device))
+        engine = PackedEngine(artifact, [device], buckets=[32], cpu_graphs=cpu_graphs(artifact, device))
     else:
         engine = PaddedEngine(artifact, device)
     batch = engine.collate(texts)

@@ -27,7 +27,7 @@ from polyseme.export.reading.tokenizer.files import read_tokenizer_files
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 
 FOLDER = Path(os.environ.get("POLYSEME_GTE_SMALL", ""))

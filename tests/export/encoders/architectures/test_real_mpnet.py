@@ -17,7 +17,7 @@ from polyseme.export.gates.samples import SENTENCES
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 
 FOLDER = os.environ.get("POLYSEME_MPNET", "")

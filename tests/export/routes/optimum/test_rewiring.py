@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from polyseme.export import UnsupportedError
-from polyseme.export.routes.optimum.rewiring import float_tensors, halve, rewire, split
+from polyseme.export.routes.optimum.rewiring import float_tensors, rewire, split, to_fp16
 
 H, V = 16, 9
 WORDS = np.random.default_rng(1).normal(size=(V, H)).astype(np.float32)
@@ -116,7 +116,7 @@ def test_weights_are_split_from_structure():
 def test_halves_keep_the_structure_and_the_weights_their_digits():
     model = rewire(traced(), WORDS, 1)
     originals = float_tensors(model)
-    halved = halve(model)
+    halved = to_fp16(model)
     encoder = split(halved, originals, TensorProto.FLOAT16)
     np.testing.assert_array_equal(WORDS, encoder.weights["embeddings.word"])
     assert [node.op_type for node in encoder.nodes].count("Attention") == 1

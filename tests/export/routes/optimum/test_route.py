@@ -12,7 +12,7 @@ from polyseme.export.gates.parity import TOLERANCES, Deviation
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 from polyseme.runtime.verification.selfcheck import self_check
 

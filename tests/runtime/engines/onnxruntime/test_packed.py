@@ -1,19 +1,19 @@
-"""Engines on the CPU: the packed one through its twins."""
+"""Engines on the CPU: the packed one in its CPU form."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.packed import packed_fp32, twins
+from tests.packed import cpu_graphs, packed_fp32
 
 from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
 from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.engines.registry import make_engine
 from polyseme.runtime.errors import RuntimeUnavailableError
@@ -28,7 +28,7 @@ def artifact(tiny_checkpoint, tiny_artifact, tmp_path_factory):
 
 
 def packed(artifact, **options):
-    return PackedEngine(artifact, [FP32], twins=twins(artifact, FP32), buckets=(16, 64), **options)
+    return PackedEngine(artifact, [FP32], cpu_graphs=cpu_graphs(artifact, FP32), buckets=(16, 64), **options)
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,13 @@ def test_callers_of_a_packed_engine_share_its_lanes(engines):
 def test_a_lane_that_is_lent_runs_on_its_own_thread(artifact, monkeypatch):
     """At once: nothing is handed over. What others run meanwhile takes the lanes that are left."""
     engine, threads = packed(artifact), []
-    run = BoundSession.run
+    run = PackedSession.run
 
     def recorded(self, *arguments):
         threads.append(threading.current_thread().name)
         return run(self, *arguments)
 
-    monkeypatch.setattr(BoundSession, "run", recorded)
+    monkeypatch.setattr(PackedSession, "run", recorded)
     batch, vectors = engine.collate(TEXTS), []
 
     def embed():

@@ -76,7 +76,7 @@ def rewire(model: onnx.ModelProto, words: Float32Array, layers: int) -> onnx.Mod
     return helper.make_model(body, opset_imports=opsets, ir_version=model.ir_version)
 
 
-def halve(model: onnx.ModelProto) -> onnx.ModelProto:
+def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph in fp16; what fp16 cannot hold is found when its weights are written.
 
     Raises:
@@ -86,12 +86,12 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
 
     try:
         with quiet():  # of numbers that become zero
-            halved: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=False)
+            in_fp16: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=False)
     except Exception as error:
         raise UnsupportedError(
             f"onnxruntime cannot halve it: {one_line(error)}; export with --precision fp32"
         ) from error
-    return halved
+    return in_fp16
 
 
 def split(model: onnx.ModelProto, originals: dict[str, Float32Array], element: int) -> TracedEncoder:

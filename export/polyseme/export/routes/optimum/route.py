@@ -17,7 +17,7 @@ from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.export.reading.dense import dense_initializers
 from polyseme.export.routes.build import Build
 from polyseme.export.routes.optimum.packages import versions
-from polyseme.export.routes.optimum.rewiring import TracedEncoder, float_tensors, halve, rewire, split
+from polyseme.export.routes.optimum.rewiring import TracedEncoder, float_tensors, rewire, split, to_fp16
 from polyseme.export.routes.optimum.torch_model import left_out, load_model, read_config, reference, word_table
 from polyseme.export.routes.optimum.tracing import trace_fused
 
@@ -40,7 +40,7 @@ class OptimumRoute:
         return {"exporter": "optimum", **versions()}
 
     def write(self, build: Build) -> dict[Precision, PrecisionEntry]:
-        """Trace, fuse, and write weights and graphs of each precision. There are no islands: what overflows is refused.
+        """Trace, fuse, and write weights and graphs of each precision. What overflows is refused.
 
         Raises:
             GateError: not every layer's attention is fused.
@@ -50,7 +50,7 @@ class OptimumRoute:
         originals = float_tensors(graph)
         entries = {}
         for precision in build.precisions:  # fp32 first: halving changes the graph in place
-            graph = halve(graph) if precision is Precision.FP16 else graph
+            graph = to_fp16(graph) if precision is Precision.FP16 else graph
             encoder = split(graph, originals, _ELEMENT[precision])
             weights = [*encoder.weights.items(), *dense_initializers(build.dense)]
             tensors = {Layout.PADDED: write_tensors(weights, precision, build.weights(precision))}

@@ -12,7 +12,7 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.runtime.batches.packed import Bucket
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.access import using
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession
+from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Lane:
     """A thread, and the sessions that belong to it."""
 
     def __init__(self, name: str, device: Device) -> None:
-        self.sessions: dict[str, BoundSession] = {}
+        self.sessions: dict[str, PackedSession] = {}
         self._device = device
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None]
         self._calls = queue.SimpleQueue()
@@ -53,13 +53,13 @@ class Lane:
         artifact: Artifact,
         weights: Mapping[str, Any],
         buckets: Sequence[Bucket],
-        twins: Mapping[str, bytes],
+        cpu_graphs: Mapping[str, bytes],
     ) -> None:
         """Make the sessions; on the lane's thread."""
         for variant in Variant:
             shapes = buckets if variant is Variant.EMBED else ()
-            self.sessions[variant] = BoundSession(
-                artifact, self._device, variant, weights=weights, buckets=shapes, twin=twins.get(variant)
+            self.sessions[variant] = PackedSession(
+                artifact, self._device, variant, weights=weights, buckets=shapes, cpu_graph=cpu_graphs.get(variant)
             )
 
     def _serve(self) -> None:

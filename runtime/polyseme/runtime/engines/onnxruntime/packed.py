@@ -15,12 +15,12 @@ import numpy.typing as npt
 from polyseme.artifact import Artifact, Layout
 from polyseme.runtime.batches.packed import Bucket, PackedBatch, pack
 from polyseme.runtime.batches.padded import Ids
-from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.batches.selection import TokenSelection
 from polyseme.runtime.engines.base import Traits
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.hosts import Host
 from polyseme.runtime.engines.onnxruntime.lane import Lane
-from polyseme.runtime.engines.onnxruntime.session import load_weights
+from polyseme.runtime.engines.onnxruntime.padded_session import load_weights
 
 BUCKET_TOKENS: Final = (16, 32, 64, 128, 256, 512, 1024)
 """Shapes that packed engines prepare for, in tokens: where the host is slower than the device."""
@@ -39,7 +39,7 @@ class PackedEngine:
         *,
         lanes_per_device: int = _LANES_PER_GPU,
         buckets: Sequence[int] = BUCKET_TOKENS,
-        twins: Mapping[str, bytes] | None = None,
+        cpu_graphs: Mapping[str, bytes] | None = None,
     ) -> None:
         """Load both graphs for every lane, over one copy of the weights per device, and prepare the buckets.
 
@@ -48,7 +48,7 @@ class PackedEngine:
             devices: of one precision and provider.
             lanes_per_device: how many batches a device is given at once.
             buckets: tokens of the shapes that are prepared for.
-            twins: graphs to run in place of the artifact's, on a CPU.
+            cpu_graphs: graphs to run in place of the artifact's, on a CPU.
 
         Raises:
             RuntimeUnavailableError: onnxruntime refuses a graph or the device.
@@ -66,7 +66,7 @@ class PackedEngine:
                     lane = Lane(f"lane-{device.number}-{i}", device)
                     self._lanes.append(lane)
                     self._by_thread[lane.call(threading.get_ident)] = lane
-                    lane.call(lane.load, artifact, weights, shapes, twins or {})
+                    lane.call(lane.load, artifact, weights, shapes, cpu_graphs or {})
                     self._free.put(lane)
         except BaseException:
             self.close()
@@ -76,7 +76,7 @@ class PackedEngine:
     def traits(self) -> Traits:
         """The lanes of all devices; a GPU is filled by large batches.
 
-        On a CPU runs the graph's twin, whose attention takes memory by the square of a batch's tokens.
+        On a CPU runs the graph's CPU form, whose attention takes memory by the square of a batch's tokens.
         """
         on_gpu = self.devices[0].kind == "cuda"
         return Traits(
@@ -100,7 +100,7 @@ class PackedEngine:
         return pack(sequences, self._padding_idx)
 
     def run(
-        self, variant: str, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None
+        self, variant: str, batch: PackedBatch, outputs: Sequence[str], selection: TokenSelection | None = None
     ) -> list[npt.NDArray[Any]]:
         """Run on the calling thread if that is a lane's; else on a lane's that is not lent to anyone."""
         own = self._by_thread.get(threading.get_ident())

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact import Artifact, Variant
-from polyseme.artifact.graphs import whole
+from polyseme.artifact.graphs import in_float32
 from polyseme.runtime.batches.padded import Batch, Ids, collate
-from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.batches.selection import TokenSelection
 from polyseme.runtime.engines.base import Traits
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.hosts import Host
 from polyseme.runtime.engines.onnxruntime.access import using
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT
-from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
 from polyseme.runtime.engines.onnxruntime.tensorrt import MOST_TEXTS, tensorrt_session
 
 
@@ -61,12 +61,12 @@ class PaddedEngine:
         return collate(sequences, self._spec.encoder.pad_token_id, self._spec.encoder.padding_idx)
 
     def run(
-        self, variant: str, batch: Batch, outputs: Sequence[str], selection: Selection | None = None
+        self, variant: str, batch: Batch, outputs: Sequence[str], selection: TokenSelection | None = None
     ) -> list[npt.NDArray[Any]]:
         """Run on the calling thread."""
-        names = list(dict.fromkeys(map(whole, outputs)))
+        names = list(dict.fromkeys(map(in_float32, outputs)))
         arrays = dict(zip(names, self.sessions[variant].run(batch, names, selection), strict=True))
-        return [arrays[name] if name in arrays else _halved(arrays[whole(name)]) for name in outputs]
+        return [arrays[name] if name in arrays else _to_float16(arrays[in_float32(name)]) for name in outputs]
 
     def close(self) -> None:
         """Leave the sessions to whoever still runs one."""
@@ -98,6 +98,6 @@ def _traits(device: Device) -> Traits:
     )
 
 
-def _halved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _to_float16(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     with np.errstate(over="ignore"):
         return array.astype(np.float16)

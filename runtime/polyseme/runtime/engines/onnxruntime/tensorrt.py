@@ -17,7 +17,7 @@ from polyseme.artifact import Artifact, Precision
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, POSITION_IDS
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CUDA, TENSORRT
-from polyseme.runtime.engines.onnxruntime.session import Session, providers_of
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, providers_of
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 MOST_TEXTS: Final = 64

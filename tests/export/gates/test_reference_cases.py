@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from polyseme.artifact import Pooling
-from polyseme.export.gates import probes
-from polyseme.export.gates.probes import make_probes, make_texts, standard_lengths
+from polyseme.export.gates import reference_cases
+from polyseme.export.gates.reference_cases import default_lengths, make_reference_cases, make_texts
 
 SENTENCES = [[2, *range(10, 10 + n), 3] for n in (5, 1, 30, 70, 8, 2, 12, 90, 3, 4)]
 
@@ -19,7 +19,7 @@ SENTENCES = [[2, *range(10, 10 + n), 3] for n in (5, 1, 30, 70, 8, 2, 12, 90, 3,
     ],
 )
 def test_the_longest_is_always_among_the_lengths(longest, expected):
-    assert standard_lengths(longest) == expected
+    assert default_lengths(longest) == expected
 
 
 def test_texts_are_of_each_length_and_then_mixed():
@@ -52,16 +52,16 @@ def states(texts):
 
 @pytest.mark.parametrize("chunk", [1, 4, 1000])
 def test_every_group_gets_its_own_states(monkeypatch, chunk):
-    monkeypatch.setattr(probes, "_CHUNK_TOKENS", chunk)
+    monkeypatch.setattr(reference_cases, "_CHUNK_TOKENS", chunk)
     groups = [[[5]], [[1, 2], [3, 4, 9]], [[7, 8]]]
-    made = list(make_probes(states, groups, Pooling.MEAN, pad_token_id=0))
-    assert [probe.batch.shape for probe in made] == [(1, 1), (2, 3), (1, 2)]
-    assert [probe.layers[1][:, 0].tolist() for probe in made] == [[5], [1, 2, 3, 4, 9], [7, 8]]
+    made = list(make_reference_cases(states, groups, Pooling.MEAN, pad_token_id=0))
+    assert [case.batch.shape for case in made] == [(1, 1), (2, 3), (1, 2)]
+    assert [case.layers[1][:, 0].tolist() for case in made] == [[5], [1, 2, 3, 4, 9], [7, 8]]
     assert [states[0, 1] for states in made[1].layers] == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(("pooling", "first"), [(Pooling.MEAN, [1.5, 2.0]), (Pooling.CLS, [1.0, 2.0])])
 def test_pooled_is_normalized(pooling, first):
-    (probe,) = make_probes(states, [[[1, 2], [3, 4]]], pooling, pad_token_id=0)
-    np.testing.assert_allclose(probe.pooled[0], np.array(first) / np.hypot(*first))
-    np.testing.assert_allclose(np.linalg.norm(probe.pooled, axis=1), 1)
+    (case,) = make_reference_cases(states, [[[1, 2], [3, 4]]], pooling, pad_token_id=0)
+    np.testing.assert_allclose(case.pooled[0], np.array(first) / np.hypot(*first))
+    np.testing.assert_allclose(np.linalg.norm(case.pooled, axis=1), 1)

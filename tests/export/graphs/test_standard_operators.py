@@ -10,13 +10,13 @@ from tests.export.encoders.architectures.test_families import NAMES, checkpoint
 
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.export import ExportOptions, GateError, UnsupportedError, export_model
-from polyseme.export.graphs.standard import standard
+from polyseme.export.graphs.standard_operators import standard
 from polyseme.export.routes import build
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.batches.selection import every_state
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session
+from polyseme.runtime.engines.onnxruntime.padded_session import Session
 
 TENSORRT = ExportOptions(tensorrt=True)
 

@@ -1,20 +1,20 @@
-"""Sessions over packed graphs, on the CPU through their twins: the host side, and every node but the attention."""
+"""Sessions over packed graphs, on the CPU in their CPU form: the host side, and every node but the attention."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.packed import packed_fp32, twins
+from tests.packed import cpu_graphs, packed_fp32
 
 from polyseme.artifact import Artifact, Layout, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS, half
 from polyseme.runtime.batches.packed import Bucket, pack
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.batches.selection import Selection, every_state, group_spans
+from polyseme.runtime.batches.selection import TokenSelection, every_state, group_spans
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU
-from polyseme.runtime.engines.onnxruntime.session import Session, load_weights
+from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 FP32 = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -28,7 +28,9 @@ def artifact(tiny_checkpoint, tiny_artifact, tmp_path_factory):
 
 def bound(artifact, variant=Variant.EMBED, device=FP32, **options):
     weights = load_weights(artifact, device, Layout.PACKED)
-    return BoundSession(artifact, device, variant, weights=weights, twin=twins(artifact, device)[variant], **options)
+    return PackedSession(
+        artifact, device, variant, weights=weights, cpu_graph=cpu_graphs(artifact, device)[variant], **options
+    )
 
 
 def mixes(count, longest, seed=5):
@@ -75,7 +77,7 @@ def test_tokens_are_selected_where_they_lie(artifact):
     session = bound(artifact, Variant.LAYERS)
     batch = pack([[2, 7, 3], [2, 9, 11, 3]])
     (states,) = session.run(batch, [TOKEN_VECTORS], every_state(batch, 2))
-    selection = Selection(
+    selection = TokenSelection(
         positions=np.array([1, 5], np.int32),
         layer_weights=np.array([[0, 0, 1, 1]], np.float32),
         spans=group_spans([0], [np.array([[0.5, 0.5]], np.float32)]),
@@ -133,7 +135,7 @@ def test_an_id_outside_the_vocabulary_never_reaches_the_device(artifact, ids):
 def test_a_graph_that_a_cpu_cannot_run_is_one_line(artifact):
     weights = load_weights(artifact, FP32, Layout.PACKED)
     with pytest.raises(RuntimeUnavailableError) as caught:
-        BoundSession(artifact, FP32, weights=weights)
+        PackedSession(artifact, FP32, weights=weights)
     assert "cannot load embed.fp32.packed.onnx on CPUExecutionProvider: " in str(caught.value)
     assert str(caught.value).isprintable()
 

@@ -9,7 +9,7 @@ import pytest
 
 from polyseme.runtime.tasks import PooledVector
 from polyseme.server.errors import EngineError
-from polyseme.server.scheduling import BatchPolicy, Entry, Pool, Scheduler
+from polyseme.server.scheduling import BatchPolicy, Entry, RunnerPool, Scheduler
 
 POLICY = BatchPolicy(max_batch_tokens=40, max_batch_texts=1, max_queue_tokens=1000)
 
@@ -28,7 +28,7 @@ class World:
         self.ran = []
         self.gate, self.busy = threading.Event(), threading.Semaphore(0)
         self.gate.set()
-        self.pool = Pool(1, clock=lambda: self.now)
+        self.pool = RunnerPool(1, clock=lambda: self.now)
         self.schedulers = {
             name: Scheduler(POLICY, self._engine(name, each), runners=self.pool, observer=Observer())
             for name, each in seconds.items()
@@ -222,7 +222,7 @@ def test_a_runner_that_ends_by_an_error_is_heard_of(caplog):
             raise RuntimeError("no batch")
 
     with ThreadPoolExecutor(1) as executor:
-        pool = Pool([lambda serve: ended.append(executor.submit(serve)) or ended[-1]], clock=lambda: 0.0)
+        pool = RunnerPool([lambda serve: ended.append(executor.submit(serve)) or ended[-1]], clock=lambda: 0.0)
         member = pool.join(Broken())
         with pool.changed:
             pool.wake(member, 1)

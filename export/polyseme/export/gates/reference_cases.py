@@ -12,16 +12,16 @@ import numpy as np
 from polyseme.artifact import Pooling
 from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.runtime.batches.padded import Batch, collate
-from polyseme.runtime.verification.heads import Dense, apply_dense, pool, to_length_one
+from polyseme.runtime.verification.reference_head import Dense, apply_dense, pool, to_length_one
 
 Ids = list[int]
-_STANDARD_LENGTHS = (1, 2, 3, 8, 17, 64, 128, 256)  # and the longest
+_DEFAULT_LENGTHS = (1, 2, 3, 8, 17, 64, 128, 256)  # and the longest
 _MIXED_TEXTS, _MIXED_TOKENS = 8, 48
 _CHUNK_TOKENS = 1024  # bounds memory: all layers of so many tokens are held at once, 80 MB for BERT-base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class ReferenceCase:
     """Texts that are run together, and what the reference says of them.
 
     Attributes:
@@ -42,9 +42,9 @@ class Probe:
         return len(self.texts) > 1
 
 
-def standard_lengths(max_tokens: int) -> tuple[int, ...]:
+def default_lengths(max_tokens: int) -> tuple[int, ...]:
     """Short lengths, where an error by one shows, some longer ones, and the longest."""
-    return (*(length for length in _STANDARD_LENGTHS if length < max_tokens), max_tokens)
+    return (*(length for length in _DEFAULT_LENGTHS if length < max_tokens), max_tokens)
 
 
 def make_texts(sentences: Sequence[Ids], lengths: Sequence[int], padding_idx: int | None = None) -> list[list[Ids]]:
@@ -91,7 +91,7 @@ def _common(sentences: Sequence[Ids]) -> int:
     return min(sum(1 for _ in same), (min(map(len, sentences)) - 1) // 2)
 
 
-def make_probes(
+def make_reference_cases(
     reference: HiddenStates,
     groups: Sequence[list[Ids]],
     pooling: Pooling,
@@ -99,8 +99,8 @@ def make_probes(
     dense: Sequence[Dense] = (),
     *,
     padding_idx: int | None = None,
-) -> Iterator[Probe]:
-    """One probe per group of texts, in order."""
+) -> Iterator[ReferenceCase]:
+    """One case per group of texts, in order."""
     padded = partial(collate, pad_token_id=pad_token_id, padding_idx=padding_idx)
     for chunk in _chunks(groups):
         # Texts of several groups go through the reference together: each weight is read and widened once.
@@ -112,9 +112,9 @@ def make_probes(
 
 def _probe(
     batch: Batch, group: list[Ids], layers: list[list[Float64Array]], pooling: Pooling, dense: Sequence[Dense]
-) -> Probe:
+) -> ReferenceCase:
     pooled = apply_dense(np.stack([pool(last, pooling) for last in layers[-1]]), dense)
-    return Probe(
+    return ReferenceCase(
         texts=group,
         batch=batch,
         layers=tuple(np.concatenate(states) for states in layers),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from polyseme.artifact import Activation, Pooling
-from polyseme.runtime.verification.heads import Dense, apply_dense, pool, to_length_one
+from polyseme.runtime.verification.reference_head import Dense, apply_dense, pool, to_length_one
 
 TOKENS = np.array([[1.0, -4.0], [3.0, 2.0], [8.0, -1.0]])
 POOLED = {

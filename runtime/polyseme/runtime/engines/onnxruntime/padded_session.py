@@ -12,7 +12,7 @@ import onnxruntime as ort
 
 from polyseme.artifact import Artifact, Layout, Variant
 from polyseme.runtime.batches.padded import Batch
-from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.batches.selection import TokenSelection
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.access import opened, using
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
@@ -62,7 +62,9 @@ class Session:
         with using(device):
             self._session = open_session(graph.name, graph, device, options, providers or providers_of(device))
 
-    def run(self, batch: Batch, outputs: Sequence[str], selection: Selection | None = None) -> list[npt.NDArray[Any]]:
+    def run(
+        self, batch: Batch, outputs: Sequence[str], selection: TokenSelection | None = None
+    ) -> list[npt.NDArray[Any]]:
         """Run the graph once. Releases the GIL.
 
         Args:

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from polyseme.runtime.engines.hosts import Host
-from polyseme.server.scheduling.backlog import Taken
+from polyseme.server.scheduling.backlog import Dequeued
 
 log = logging.getLogger(__name__)
 
 _JOIN_S = 10.0  # a runner that hangs must not keep the server from stopping
 
 
-class Source(Protocol):
+class BatchQueue(Protocol):
     """A queue that batches are taken from. The pool calls all but `run` under its lock."""
 
     @property
@@ -33,42 +33,42 @@ class Source(Protocol):
     def ready_at(self) -> float | None:
         """When its next batch may start, in seconds of the pool's clock; None where nothing waits."""
 
-    def take(self, now: float) -> Taken:
+    def take(self, now: float) -> Dequeued:
         """Remove the next batch."""
 
-    def run(self, taken: Taken) -> None:
+    def run(self, dequeued: Dequeued) -> None:
         """Run it on the calling thread. Must not raise."""
 
 
 @dataclass(slots=True, eq=False)
-class Member:
-    """A source's account.
+class Account:
+    """The run time of one queue.
 
     Attributes:
-        source: whose it is.
-        spent: virtual time: seconds that its batches took, ahead of which an idle time may have put it.
+        queue: whose it is.
+        spent: virtual run time, in seconds; moved forward to the floor after idling.
         started: when each of its batches under way was begun.
     """
 
-    source: Source
+    queue: BatchQueue
     spent: float
     started: list[float] = field(default_factory=list)
 
     @property
     def at_work(self) -> bool:
         """Whether anything of it waits or runs."""
-        return bool(self.started or self.source.queued_texts)
+        return bool(self.started or self.queue.queued_texts)
 
     def virtual(self, now: float) -> float:
         """Its virtual time, batches under way counted as far as they are."""
         return self.spent + sum(now - started for started in self.started)
 
 
-class Pool:
-    """Threads that run batches of every source that joined.
+class RunnerPool:
+    """Threads that run batches of every queue that joined.
 
     Attributes:
-        changed: its lock; whoever changes what a source has holds it, and notifies.
+        changed: its lock; whoever changes what a queue has holds it, and notifies.
         clock: seconds, monotonic.
         threads: how many there are.
     """
@@ -79,7 +79,7 @@ class Pool:
         self.changed = threading.Condition(lock)
         self._ended = threading.Condition(lock)  # of its own: who waits for an end must not take a runner's wake-up
         self.clock = clock
-        self._members: list[Member] = []
+        self._accounts: list[Account] = []
         self._floor = 0.0  # the least virtual time of those at work; never falls
         self._closed = False
         hosts = [_new_thread(f"runner-{i}") for i in range(threads)] if isinstance(threads, int) else threads
@@ -93,29 +93,29 @@ class Pool:
 
     @property
     def sharers(self) -> int:
-        """How many sources have work, at least 1."""
-        return max(1, sum(member.at_work for member in self._members))
+        """How many queues have work, at least 1."""
+        return max(1, sum(account.at_work for account in self._accounts))
 
-    def join(self, source: Source) -> Member:
-        """Take batches from one more source from now on."""
+    def join(self, queue: BatchQueue) -> Account:
+        """Take batches from one more queue from now on."""
         with self.changed:
-            member = Member(source, self._floor)
-            self._members = [*self._members, member]
-        return member
+            account = Account(queue, self._floor)
+            self._accounts = [*self._accounts, account]
+        return account
 
-    def wake(self, member: Member, texts: int) -> None:
-        """Call before texts are put into a source, under the lock: threads look again once it is released."""
+    def wake(self, account: Account, texts: int) -> None:
+        """Call before texts are put into a queue, under the lock: threads look again once it is released."""
         now = self.clock()
-        if not member.at_work:
+        if not account.at_work:
             self._raise_floor(now)
-            member.spent = max(member.spent, self._floor)
+            account.spent = max(account.spent, self._floor)
         self.changed.notify(min(texts, self.threads))
 
-    async def leave(self, member: Member) -> None:
-        """Take nothing more from a source; returns once its batches under way have ended, or hang."""
+    async def leave(self, account: Account) -> None:
+        """Take nothing more from a queue; returns once its batches under way have ended, or hang."""
         with self.changed:
-            self._members = [other for other in self._members if other is not member]
-        await asyncio.to_thread(self._wait_for, member)
+            self._accounts = [other for other in self._accounts if other is not account]
+        await asyncio.to_thread(self._wait_for, account)
 
     async def close(self) -> None:
         """End the threads once each has ended its batch."""
@@ -124,49 +124,49 @@ class Pool:
             self.changed.notify_all()
         await asyncio.to_thread(wait, self._running, _JOIN_S)
 
-    def _wait_for(self, member: Member) -> None:
+    def _wait_for(self, account: Account) -> None:
         with self._ended:
-            self._ended.wait_for(lambda: not member.started, _JOIN_S)
+            self._ended.wait_for(lambda: not account.started, _JOIN_S)
 
     def _serve(self) -> None:
         """A thread's life."""
         try:
             while (turn := self._next()) is not None:
-                member, taken = turn
+                account, dequeued = turn
                 try:
-                    member.source.run(taken)
+                    account.queue.run(dequeued)
                 finally:
-                    self._charge(member)
+                    self._charge(account)
         except BaseException:  # nobody else would hear of it
             log.exception("a runner has ended")
             raise
 
-    def _next(self) -> tuple[Member, Taken] | None:
+    def _next(self) -> tuple[Account, Dequeued] | None:
         """Wait for work; None once closed. What is returned counts as begun."""
         with self.changed:
             while not self._closed:
                 now = self.clock()
-                due = [(at, member) for member in self._members if (at := member.source.ready_at()) is not None]
-                ready = [member for at, member in due if at <= now]
+                due = [(at, account) for account in self._accounts if (at := account.queue.ready_at()) is not None]
+                ready = [account for at, account in due if at <= now]
                 if ready:
                     self._raise_floor(now)
-                    member = min(ready, key=lambda member: (member.virtual(now), len(member.started)))
-                    taken = member.source.take(now)
-                    member.started.append(now)
-                    if any(other.source.queued_texts for other in self._members):
+                    account = min(ready, key=lambda account: (account.virtual(now), len(account.started)))
+                    dequeued = account.queue.take(now)
+                    account.started.append(now)
+                    if any(other.queue.queued_texts for other in self._accounts):
                         self.changed.notify()  # whoever waited until the rest is due may be the one that leaves now
-                    return member, taken
+                    return account, dequeued
                 self.changed.wait(min(at for at, _ in due) - now if due else None)
             return None
 
-    def _charge(self, member: Member) -> None:
+    def _charge(self, account: Account) -> None:
         """A batch has ended. Which of those under way does not matter: the sum is the same once all have."""
         with self.changed:
-            member.spent += self.clock() - member.started.pop()
+            account.spent += self.clock() - account.started.pop()
             self._ended.notify_all()
 
     def _raise_floor(self, now: float) -> None:
-        times = [member.virtual(now) for member in self._members if member.at_work]
+        times = [account.virtual(now) for account in self._accounts if account.at_work]
         self._floor = max(self._floor, min(times, default=0.0))
 
 

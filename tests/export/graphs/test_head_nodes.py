@@ -14,7 +14,7 @@ from tests.export.checkpoints import (
     read_parts,
     write_parts,
 )
-from tests.packed import twins
+from tests.packed import cpu_graphs
 from tests.runtime.verification.test_selfcheck import reseal
 from tests.server.running import running
 from tests.states import all_states
@@ -23,14 +23,14 @@ from polyseme.artifact import Activation, Artifact, DenseSpec, Layout, Precision
 from polyseme.artifact.graphs import NORMALIZED, POOLED
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.errors import GateError
-from polyseme.export.graphs import heads
+from polyseme.export.graphs import head_nodes
 from polyseme.runtime.batches.packed import Bucket, pack
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime.bound import BoundSession
 from polyseme.runtime.engines.onnxruntime.devices import CPU
+from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
-from polyseme.runtime.engines.onnxruntime.session import Session, Variant, load_weights
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, Variant, load_weights
 from polyseme.runtime.errors import SelfCheckError
 from polyseme.runtime.verification.proof import prove
 from polyseme.runtime.verification.selfcheck import self_check
@@ -58,9 +58,9 @@ def expected(artifact, device, pooling):
 
 
 def packed_run(artifact, outputs, buckets=()):
-    """What the twin of the packed graph gives."""
-    weights, twin = load_weights(artifact, FP16, Layout.PACKED), twins(artifact, FP16)[Variant.EMBED]
-    return BoundSession(artifact, FP16, Variant.EMBED, weights=weights, twin=twin, buckets=buckets).run(
+    """What the packed graph gives in its CPU form."""
+    weights, cpu_graph = load_weights(artifact, FP16, Layout.PACKED), cpu_graphs(artifact, FP16)[Variant.EMBED]
+    return PackedSession(artifact, FP16, Variant.EMBED, weights=weights, cpu_graph=cpu_graph, buckets=buckets).run(
         pack(TEXTS), outputs
     )
 
@@ -228,7 +228,7 @@ def test_the_self_check_finds_another_layer_than_the_manifest_says(artifact, cha
 
 def test_the_gates_find_a_layer_that_is_not_computed_as_it_should(checkpoint, tmp_path, monkeypatch):
     make_layers(checkpoint, (32, 16, True, "activation.GELU"))
-    monkeypatch.setitem(heads._OPERATORS, Activation.GELU, ("FastGelu", heads.CONTRIB))
+    monkeypatch.setitem(head_nodes._OPERATORS, Activation.GELU, ("FastGelu", head_nodes.CONTRIB))
     with pytest.raises(GateError, match=r"^fp32 is not equal to the reference: pooled_abs is"):
         exported(checkpoint, tmp_path / "out")
 

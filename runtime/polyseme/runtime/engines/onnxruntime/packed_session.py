@@ -16,11 +16,11 @@ import onnxruntime as ort
 from polyseme.artifact import Artifact, Layout, Variant
 from polyseme.artifact.graphs import TOKEN_OFFSET
 from polyseme.runtime.batches.packed import Bucket, PackedBatch, smallest
-from polyseme.runtime.batches.selection import Selection
+from polyseme.runtime.batches.selection import TokenSelection
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.access import capturing, using
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
-from polyseme.runtime.engines.onnxruntime.session import Providers, open_session, session_options
+from polyseme.runtime.engines.onnxruntime.padded_session import Providers, open_session, session_options
 
 _ALIGNMENT: Final = 64  # elements: 256 bytes, as CUDA's own allocator has it
 _LEAST_BUFFER: Final = 1 << 10  # elements
@@ -30,7 +30,7 @@ _EAGER: Final = -1  # the graph id of runs that are neither captured nor replaye
 Feeds = Mapping[str, npt.NDArray[Any]]
 
 
-class BoundSession:
+class PackedSession:
     """One packed graph, ready to run on one thread."""
 
     def __init__(
@@ -41,7 +41,7 @@ class BoundSession:
         *,
         weights: Mapping[str, ort.OrtValue],
         buckets: Sequence[Bucket] = (),
-        twin: bytes | None = None,
+        cpu_graph: bytes | None = None,
     ) -> None:
         """Load a graph, and run it once in the shape of every bucket. On CUDA each of these runs is captured.
 
@@ -51,7 +51,8 @@ class BoundSession:
             variant: which graph.
             weights: what `load_weights` gave for the packed layout.
             buckets: shapes that are prepared for, EMBED only; a batch that fits none is run as it is.
-            twin: the graph to run in place of the artifact's; on a CPU, what `polyseme.export.graphs.twin` makes of it.
+            cpu_graph: the graph to run in place of the artifact's; on a CPU, what
+                `polyseme.export.graphs.packed_on_cpu` makes of it.
 
         Raises:
             RuntimeUnavailableError: onnxruntime refuses the graph or the device.
@@ -62,7 +63,7 @@ class BoundSession:
         self._filler = artifact.manifest.model.encoder.pad_token_id
         self._padding_idx = artifact.manifest.model.encoder.padding_idx
         with using(device):
-            self._session = _load(artifact, device, variant, weights, twin, captures=bool(buckets))
+            self._session = _load(artifact, device, variant, weights, cpu_graph, captures=bool(buckets))
         self._unread = _unread_inputs(self._session, device)
         self._eager = _Staging(device)
         self._offsets = _Offsets(device)
@@ -81,7 +82,7 @@ class BoundSession:
         return tuple(self._prepared)
 
     def run(
-        self, batch: PackedBatch, outputs: Sequence[str], selection: Selection | None = None
+        self, batch: PackedBatch, outputs: Sequence[str], selection: TokenSelection | None = None
     ) -> list[npt.NDArray[Any]]:
         """Run the graph once. Releases the GIL while the device works.
 
@@ -227,7 +228,7 @@ def _load(
     device: Device,
     variant: str,
     weights: Mapping[str, ort.OrtValue],
-    twin: bytes | None,
+    cpu_graph: bytes | None,
     *,
     captures: bool,
 ) -> ort.InferenceSession:
@@ -242,11 +243,12 @@ def _load(
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))
     for initializer, value in weights.items():
         options.add_initializer(initializer, value)
-    # Exact where a mask is multiplied, as embed alone does; sums of layers, dense layers and islands would lose bits.
-    wide = artifact.manifest.model.embedding.dense or artifact.manifest.precisions[device.precision].islands
+    # Exact where a mask is multiplied, as embed alone does; sums of layers, dense layers and blocks in fp32 would
+    # lose bits.
+    wide = artifact.manifest.model.embedding.dense or artifact.manifest.precisions[device.precision].fp32_blocks
     tf32 = variant is Variant.EMBED and not wide
     providers = _providers(device, tf32=tf32, captures=captures)
-    return open_session(name, artifact.path(name) if twin is None else twin, device, options, providers)
+    return open_session(name, artifact.path(name) if cpu_graph is None else cpu_graph, device, options, providers)
 
 
 def _unread_inputs(session: ort.InferenceSession, device: Device) -> frozenset[str]:

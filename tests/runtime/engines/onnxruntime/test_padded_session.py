@@ -12,11 +12,11 @@ from tests.states import all_states
 from polyseme.artifact import Artifact, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.runtime.batches.padded import collate
-from polyseme.runtime.batches.selection import Selection, every_state, group_spans
+from polyseme.runtime.batches.selection import TokenSelection, every_state, group_spans
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime import session as module
+from polyseme.runtime.engines.onnxruntime import padded_session as module
 from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
-from polyseme.runtime.engines.onnxruntime.session import Session, load_weights, runtime_version
+from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights, runtime_version
 from polyseme.runtime.errors import RuntimeUnavailableError
 
 ON_CPU = Device(execution_provider=CPU, precision=Precision.FP32)
@@ -54,7 +54,7 @@ def test_a_selection_is_all_that_leaves_the_session(artifact):
     states = all_states(session, batch, 2)
     weights = np.array([[0, 0, 1, 1]], np.float32)
     width = batch.shape[1]
-    selection = Selection(
+    selection = TokenSelection(
         positions=np.array([2, width + 1], np.int32),
         layer_weights=weights,
         spans=group_spans([0], [np.array([[0.5, 0.5]], np.float32)]),
