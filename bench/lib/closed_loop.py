@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import grpc
 
 SERVICE = "/polyseme.v1.EmbeddingService/"
-_WARM_UP = 8
+WARM_UP_CALLS = 8
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -41,7 +41,7 @@ def _closed_loop(target: str, method: str, requests: Sequence[bytes], in_flight:
     async def main() -> float:
         async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
             stub: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERVICE + method)
-            await asyncio.gather(*(stub(requests[0], wait_for_ready=True) for _ in range(_WARM_UP)))
+            await asyncio.gather(*(stub(requests[0], wait_for_ready=True) for _ in range(WARM_UP_CALLS)))
             left = iter(requests)
 
             async def caller() -> None:

@@ -54,7 +54,7 @@ class Runner:
             return self._in_two(entries)
         batch = self._engine.collate([entry.ids for entry in entries])
         now = self._clock()
-        if any(entry.deadline <= now for entry in entries):
+        if min([entry.deadline for entry in entries]) <= now:
             return self._without_expired(entries, now)
         arrays = self._engine.run(tasks.graph, batch, tasks.outputs, tasks.selection(batch.starts))
         shares = tasks.split(dict(zip(tasks.outputs, arrays, strict=True)))

@@ -41,9 +41,9 @@ class TextEmbedding:
         Raises:
             InvalidInputError: what, got, limit.
         """
-        spec = execution.model.spec
-        dimensions = spec.embedding.dimensions if query.dimensions is None else query.dimensions
-        check_dimensions(dimensions, spec.embedding.dimensions)
+        self._head = execution.model.spec.embedding
+        dimensions = self._head.dimensions if query.dimensions is None else query.dimensions
+        check_dimensions(dimensions, self._head.dimensions)
         check_count(len(query.texts), execution.limits)
         check_texts(query.texts, execution.limits, in_texts)
         self.shape = (len(query.texts), dimensions)
@@ -57,13 +57,12 @@ class TextEmbedding:
             InvalidInputError: unknown prompt; a text is too long, or has no token.
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
-        query, spec = self._query, self._execution.model.spec
-        normalize = spec.embedding.normalizes if query.normalize is None else query.normalize
-        dimensions = self.shape[1]
+        query, head, dimensions = self._query, self._head, self.shape[1]
+        normalize = head.normalizes if query.normalize is None else query.normalize
         encoded = await self._execution.encode(query.texts, query.options, in_texts)
         # Vectors that are cut are scaled again, which wants all bits.
-        task = PooledVector(normalized=normalize, half=query.half and dimensions == spec.embedding.dimensions)
+        task = PooledVector(normalized=normalize, half=query.half and dimensions == head.dimensions)
         vectors = np.stack(await pooled_vectors(encoded, query.options, task, self._execution, in_texts))
-        if dimensions < spec.embedding.dimensions:
+        if dimensions < head.dimensions:
             vectors = unit(vectors[:, :dimensions]) if normalize else vectors[:, :dimensions]
         return EmbeddedTexts(vectors=vectors, texts=encoded)

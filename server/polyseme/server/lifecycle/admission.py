@@ -20,6 +20,7 @@ class Admission:
 
     Attributes:
         closed_because: why no call is let in; empty while calls are let in.
+        calls: how many are under way.
         closed: set when it has been closed: streams read no further.
         tokens: with which calls are let in.
         large_requests: held while one is read, so that they hold up the event loop one at a time.
@@ -30,7 +31,8 @@ class Admission:
         self.closed_because = "starting: the model is being loaded"
         self.closed = asyncio.Event()
         self.large_requests = asyncio.Lock()
-        self._calls: Counter[int] = Counter()  # under way, by generation
+        self.calls = 0
+        self._by_generation: Counter[int] = Counter()  # calls under way
         self._generation = 0
         self._max_calls = max_concurrent_calls
         self._last_arrival = -math.inf
@@ -44,16 +46,11 @@ class Admission:
         self.closed_because = reason
         self.closed.set()
 
-    @property
-    def calls(self) -> int:
-        """How many are under way."""
-        return self._calls.total()
-
     async def wait_until_left(self) -> None:
         """Return when all calls that are under way now have ended."""
         generation = self._generation
         self._generation += 1
-        while any(older <= generation for older in self._calls):  # noqa: ASYNC110  seldom, and not in a hurry
+        while any(older <= generation for older in self._by_generation):  # noqa: ASYNC110  seldom, and not in a hurry
             await asyncio.sleep(_QUIET_S)
 
     async def wait_until_quiet(self, timeout_s: float) -> None:
@@ -65,14 +62,16 @@ class Admission:
     def enter(self) -> int:
         """Count a call that arrives; gives what it must `leave` with."""
         self._last_arrival = time.monotonic()
-        self._calls[self._generation] += 1
+        self.calls += 1
+        self._by_generation[self._generation] += 1
         return self._generation
 
     def leave(self, generation: int) -> None:
         """Count a call that has ended."""
-        self._calls[generation] -= 1
-        if not self._calls[generation]:
-            del self._calls[generation]
+        self.calls -= 1
+        self._by_generation[generation] -= 1
+        if not self._by_generation[generation]:
+            del self._by_generation[generation]
 
     def check_arrival(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
         """Raise where a call may not come in, as far as its metadata tells.

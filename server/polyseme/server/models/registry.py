@@ -53,7 +53,7 @@ class Models:
     @property
     def default(self) -> ServedModel:
         """The model of requests that name none."""
-        for model in self:
+        for model in self._models.values():
             return model
         raise UnknownModelError("no model is served yet")
 
@@ -71,6 +71,8 @@ class Models:
         Raises:
             UnknownModelError: no such name, or no such version of it.
         """
+        if not name and not version:
+            return self.default
         name = name or self.default.manifest.name
         versions = {model.version: model for model in self if model.manifest.name == name}
         if not versions:

@@ -49,7 +49,8 @@ class ModelMetrics:
         self.tokens.inc(report.tokens)
         self.padded_tokens.inc(report.padded_tokens)
         self.run_seconds.observe(report.run_s)
-        self.not_finite.inc(report.not_finite)
+        if report.not_finite:
+            self.not_finite.inc(report.not_finite)
         for seconds in report.queue_s:
             self.queue_seconds.observe(seconds)
 
@@ -91,12 +92,17 @@ class Metrics:
             "queued_tokens": self._gauge("polyseme_queued_tokens", "Tokens that wait."),
             "queued_texts": self._gauge("polyseme_queued_texts", "Texts that wait."),
         }
+        self._of_calls: dict[tuple[str, str], tuple[Counter, Histogram]] = {}  # by method and status
         self._endpoint: MetricsEndpoint | None = None
 
     def call_done(self, method: str, code: str, seconds: float) -> None:
         """A call ended."""
-        self._calls.labels(method, code).inc()
-        self._call_seconds.labels(method).observe(seconds)
+        key = method, code
+        if key not in self._of_calls:
+            self._of_calls[key] = self._calls.labels(method, code), self._call_seconds.labels(method)
+        calls, call_seconds = self._of_calls[key]
+        calls.inc()
+        call_seconds.observe(seconds)
 
     def of_model(self, name: str, version: str) -> ModelMetrics:
         """Count for one model."""

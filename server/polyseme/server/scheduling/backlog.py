@@ -114,6 +114,8 @@ class Backlog:
 
     def _filled(self, lead: Entry, now: float, expired: list[Entry]) -> list[Entry]:
         batch = [lead]
+        if not self._texts:
+            return batch
         shortest = longest = tokens = lead.tokens
         policy = self.policy
         cells = policy.max_batch_cells or policy.max_batch_tokens

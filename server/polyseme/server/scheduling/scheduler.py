@@ -230,21 +230,21 @@ class Scheduler:
 
     def _report(self, batch: list[Entry], outcomes: Sequence[Outcome], started: float) -> BatchReport | None:
         """Report what was run; None where every deadline had passed."""
-        ran = [
-            entry
-            for entry, outcome in zip(batch, outcomes, strict=True)
-            if not isinstance(outcome, DeadlineExpiredError)
-        ]
-        if not ran:
+        lengths, waits, not_finite = [], [], 0
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            if not isinstance(outcome, DeadlineExpiredError):
+                lengths.append(entry.tokens)
+                waits.append(started - entry.arrived)
+                not_finite += isinstance(outcome, NotFiniteError)
+        if not lengths:
             return None
-        lengths = [entry.tokens for entry in ran]
         return BatchReport(
-            texts=len(ran),
+            texts=len(lengths),
             tokens=sum(lengths),
-            padded_tokens=len(ran) * max(lengths),
-            queue_s=[started - entry.arrived for entry in ran],
+            padded_tokens=len(lengths) * max(lengths),
+            queue_s=waits,
             run_s=self._clock() - started,
-            not_finite=sum(isinstance(outcome, NotFiniteError) for outcome in outcomes),
+            not_finite=not_finite,
         )
 
     def _post(self, entries: list[Entry], outcomes: Sequence[Outcome], report: BatchReport | None) -> None:

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -23,6 +23,8 @@ from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.wire.intake import Bounds, Intake
 from polyseme.server.wire.status import status_of, trailers
 
+_OK: Final = grpc.StatusCode.OK.name
+_CANCELLED: Final = grpc.StatusCode.CANCELLED.name
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
 
@@ -174,7 +176,7 @@ class _Adapter:
         self, context: ServicerContext, body: Callable[[Call], Awaitable[T]], admit: Admit | None = None
     ) -> T:
         """Admit a call, run its body, and turn what it raises into a status."""
-        started, code = time.monotonic(), grpc.StatusCode.CANCELLED.name
+        started, code = time.monotonic(), _CANCELLED
         generation = self._admission.enter()
         try:
             result = await body((admit or _admitted)(context, self._admission, started))
@@ -184,7 +186,7 @@ class _Adapter:
             status = status_of(error)
             code = status.code.name
         else:
-            code = grpc.StatusCode.OK.name
+            code = _OK
             return result
         finally:
             # Before the status goes out: who has seen the answer can see the count.
