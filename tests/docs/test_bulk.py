@@ -5,8 +5,9 @@ import json
 import re
 from pathlib import Path
 
-from polyseme.cli.bulk.arguments import FORMATS, SUFFIXES
+from polyseme.cli.bulk.arguments import SUFFIXES
 from polyseme.cli.commands import embed, serve
+from polyseme.cli.inputs.formats import FORMATS, add_format_arguments
 
 PAGE = (Path(__file__).parents[2] / "docs/bulk.md").read_text(encoding="utf-8")
 
@@ -29,6 +30,7 @@ def test_options_of_the_page_exist():
 def test_the_page_has_every_option_for_files():
     parser = argparse.ArgumentParser()
     embed.add_bulk_arguments(parser)
+    add_format_arguments(parser)
     assert {flag for flag in parser._option_string_actions if flag not in ("-h", "--help")} <= set(
         re.findall(r"--[a-z][a-z-]+", PAGE)
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polyseme.cli.bulk.formats import JsonLines, Npy, Parquet
+from polyseme.cli.bulk.formats import JsonLines, Npy, Parquet, Row
 from polyseme.cli.bulk.output_file import OutputFile, beside
-from polyseme.cli.bulk.records import Record, Row
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.records import Record
 
 FORMATS = {
     "out.npy": lambda: Npy(3, np.float32),

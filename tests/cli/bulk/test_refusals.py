@@ -1,6 +1,8 @@
 """What polyseme embed --input FILE -o OUT refuses, with one line, and nothing touched."""
 
 import fcntl
+import io
+import sys
 
 import numpy as np
 import pytest
@@ -73,12 +75,12 @@ def test_another_model_under_the_run_is_refused(embed, fake, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--field", "x"], "--field is for jsonl; the input is text (--format)"),
-        (["--column", "x"], "--column is for csv and parquet; the input is text (--format)"),
-        (["--no-header"], "--no-header is for csv; the input is text (--format)"),
+        (["--field", "x"], "--field is for jsonl and json; the input is text (--format)"),
+        (["--column", "x"], "--column is for csv and tsv and parquet; the input is text (--format)"),
+        (["--no-header"], "--no-header is for csv and tsv; the input is text (--format)"),
         (["--dtype", "binary", "--on-error", "skip"], "--on-error skip: packed bits have no NaN; use .parquet or"),
         (["--format", "parquet"], "in.txt is not Parquet that can be read"),
-        (["--format", "csv"], "in.txt has no column text; --column takes a name of the header, or an index from 0"),
+        (["--format", "csv"], "in.txt has no column text; it has 1: the bank of the river"),
         (["-o", "in.txt/x.npy"], "there is no directory in.txt"),
     ],
 )
@@ -97,10 +99,25 @@ def test_the_output_is_not_the_input(embed, fake, tmp_path):
     assert given.read_text() == "{}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--format", "csv"], ["--column", "a"], ["-o", "x.parquet"]])
-def test_what_is_for_files_is_refused_elsewhere(arguments, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "csv"], "--format is for --input FILE or stdin"),
+        (["--keep", "a"], "--keep is for --input FILE or stdin"),
+        (["--restart"], "--restart is for --input FILE with -o OUT; TEXT, stdin and pipes cannot resume"),
+        (["--on-error", "skip"], "--on-error skip is for --input FILE with -o OUT; TEXT, stdin and pipes cannot"),
+        (["-o", "x.parquet"], ".parquet is for --input FILE, a file that is no pipe"),
+    ],
+)
+def test_what_is_for_files_is_refused_elsewhere(arguments, message, capsys):
     assert main(["embed", "a", *arguments]) == 2
-    assert "is for --input FILE, a file that is no pipe" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_stdin_cannot_resume_and_says_so(fake, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\n")))
+    assert main(["embed", "-o", str(tmp_path / "out.npy")]) == 0
+    assert capsys.readouterr().err == "stdin and pipes are read into memory and cannot resume; --input FILE can\n"
 
 
 def test_no_texts_is_an_error(embed, fake, source, tmp_path):

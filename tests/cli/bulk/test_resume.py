@@ -1,5 +1,6 @@
 """SIGKILL of the real command, at moments drawn from a seed: what it leaves is gone on with to the same bytes."""
 
+import gzip
 import json
 import os
 import random
@@ -18,8 +19,9 @@ ROWS = 2000
 PROGRAM = "import sys; from polyseme.cli.bulk import run; run.COMMIT_EVERY_S = 0.01; from polyseme.cli.main import main"
 
 
-def start(server, given, out):
+def start(server, given, out, *arguments):
     command = [sys.executable, "-c", f"{PROGRAM}; sys.exit(main())", "embed", "--input", str(given), "-o", str(out)]
+    command += arguments
     environment = {**os.environ, "POLYSEME_TARGET": server.target}
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
@@ -75,6 +77,24 @@ def test_killed_and_gone_on_with_is_the_same_file(name, kills, given, real_serve
         assert [(entry["row"], entry["text"]) for entry in entries] == list(enumerate(texts()))
         assert np.array_equal(np.array([entry["embedding"] for entry in entries], np.float32), expected)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", name]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_gzip_with_columns_kept_is_gone_on_with_to_the_same_bytes(name, real_server, tmp_path):
+    if name == "out.parquet":
+        pytest.importorskip("pyarrow")
+    given, whole, killed = tmp_path / "in.tsv.gz", tmp_path / f"whole-{name}", tmp_path / name
+    given.write_bytes(
+        gzip.compress(("id\ttext\n" + "".join(f"{n}\t{text}\n" for n, text in enumerate(texts()))).encode())
+    )
+    undisturbed = start(real_server, given, whole, "--keep", "id")
+    assert (undisturbed.communicate(timeout=300)[0], undisturbed.returncode) == (None, 0)
+    kill_after(
+        start(real_server, given, killed, "--keep", "id"), killed, random.Random(name).randrange(1, ROWS // 2), 0
+    )
+    last = start(real_server, given, killed, "--keep", "id")
+    assert "going on at row" in last.communicate(timeout=300)[1]
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 def test_ctrl_c_of_a_process_is_one_line_and_130(given, real_server, tmp_path):

@@ -3,8 +3,8 @@ import pytest
 from tests.cli.bulk.samples import TEXTS
 from tests.client.fake_server import fake_server
 
-from polyseme.cli.bulk.records import Record
 from polyseme.cli.bulk.rows import embed_records
+from polyseme.cli.inputs.records import Record
 from polyseme.client import Client
 from polyseme.v1.embedding_service_pb2 import StreamError
 

@@ -73,7 +73,7 @@ def test_what_cannot_be_read_or_sent_is_skipped_and_named(embed, fake, tmp_path)
         (row, row + 1, "INVALID_ARGUMENT") for row in (1, 2, 3, 4)
     ]
     assert [entry["message"] for entry in report] == [
-        'is not {"text": ...}',
+        "is not JSON: Expecting value at column 1",
         "has a lone surrogate at position 0; it cannot be sent as UTF-8",
         "is not UTF-8: byte 10",
         "has 99 bytes; limit 98",
@@ -87,7 +87,7 @@ def test_an_unreadable_line_stops_the_run(embed, fake, tmp_path):
     given.write_text('{"text": "a"}\n{"text": 1}\n{"text": "b"}\n')
     code, err = embed(given=given)
     assert (code, err.count("\n")) == (1, 1)
-    assert 'line 2 (row 1) is not {"text": ...}; --on-error skip' in err
+    assert "line 2 (row 1) field text is a number, not a string; --on-error skip" in err
 
 
 def test_the_same_command_goes_on_where_the_other_ended(embed, fake, tmp_path):

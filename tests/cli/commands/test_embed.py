@@ -124,9 +124,9 @@ def test_embed_refuses_a_wrong_command_line(arguments, message, monkeypatch, cap
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", b'{"text": "a"}\n{"txt": "b"}\n', 'line 2 is not {"text": ...}'),
-        ("a.jsonl", b"nonsense\n", 'line 1 is not {"text": ...}'),
-        ("a.jsonl", b'["a"]\n', 'line 1 is not {"text": ...}'),
+        ("a.jsonl", b'{"text": "a"}\n{"txt": "b"}\n', "line 2 has no field text; it has 1: txt"),
+        ("a.jsonl", b"nonsense\n", "line 1 is not JSON: Expecting value at column 1"),
+        ("a.jsonl", b'["a"]\n', "line 1 is an array, not an object"),
         ("a.txt", b"ab\xff\n", "is not UTF-8: byte 2"),
         ("a.txt", b"", "has no texts"),
     ],

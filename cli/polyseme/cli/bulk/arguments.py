@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from polyseme.cli.errors import CliError
 
 SUFFIXES: Final = (".npy", ".parquet", ".jsonl")
-FORMATS: Final = ("text", "jsonl", "csv", "parquet")
-_OPTIONS_OF: Final = {"field": ("jsonl",), "column": ("csv", "parquet"), "no_header": ("csv",)}
+_OWN_COLUMNS: Final = {".parquet": ("row", "embedding"), ".jsonl": ("row", "text", "tokens", "truncated", "embedding")}
 
 
 def add_bulk_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,18 +21,11 @@ def add_bulk_arguments(parser: argparse.ArgumentParser) -> None:
         "--input FILE with -o OUT embeds any number of texts in constant memory. If a run ends early, for whatever "
         "reason, the same command resumes it.",
     )
-    group.add_argument("--format", choices=FORMATS, help="format of --input FILE [by its suffix, else text]")
-    group.add_argument("--field", metavar="NAME", help="name of the field that holds the text, in JSON lines [text]")
     group.add_argument(
-        "--column",
-        metavar="NAME|N",
-        help="column that holds the text, in CSV or Parquet: a name, or a number from 0 [text]",
-    )
-    group.add_argument(
-        "--no-header",
-        action="store_true",
-        default=None,
-        help="read the first line of a CSV file as a text: there are no column names",
+        "--keep",
+        metavar="NAME,...",
+        type=_names,
+        help="columns or fields of the input that .parquet and .jsonl have too, beside the vectors",
     )
     group.add_argument(
         "--on-error",
@@ -44,30 +38,36 @@ def add_bulk_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--restart", action="store_true", help="begin anew, and drop what an unfinished run left")
 
 
-def format_of(args: argparse.Namespace) -> str:
-    """Find the format of --input FILE: one of FORMATS.
-
-    Raises:
-        CliError: an argument is for another format.
-    """
-    by_suffix = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
-    found: str = args.format or by_suffix.get(Path(args.input).suffix.lower(), "text")
-    for option, formats in _OPTIONS_OF.items():
-        if getattr(args, option) is not None and found not in formats:
-            flag = "--" + option.replace("_", "-")
-            raise CliError(f"{flag} is for {' and '.join(formats)}; the input is {found} (--format)", 2)
-    return found
-
-
-def check_no_file(args: argparse.Namespace) -> None:
-    """Refuse arguments that only --input FILE takes, where texts come from arguments, stdin or a pipe.
+def check_memory(args: argparse.Namespace, path: Path | None) -> None:
+    """Refuse arguments that only a run from file to file takes, where texts are read into memory.
 
     Raises:
         CliError: there is such an argument.
     """
-    for option in ("format", *_OPTIONS_OF):
-        if getattr(args, option) is not None:
-            raise CliError(f"--{option.replace('_', '-')} is for --input FILE, a file that is no pipe", 2)
+    given = {"--on-error skip": args.on_error == "skip", "--restart": args.restart}
+    for flag in (flag for flag, is_given in given.items() if is_given):
+        raise CliError(f"{flag} is for --input FILE with -o OUT; TEXT, stdin and pipes cannot resume", 2)
+    if path is not None and path.suffix == ".parquet":
+        raise CliError(f"--output is {path}; .parquet is for --input FILE, a file that is no pipe", 2)
+
+
+def check_keep(keep: Sequence[str], suffix: str) -> None:
+    """Refuse columns to keep that the output has no place for.
+
+    Args:
+        keep: their names.
+        suffix: one of SUFFIXES, of the output.
+
+    Raises:
+        CliError: there are such columns.
+    """
+    if keep and suffix not in _OWN_COLUMNS:
+        raise CliError(f"--keep is for {' and '.join(_OWN_COLUMNS)}; an array has no columns", 2)
+    for name in keep:
+        if name in _OWN_COLUMNS[suffix]:
+            raise CliError(f"--keep {name}: {suffix} has a column {name} of its own", 2)
+        if keep.count(name) > 1:
+            raise CliError(f"--keep names {name} twice", 2)
 
 
 def check_bulk(args: argparse.Namespace, path: Path) -> None:
@@ -82,3 +82,8 @@ def check_bulk(args: argparse.Namespace, path: Path) -> None:
         raise CliError(f"--output is {path}, a directory", 2)
     if path.exists() and path.samefile(args.input):
         raise CliError(f"--output is the input, {path}", 2)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Read names, with commas between them; quoted as in CSV where a name has one."""
+    return tuple(name for line in csv.reader([text], skipinitialspace=True) for name in line if name)

@@ -11,15 +11,35 @@ import json
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.cli.bulk.parquet import pyarrow, write_parquet
-from polyseme.cli.bulk.records import Row
+from polyseme.cli.bulk.kept import KeptColumns
+from polyseme.cli.bulk.parquet import write_parquet
+from polyseme.cli.inputs.parquet import pyarrow
+from polyseme.cli.inputs.records import Record
 
 _HEAD_BYTES: Final = 128  # numpy leaves room for any number of rows, and aligns to 64
+
+
+class Row(NamedTuple):
+    """One row of the output: a record with its vector, or the reason why there is none.
+
+    Attributes:
+        position: index of the row, from 0.
+        record: the record that it was made from.
+        vector: [D], or [ceil(D / 8)] uint8 for packed bits; None: there is none.
+        status: the name of a gRPC status; "OK" if there is a vector.
+        problem: the reason why there is no vector; holds no part of the text.
+    """
+
+    position: int
+    record: Record
+    vector: npt.NDArray[Any] | None
+    status: str = "OK"
+    problem: str | None = None
 
 
 class Format:
@@ -85,34 +105,50 @@ class Npy(Format):
 
 
 class Parquet(Npy):
-    """Columns row and embedding; a row without a vector is left out.
+    """Columns row, those of the input that are kept, and embedding; a row without a vector is left out.
 
-    A Parquet file has its table of contents at its end and cannot be appended to: it is made from a .npy.
+    A Parquet file has its table of contents at its end and cannot be appended to: it is made from a .npy. What is kept
+    is read from the input then.
 
-    Args of the constructor: number of elements of a row, their dtype, and key-value metadata of the file.
+    Args of the constructor: number of elements of a row, their dtype, key-value metadata of the file, and what is kept.
     """
 
-    def __init__(self, width: int, dtype: npt.DTypeLike, metadata: dict[str, str]) -> None:
+    def __init__(
+        self, width: int, dtype: npt.DTypeLike, metadata: dict[str, str], kept: KeptColumns | None = None
+    ) -> None:
         super().__init__(width, dtype)
-        self._metadata = metadata
+        self._metadata, self._kept = metadata, kept
         pyarrow()  # fails here if it is not installed, before any work is done
 
     def seal(self, partial: Path, sealed: Path, rows: int, missing: Collection[int]) -> None:
         """Write the vectors as Parquet."""
         vectors = np.memmap(partial, self._dtype, mode="r", offset=_HEAD_BYTES, shape=(rows, self._width))
         with sealed.open("wb") as file:
-            write_parquet(file, vectors, missing, self._metadata)
+            write_parquet(file, vectors, missing, self._metadata, self._kept)
             file.flush()
             os.fsync(file.fileno())
 
 
 class JsonLines(Format):
-    """One object a line: row (from 0), text, embedding; a row without a vector is left out."""
+    """One object a line: row (from 0), text, what is kept, embedding; a row without a vector is left out.
+
+    Args of the constructor: names of what is kept.
+    """
+
+    def __init__(self, keep: Sequence[str] = ()) -> None:
+        self._keep = keep
 
     def encode(self, rows: Sequence[Row]) -> bytes:
         """Give the lines."""
         return "".join(
-            json_line({"row": row.position, "text": row.record.text, "embedding": numbers(row.vector)})
+            json_line(
+                {
+                    "row": row.position,
+                    "text": row.record.text,
+                    **dict(zip(self._keep, row.record.kept, strict=True)),
+                    "embedding": numbers(row.vector),
+                }
+            )
             for row in rows
             if row.vector is not None
         ).encode()

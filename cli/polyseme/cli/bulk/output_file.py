@@ -23,9 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from polyseme.cli.bulk.formats import Format, json_line
+from polyseme.cli.bulk.formats import Format, Row, json_line
 from polyseme.cli.bulk.journal import Committed, Journal, sync_directory, write_at
-from polyseme.cli.bulk.records import Row
 from polyseme.cli.errors import CliError
 
 

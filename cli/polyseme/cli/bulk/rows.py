@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from polyseme.cli.bulk.records import Record, Row
+from polyseme.cli.bulk.formats import Row
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.records import Record
 from polyseme.client import Client, Model, PolysemeError
 
 

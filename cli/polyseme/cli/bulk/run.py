@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from polyseme.cli.arguments.connection import client_from
-from polyseme.cli.bulk.arguments import check_bulk
-from polyseme.cli.bulk.formats import Format, JsonLines, Npy, Parquet
-from polyseme.cli.bulk.input_file import InputFile, open_input
+from polyseme.cli.bulk.arguments import check_bulk, check_keep
+from polyseme.cli.bulk.formats import Format, JsonLines, Npy, Parquet, Row
+from polyseme.cli.bulk.kept import KeptColumns
 from polyseme.cli.bulk.output_file import OutputFile
 from polyseme.cli.bulk.progress import Progress
-from polyseme.cli.bulk.records import Row
 from polyseme.cli.bulk.rows import embed_records
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.input_file import InputFile, open_input
+from polyseme.cli.inputs.records import Record
 from polyseme.cli.output import refuse_to_replace
 from polyseme.client import EmbedResult, Model, PolysemeError
 
@@ -44,7 +45,10 @@ def embed_file(args: argparse.Namespace, path: Path) -> int:
     with _translated_os_errors(path), OutputFile(path) as output:
         if output.job is None:
             refuse_to_replace(path, args)
-        with open_input(args) as input_file, client_from(args) as client:
+        with open_input(args, args.input) as input_file, client_from(args) as client:
+            check_keep(input_file.keep, path.suffix)
+            if input_file.parquet and path.suffix == ".jsonl":
+                input_file.parquet.check_json()
             options = {name: getattr(args, name) for name in _OPTIONS}
             model, sample = client.model(), client.embed_detailed("", **options)
             job = _job(options, input_file, model)
@@ -53,10 +57,10 @@ def embed_file(args: argparse.Namespace, path: Path) -> int:
                 output.discard()
             else:
                 refuse_to_replace(path, args)
-                format_ = _format_of(path, sample, job)
-                _begin(args, output, input_file, job, format_)
+                format_, records = _format_of(path, sample, job, input_file), input_file.records()
+                _begin(args, output, records, job, format_)
                 first, skip = output.committed.rows, args.on_error == "skip"
-                rows = embed_records(client, model, input_file.records, options, first=first, skip=skip)
+                rows = embed_records(client, model, records, options, first=first, skip=skip)
                 pending: list[Row] = []
                 with _keep_rows_on_failure(output, pending, input_file.unit, format_):
                     if not output.committed.sealed:
@@ -69,7 +73,7 @@ def embed_file(args: argparse.Namespace, path: Path) -> int:
 
 
 def _begin(
-    args: argparse.Namespace, output: OutputFile, input_file: InputFile, job: dict[str, Any], format_: Format
+    args: argparse.Namespace, output: OutputFile, records: Iterator[Record], job: dict[str, Any], format_: Format
 ) -> None:
     """Resume an earlier run, or begin anew."""
     if not output.can_resume or args.restart:
@@ -84,7 +88,7 @@ def _begin(
     if differences:
         raise CliError(f"{output.path} was begun otherwise: {'; '.join(differences)}; use --restart to begin anew", 2)
     output.resume()
-    for _ in islice(input_file.records, output.committed.rows):
+    for _ in islice(records, output.committed.rows):
         pass
     _print_note(f"{output.path}: going on at row {output.committed.rows:,}")
 
@@ -117,7 +121,7 @@ def _write_rows(
         progress.close()
     if not output.committed.rows:
         raise CliError(f"{input_file.name} has no texts", 2)
-    input_file.check_unchanged()
+    input_file.content.check_unchanged()
     _print_note(progress.summary())
 
 
@@ -158,13 +162,14 @@ def _job(options: dict[str, Any], input_file: InputFile, model: Model) -> dict[s
     }
 
 
-def _format_of(path: Path, sample: EmbedResult, job: dict[str, Any]) -> Format:
+def _format_of(path: Path, sample: EmbedResult, job: dict[str, Any], input_file: InputFile) -> Format:
     if path.suffix == ".jsonl":
-        return JsonLines()
+        return JsonLines(input_file.keep)
     width, dtype = sample.embeddings.shape[-1], sample.embeddings.dtype
     if path.suffix == ".npy":
         return Npy(width, dtype)
-    return Parquet(width, dtype, {f"polyseme {name.removeprefix('--')}": str(job[name]) for name in job})
+    kept = KeptColumns(input_file) if input_file.keep else None
+    return Parquet(width, dtype, {f"polyseme {name.removeprefix('--')}": str(job[name]) for name in job}, kept)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import client_from
-from polyseme.cli.arguments.texts import texts_from
 from polyseme.cli.arguments.tls import tls_from
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.input_file import texts_from
 from polyseme.cli.load.arguments import add_arguments, checked_plot, checked_processes, checked_statuses
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.formats import add_format_arguments, check_no_input
 from polyseme.cli.output import abridge, print_table
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-i",
         "--input",
         metavar="FILE",
-        help='file with one text a line; if it ends in .jsonl, one {"text": ...} a line; -: stdin',
+        help="file with one text a line; or .jsonl, .json, .csv, .tsv, .parquet; or one of these as .gz; -: stdin",
     )
+    add_format_arguments(parser)
     parser.add_argument(
         "--min-cosine", metavar="X", type=_cosine, help="exit with 1 if the cosine of a text's vectors is lower"
     )
@@ -76,8 +78,9 @@ def _texts(args: argparse.Namespace) -> list[str]:
     from polyseme.runtime.verification.selfcheck import TEXTS
 
     if not args.texts and args.input is None:
+        check_no_input(args)
         return [text for text in TEXTS if text]
-    from polyseme.cli.arguments.texts import texts_from
+    from polyseme.cli.inputs.input_file import texts_from
 
     return texts_from(args)
 

@@ -9,14 +9,16 @@ from typing import IO, TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.numbers import positive
-from polyseme.cli.arguments.texts import add_text_arguments, texts_from
-from polyseme.cli.bulk.arguments import SUFFIXES, add_bulk_arguments, check_no_file
+from polyseme.cli.arguments.texts import add_text_arguments
+from polyseme.cli.bulk.arguments import SUFFIXES, add_bulk_arguments, check_keep, check_memory
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.input_file import records_from
 from polyseme.cli.output import abridge, print_table, refuse_to_replace, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from polyseme.cli.inputs.records import Record
     from polyseme.client import EmbedResult
 
 NAME: Final = "embed"
@@ -62,12 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Embed texts, and write or print the vectors; bulk/ does it from file to file."""
     path = _output_path(args.output)
-    is_file = not args.texts and args.input is not None and Path(args.input).is_file()
-    if path is not None and is_file:
+    if path is not None and not args.texts and args.input is not None and Path(args.input).is_file():
         from polyseme.cli.bulk.run import embed_file
 
         return embed_file(args, path)
-    texts = _texts(args, path, is_file=is_file)
+    check_memory(args, path)
+    if path is not None:
+        refuse_to_replace(path, args)
+    records, keep = records_from(args)
+    check_keep(keep, path.suffix if path else ".jsonl")
+    if path is not None and not args.texts:
+        print("stdin and pipes are read into memory and cannot resume; --input FILE can", file=sys.stderr)
+    texts = [record.text for record in records]
     progress = args.progress
     if progress is None:
         progress = len(texts) >= _PROGRESS_FROM and sys.stderr.isatty()
@@ -84,9 +92,9 @@ def run(args: argparse.Namespace) -> int:
         )
     if path is not None:
         with writing(path) as file:
-            _write(file, path.suffix, texts, result)
-    elif args.output == "-" or not sys.stdout.isatty():
-        sys.stdout.writelines(_json_lines(texts, result))
+            _write(file, path.suffix, records, keep, result)
+    elif args.output == "-" or keep or not sys.stdout.isatty():
+        sys.stdout.writelines(_json_lines(records, keep, result))
     else:
         _draw(texts, result)
     return 0
@@ -104,34 +112,21 @@ def _output_path(output: str | None) -> Path | None:
     return path
 
 
-def _texts(args: argparse.Namespace, path: Path | None, *, is_file: bool) -> list[str]:
-    """Read all texts into memory."""
-    if is_file:
-        from polyseme.cli.bulk.input_file import texts_of
-
-        return texts_of(args)
-    check_no_file(args)
-    if path is not None and path.suffix == ".parquet":
-        raise CliError(f"--output is {path}; .parquet is for --input FILE, a file that is no pipe", 2)
-    if path is not None:
-        refuse_to_replace(path, args)
-    return texts_from(args)
-
-
-def _write(file: IO[bytes], suffix: str, texts: Sequence[str], result: EmbedResult) -> None:
+def _write(file: IO[bytes], suffix: str, records: Sequence[Record], keep: Sequence[str], result: EmbedResult) -> None:
     import numpy as np
 
     if suffix == ".npy":
         np.save(file, result.embeddings)
     else:
-        file.writelines(line.encode() for line in _json_lines(texts, result))
+        file.writelines(line.encode() for line in _json_lines(records, keep, result))
 
 
-def _json_lines(texts: Sequence[str], result: EmbedResult) -> Iterator[str]:
+def _json_lines(records: Sequence[Record], keep: Sequence[str], result: EmbedResult) -> Iterator[str]:
     from polyseme.cli.bulk.formats import json_line, numbers
 
-    for text, info, row in zip(texts, result.texts, result.embeddings, strict=True):
-        yield json_line({"text": text, "tokens": info.tokens, "truncated": info.truncated, "embedding": numbers(row)})
+    for record, info, row in zip(records, result.texts, result.embeddings, strict=True):
+        entry = {"text": record.text, **dict(zip(keep, record.kept, strict=True))}
+        yield json_line({**entry, "tokens": info.tokens, "truncated": info.truncated, "embedding": numbers(row)})
 
 
 def _draw(texts: Sequence[str], result: EmbedResult) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
-from polyseme.cli.arguments.texts import add_text_arguments, texts_from
+from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.input_file import texts_from
 from polyseme.cli.occurrences import check_layer, find_senses, pairs_of
 from polyseme.cli.output import print_table
 

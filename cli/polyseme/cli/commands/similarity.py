@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.numbers import positive
-from polyseme.cli.arguments.texts import add_text_arguments, texts_from
+from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.input_file import texts_from
 from polyseme.cli.output import abridge, print_table
 
 if TYPE_CHECKING:

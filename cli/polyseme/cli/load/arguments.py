@@ -55,7 +55,7 @@ def _add_call_arguments(group: argparse._ArgumentGroup) -> None:
         "-i",
         "--input",
         metavar="FILE",
-        help="texts to send in turn, one a line, or .jsonl; cut if too long [sentences of seven works]",
+        help="texts to send in turn, a file as polyseme embed reads it; cut if too long [sentences of seven works]",
     )
 
 
