@@ -180,9 +180,11 @@ def _chosen_layers(layer: str, num_hidden_layers: int) -> tuple[int, ...]:
 def _explained(error: InvalidArgumentError) -> Exception:
     """Name the sentence that lacks the word; leave other errors as they are."""
     place = _WORD_OF_SENTENCE.fullmatch(error.field or "")
-    if place is None or not str(error).endswith(": not found"):
+    _, found, hint = str(error).partition(": not found")
+    if place is None or not found:
         return error
-    return CliError(f"sentence {int(place[1]) + 1} has no such word")
+    hint = re.sub(r"ignore_case|partial_word", lambda option: "--" + option[0].replace("_", "-"), hint)
+    return CliError(f"sentence {int(place[1]) + 1} has no such word{hint}")
 
 
 def cosines_of(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -82,7 +82,7 @@ def test_a_terminal_gets_no_more_columns_than_fit(senses_of, monkeypatch):
     ("arguments", "code", "message"),
     [
         (("bank", MONEY, "nothing here"), 1, "sentence 2 has no such word"),
-        (("BANK", MONEY), 1, "sentence 1 has no such word"),
+        (("BANK", MONEY), 1, "sentence 1 has no such word in this case; --ignore-case finds it"),
         (("bank", MONEY, "--layer", "9"), 2, "--layer 9: the model has last, static, sum4, or -7..6"),
         (("bank", *["bank " * 61] * 2, "-o", "x.png"), 1, "-o x.png: 122 occurrences; a picture has room for 120"),
     ],

@@ -208,6 +208,10 @@ def test_of_all_occurrences_those_beyond_the_truncation_are_left_out(tokenize):
         ([word("we"), word("né", 4)], "words[1]: occurrence 4: occurs 1 time"),
         ([word("e", 3, partial_word=True)], "words[0]: occurrence 3: occurs 1 time"),
         ([word("bar", 2)], "words[0]: not found"),
+        ([word("WE")], "words[0]: not found in this case; ignore_case finds it"),
+        ([word("w")], "words[0]: not found as a whole word; partial_word finds it"),
+        ([word("w", ignore_case=True)], "words[0]: not found as a whole word; partial_word finds it"),
+        ([word("N")], "words[0]: not found; ignore_case and partial_word find it"),
         ([word("")], "words[0]: text has 0 bytes of UTF-8; at least 1, at most 1024"),
         ([word("é" * 513)], "words[0]: text has 1026 bytes of UTF-8; at least 1, at most 1024"),
         ([word(" ")], "words[0]: covers no token"),
@@ -257,6 +261,7 @@ def test_locate_one(tokenize, query, expected):
     [
         (word("bank"), "a[0].word: occurs 3 times; occurrence says which"),
         (word("vaults"), "a[0].word: not found"),
+        (word("River"), "a[0].word: not found in this case; ignore_case finds it"),
         (word("vault", 2), "a[0].word: occurrence 2: occurs 1 time"),
         (word("bank", 4), "a[0].word: occurrence 4: occurs 3 times"),
         (word(""), "a[0].word: text has 0 bytes of UTF-8; at least 1, at most 1024"),

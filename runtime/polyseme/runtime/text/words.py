@@ -22,9 +22,13 @@ _MID_NUMBER = rf"[\p{{WB=MidNum}}\p{{WB=MidNumLet}}'] {_X} (?=\p{{WB=Numeric}})"
 _DIGITS = rf"\p{{WB=Numeric}}++ {_X} (?: {_MID_NUMBER} )?+"  # WB8
 _ALPHANUMERIC = rf"(?: {_LETTERS} | {_HEBREW} | {_DIGITS} )++"  # WB9, 10
 _KATAKANA = rf"(?: \p{{WB=Katakana}} {_X} )++"  # WB13
-_CONNECTORS = rf"(?: \p{{WB=ExtendNumLet}} {_X} )"  # WB13a, 13b
+# WB13a, 13b, but for U+202F: it ties a suffix to a Mongolian word, and in French stands beside words, as in `banque !`.
+# So it connects Mongolian letters, and digits (10 000), and elsewhere is white space.
+_MONGOLIAN = r"[\p{Script=Mongolian}\u180b-\u180f]"
+_NARROW_SPACE = rf"(?: (?<=\p{{WB=Numeric}}) \u202f (?=\p{{WB=Numeric}}) | (?<={_MONGOLIAN}) \u202f (?={_MONGOLIAN}) )"
+_CONNECTORS = rf"(?: (?: (?!\u202f) \p{{WB=ExtendNumLet}} | {_NARROW_SPACE} ) {_X} )"
 _WORD = rf"""
-    (?=[\p{{WB=ALetter}}\p{{WB=Hebrew_Letter}}\p{{WB=Numeric}}\p{{WB=Katakana}}\p{{WB=ExtendNumLet}}])
+    (?!\u202f) (?=[\p{{WB=ALetter}}\p{{WB=Hebrew_Letter}}\p{{WB=Numeric}}\p{{WB=Katakana}}\p{{WB=ExtendNumLet}}])
     {_CONNECTORS}*+ (?: (?: {_ALPHANUMERIC} | {_KATAKANA} ) {_CONNECTORS}++ )*+
     (?: (?: {_ALPHANUMERIC} )?+ {_HEBREW_QUOTE} | {_ALPHANUMERIC} | {_KATAKANA} )?+
 """

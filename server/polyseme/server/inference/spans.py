@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
@@ -156,7 +156,7 @@ class _Locator:
                 if word.occurrence:
                     break
         if not seen:
-            raise InvalidInputError(f": {self._why_unseen(*unseen) if unseen else _how_often(word, count)}", at)
+            raise InvalidInputError(f": {self._why_unseen(*unseen) if unseen else self._why_unfound(word, count)}", at)
 
     def only_word(self, word: WordQuery, *, at: FieldPath) -> LocatedSpan:
         if not word.occurrence and (times := sum(1 for _ in self._find(word, at))) > 1:
@@ -203,6 +203,19 @@ class _Locator:
             return f"lies beyond the truncation (tokens {kept} of {of} are kept)"
         return "covers no token"
 
+    def _why_unfound(self, word: WordQuery, count: int) -> str:
+        if count:
+            return f"occurrence {word.occurrence}: occurs {count} time{'s' * (count > 1)}"
+        loosened = (
+            (" in this case; ignore_case finds it", replace(word, ignore_case=True)),
+            (" as a whole word; partial_word finds it", replace(word, partial_word=True)),
+            ("; ignore_case and partial_word find it", replace(word, ignore_case=True, partial_word=True)),
+        )
+        for hint, wider in loosened:
+            if next(self._find(wider, ()), None):
+                return f"not found{hint}"
+        return "not found"
+
     def _code_points(self, name: str, offset: int, at: FieldPath) -> int:
         try:
             return self._table.to_code_points(offset)
@@ -216,7 +229,3 @@ class _Locator:
     @cached_property
     def _cut(self) -> Overlaps:
         return Overlaps(self._tokens.cut_offsets)
-
-
-def _how_often(word: WordQuery, count: int) -> str:
-    return f"occurrence {word.occurrence}: occurs {count} time{'s' * (count > 1)}" if count else "not found"
