@@ -193,6 +193,17 @@ def test_embed_detailed_has_the_timings_of_each_call(client):
     assert (len(result.timings), len(result.texts)) == (4, 1024)
 
 
+@pytest.mark.parametrize("texts", ["a", ["a", "b"], MANY], ids=["one", "two", "several calls"])
+def test_embed_detailed_has_int8_and_scales_as_they_were_sent(texts, client):
+    result = client.embed_detailed(texts, dtype="int8")
+    assert (result.int8.dtype, result.int8.shape) == (np.int8, result.embeddings.shape)
+    assert (result.scales.dtype, result.scales.shape) == (np.float32, result.embeddings.shape[:-1])
+    assert np.array_equal(result.int8 * result.scales[..., None], result.embeddings)
+    assert result.int8.flags.owndata
+    floats = client.embed_detailed(texts)
+    assert (floats.int8, floats.scales) == (None, None)
+
+
 def _rows(reply):
     reply.embeddings.shape[0] += 1
     return reply

@@ -124,7 +124,10 @@ class Client:
         return self.embed_detailed(texts, dtype=dtype, **options).embeddings
 
     def embed_detailed(self, texts: Texts, *, dtype: Dtype = "float32", **options: Unpack[EmbedOptions]) -> EmbedResult:
-        """Embed texts as `embed` does; the result also has token counts, truncation, timings and the model."""
+        """Embed texts as `embed` does; the result also has token counts, truncation, timings and the model.
+
+        For dtype "int8" it has the elements and scales as they were sent too, for stores that have columns of int8.
+        """
         return self._transport.run(plan_embed(self._defaults, texts, dtype, options))
 
     @overload
@@ -198,8 +201,8 @@ class Client:
         Args:
             texts: one text, or several.
             **options: see `EmbedTokensOptions`: layers, combine, dtype, include_special_tokens, offset_unit, truncate,
-                prompt_name, without_prompt, add_special_tokens, priority, model, timeout. A large reply comes as a
-                stream; timeout then limits each message of it.
+                prompt_name, without_prompt, add_special_tokens, priority, progress, model, timeout. A large reply comes
+                as a stream; timeout then limits each message of it.
 
         Returns:
             One TokenEmbeddings per text, with float32 vectors [T, H] or [layers, T, H]; for one str, that alone.
@@ -235,8 +238,8 @@ class Client:
             texts: one text, or several.
             spans: (start, end) pairs of the text; for a list of texts, one sequence of pairs for each.
             **options: see `EmbedWordsOptions`: words, layers, combine, subtokens, normalize, dtype, offset_unit,
-                truncate, prompt_name, without_prompt, add_special_tokens, priority, model, timeout. A large reply comes
-                as a stream; timeout then limits each message of it.
+                truncate, prompt_name, without_prompt, add_special_tokens, priority, progress, model, timeout. A large
+                reply comes as a stream; timeout then limits each message of it.
 
         Returns:
             One WordEmbeddings per text, with float32 vectors [K, H] or [layers, K, H]; for one str, that alone.

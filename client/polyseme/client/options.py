@@ -65,9 +65,11 @@ class TokenOptions(TextOptions, total=False):
 
     Attributes:
         priority: "interactive" (default) or "bulk".
+        progress: whether to show a progress bar on stderr, default: no; needs `pip install 'polyseme[cli]'`.
     """
 
     priority: Priority
+    progress: bool
 
 
 class EmbedTokensOptions(TokenOptions, total=False):

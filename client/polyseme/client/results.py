@@ -54,6 +54,9 @@ class EmbedResult:
         texts: token counts of each text.
         timings: one entry for each call to the server; a long list of texts is split into several.
         model: the model that answered.
+        int8: for dtype "int8" the elements as they were sent, int8 in the shape of embeddings; else None.
+        scales: for dtype "int8" one scale per vector, [N] float32, [] for one str; else None. `embeddings` is
+            `int8 * scales[..., None]`.
     """
 
     embeddings: npt.NDArray[Any]
@@ -61,6 +64,8 @@ class EmbedResult:
     texts: tuple[TextInfo, ...]
     timings: tuple[Timings, ...]
     model: ModelIdentity
+    int8: npt.NDArray[np.int8] | None = None
+    scales: npt.NDArray[np.float32] | None = None
 
 
 class TopK(NamedTuple):

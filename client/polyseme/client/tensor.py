@@ -42,6 +42,17 @@ def decode_tensor(tensor: tensor_pb2.Tensor) -> npt.NDArray[Any]:
     return _floats(tensor, _checked_data(tensor, size * math.prod(shape)), shape)
 
 
+def int8_and_scales(tensor: tensor_pb2.Tensor) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Give the elements of an INT8 tensor as they were sent, and the scale of each row, in arrays that share its bytes.
+
+    Raises:
+        InvalidReplyError: the length of the data or the scales does not fit the shape.
+    """
+    shape = _checked_shape(tensor)
+    elements = np.frombuffer(_checked_data(tensor, math.prod(shape)), np.int8).reshape(shape)
+    return elements, _scales(tensor, shape[:-1])[..., 0]
+
+
 def _floats(tensor: tensor_pb2.Tensor, data: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     match tensor.dtype:
         case tensor_pb2.DATA_TYPE_FLOAT32:

@@ -14,6 +14,7 @@ from polyseme.client._transport.rpc import decode
 from polyseme.client.errors import InvalidReplyError, ModelChangedError
 from polyseme.client.models import ModelIdentity, identity_from
 from polyseme.client.results import EmbedResult, TextInfo, Timings, TokenizedText
+from polyseme.client.tensor import int8_and_scales
 from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
 
@@ -59,6 +60,8 @@ class EmbeddingsAssembler:
         self._asked = request.dimensions if request.HasField("dimensions") else 0
         self._embeddings: npt.NDArray[Any] | None = None
         self._dimensions = 0
+        self._int8: list[npt.NDArray[np.int8]] = []  # one array for each reply, as are the scales
+        self._scales: list[npt.NDArray[np.float32]] = []
         self._texts: list[TextInfo] = []
         self._timings: list[Timings] = []
         self._model: ModelIdentity | None = None
@@ -85,6 +88,10 @@ class EmbeddingsAssembler:
         if self._asked not in (0, shape[1]):
             raise InvalidReplyError(f"reply has embeddings of {shape[1]} elements; {self._asked} were asked for")
         self._store(rows, vectors, shape[1])
+        if self._dtype == tensor_pb2.DATA_TYPE_INT8:
+            elements, scales = int8_and_scales(message.embeddings)
+            self._int8.append(elements)
+            self._scales.append(scales)
         self._texts.extend(map(text_info_from, message.texts))
         self._timings.append(timings_from(message.timings))
 
@@ -108,7 +115,15 @@ class EmbeddingsAssembler:
             texts=tuple(self._texts),
             timings=tuple(self._timings),
             model=self._model,
+            int8=_joined(self._int8, single=single),
+            scales=_joined(self._scales, single=single),
         )
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], *, single: bool) -> npt.NDArray[Any] | None:
+    if not parts:
+        return None
+    return np.array(parts[0][0]) if single else np.concatenate(parts)
 
 
 def tokenized_texts(message: service_pb2.TokenizeResponse, lengths: Sequence[int]) -> list[TokenizedText]:

@@ -71,8 +71,10 @@ class ContextualCall(Generic[_Column, _Result]):
     target: str
 
 
-def send_contextual(call: ContextualCall[_Column, _Result], catalog: Catalog) -> Plan[list[_Result]]:
-    """Send all texts, and give their results in order.
+def send_contextual(
+    call: ContextualCall[_Column, _Result], catalog: Catalog, advance: Callable[[int], None]
+) -> Plan[list[_Result]]:
+    """Send all texts, and give their results in order; `advance` counts texts that are done.
 
     Raises:
         InvalidArgumentError: a text is over the server's limit, or the server refuses it: index, got, limit.
@@ -90,8 +92,9 @@ def send_contextual(call: ContextualCall[_Column, _Result], catalog: Catalog) ->
             raise shift_texts(error, 0)  # noqa: B904  the same error, its words changed
         assembler: TextListAssembler[_Column] = TextListAssembler(1, call.separate_layers, call.dtype)
         assembler.add([call.read_entry(entry) for entry in reply.texts], 0, 0, 0)
+        advance(1)
         return [call.make_result(text, call.length_of(0)) for text in assembler.assembled()]
-    job = _ContextualJob(call)
+    job = _ContextualJob(call, advance)
     yield from ResumableStream(job, timeout=call.timeout, target=call.target, clock=time.monotonic).run()
     return job.results
 
@@ -103,9 +106,9 @@ def _reply_bytes(call: ContextualCall[Any, Any], hidden_size: int) -> int:
 class _ContextualJob(Generic[_Column, _Result]):
     """The stream job of one list of texts; `results` grows as texts are delivered."""
 
-    def __init__(self, call: ContextualCall[_Column, _Result]) -> None:
+    def __init__(self, call: ContextualCall[_Column, _Result], advance: Callable[[int], None]) -> None:
         self.results: list[_Result] = []
-        self._call = call
+        self._call, self._advance = call, advance
         limits = CallLimits(max_texts=MESSAGE_TEXTS, max_request_bytes=MESSAGE_BYTES, max_reply_bytes=1)
         self._ranges: Iterator[range] = iter(split(call.request_bytes, [0] * len(call.request_bytes), limits))
         self._model: ModelIdentity | None = None
@@ -136,6 +139,7 @@ class _ContextualJob(Generic[_Column, _Result]):
         if isinstance(request.answer, list):
             for index, text in enumerate(request.answer, request.first):
                 self.results.append(self._call.make_result(text, self._call.length_of(index)))
+            self._advance(len(request.answer))
         yield from ()
 
     def _check_same(self, model: common_pb2.ModelIdentity) -> None:

@@ -10,6 +10,7 @@ from polyseme.client._plans.contextual import send_contextual
 from polyseme.client._plans.contextual_calls import spans_call, tokens_call
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
+from polyseme.client._plans.progress import progress_bar
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.options import EmbedTokensOptions, EmbedWordsOptions
 from polyseme.client.results import TokenEmbeddings, WordEmbeddings
@@ -26,7 +27,8 @@ def plan_embed_tokens(
     timeout = defaults.timeout(options)
     call = tokens_call(listed, request, layers, timeout=timeout, target=defaults.target)
     yield from require_features(defaults, request, request.model.name, timeout)
-    return (yield from send_contextual(call, defaults.catalog)), single
+    with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
+        return (yield from send_contextual(call, defaults.catalog, advance)), single
 
 
 def plan_embed_words(
@@ -46,4 +48,5 @@ def plan_embed_words(
     timeout = defaults.timeout(options)
     call = spans_call(inputs, request, layers, timeout=timeout, target=defaults.target)
     yield from require_features(defaults, request, request.model.name, timeout)
-    return (yield from send_contextual(call, defaults.catalog)), single
+    with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
+        return (yield from send_contextual(call, defaults.catalog, advance)), single
