@@ -18,7 +18,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from polyseme.cli.commands import bench, diff, embed, export, health, info, senses, serve, similarity, verify
+from polyseme.cli.commands import (
+    bench,
+    diff,
+    embed,
+    export,
+    health,
+    info,
+    senses,
+    serve,
+    similarity,
+    tokenize,
+    verify,
+    words,
+)
 from polyseme.cli.errors import CliError
 
 
@@ -40,7 +53,9 @@ class Command(Protocol):
         """
 
 
-COMMANDS: Final[tuple[Command, ...]] = (export, serve, verify, diff, info, embed, similarity, senses, bench, health)
+COMMANDS: Final[tuple[Command, ...]] = (
+    export, serve, verify, diff, info, embed, words, tokenize, similarity, senses, bench, health,
+)  # fmt: skip
 
 # Names to install, where they are not the names to import.
 _DISTRIBUTIONS: Final = {

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from polyseme.cli.arguments.words import explained
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import one_line
 
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from polyseme.client import Client, InvalidArgumentError, TextOptions, Word
+    from polyseme.client import Client, TextOptions, Word
 
 MAX_OCCURRENCES: Final = 1000  # occurrences; their cosines are S x K x K numbers
 _LAST_FOUR: Final = 4
 _LONGEST_WORD: Final = 40  # characters
-_WORD_OF_SENTENCE: Final = re.compile(r"texts\[([0-9]+)\]\.words\[0\]")  # the field of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def find_senses(
     try:
         found = client.embed_words(list(sentences), words=[word], layers=layers, combine="none", **options)
     except InvalidArgumentError as error:
-        raise _explained(error) from error
+        raise explained(error, "sentence") from error
     occurrences = tuple(
         Occurrence(at, sentence, start, end)
         for at, (sentence, each) in enumerate(zip(sentences, found, strict=True))
@@ -175,16 +175,6 @@ def _chosen_layers(layer: str, num_hidden_layers: int) -> tuple[int, ...]:
         sum4 = " sum4," if num_hidden_layers >= _LAST_FOUR else ""
         raise CliError(f"--layer {layer}: the model has last, static,{sum4} or {-last}..{num_hidden_layers}", 2)
     return (1 + number % last,)
-
-
-def _explained(error: InvalidArgumentError) -> Exception:
-    """Name the sentence that lacks the word; leave other errors as they are."""
-    place = _WORD_OF_SENTENCE.fullmatch(error.field or "")
-    _, found, hint = str(error).partition(": not found")
-    if place is None or not found:
-        return error
-    hint = re.sub(r"ignore_case|partial_word", lambda option: "--" + option[0].replace("_", "-"), hint)
-    return CliError(f"sentence {int(place[1]) + 1} has no such word{hint}")
 
 
 def cosines_of(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

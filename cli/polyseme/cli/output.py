@@ -11,6 +11,8 @@ from typing import IO, Final
 
 from polyseme.cli.errors import CliError
 
+PROGRESS_FROM: Final = 1000
+"""Texts from which on a terminal shows the progress."""
 _PIPED_WIDTH: Final = 160
 
 

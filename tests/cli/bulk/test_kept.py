@@ -81,8 +81,8 @@ def test_columns_of_parquet_are_kept(out, embed, fake, tmp_path):
     [
         ("id", "out.npy", "--keep is for .parquet and .jsonl; an array has no columns"),
         ("id,id", "out.jsonl", "--keep names id twice"),
-        ("text", "out.jsonl", "--keep text: .jsonl has a column text of its own"),
-        ("row", "out.parquet", "--keep row: .parquet has a column row of its own"),
+        ("text", "out.jsonl", "--keep text: the output has a text of its own"),
+        ("row", "out.parquet", "--keep row: the output has a row of its own"),
         ("id", "out.jsonl", "in.csv has no column id; it has 2: row, text"),
     ],
 )

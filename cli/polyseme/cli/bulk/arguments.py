@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from polyseme.cli.errors import CliError
+from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
 
 SUFFIXES: Final = (".npy", ".parquet", ".jsonl")
 _OWN_COLUMNS: Final = {".parquet": ("row", "embedding"), ".jsonl": ("row", "text", "tokens", "truncated", "embedding")}
@@ -21,12 +21,7 @@ def add_bulk_arguments(parser: argparse.ArgumentParser) -> None:
         "--input FILE with -o OUT embeds any number of texts in constant memory. If a run ends early, for whatever "
         "reason, the same command resumes it.",
     )
-    group.add_argument(
-        "--keep",
-        metavar="NAME,...",
-        type=_names,
-        help="columns or fields of the input that .parquet and .jsonl have too, beside the vectors",
-    )
+    add_keep_argument(group)
     group.add_argument(
         "--on-error",
         choices=["stop", "skip"],
@@ -63,11 +58,7 @@ def check_keep(keep: Sequence[str], suffix: str) -> None:
     """
     if keep and suffix not in _OWN_COLUMNS:
         raise CliError(f"--keep is for {' and '.join(_OWN_COLUMNS)}; an array has no columns", 2)
-    for name in keep:
-        if name in _OWN_COLUMNS[suffix]:
-            raise CliError(f"--keep {name}: {suffix} has a column {name} of its own", 2)
-        if keep.count(name) > 1:
-            raise CliError(f"--keep names {name} twice", 2)
+    refuse_to_keep(keep, _OWN_COLUMNS.get(suffix, ()))
 
 
 def check_bulk(args: argparse.Namespace, path: Path) -> None:
@@ -82,8 +73,3 @@ def check_bulk(args: argparse.Namespace, path: Path) -> None:
         raise CliError(f"--output is {path}, a directory", 2)
     if path.exists() and path.samefile(args.input):
         raise CliError(f"--output is the input, {path}", 2)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Read names, with commas between them; quoted as in CSV where a name has one."""
-    return tuple(name for line in csv.reader([text], skipinitialspace=True) for name in line if name)

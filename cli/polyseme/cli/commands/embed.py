@@ -13,7 +13,7 @@ from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.bulk.arguments import SUFFIXES, add_bulk_arguments, check_keep, check_memory
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output import abridge, print_table, refuse_to_replace, writing
+from polyseme.cli.output import PROGRESS_FROM, abridge, print_table, refuse_to_replace, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,6 @@ NAME: Final = "embed"
 HELP: Final = "embed texts"
 EXTRA: Final = "cli"
 
-_PROGRESS_FROM: Final = 1000
 _TABLE_ROWS: Final = 50
 
 
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     texts = [record.text for record in records]
     progress = args.progress
     if progress is None:
-        progress = len(texts) >= _PROGRESS_FROM and sys.stderr.isatty()
+        progress = len(texts) >= PROGRESS_FROM and sys.stderr.isatty()
     with client_from(args) as client:
         result = client.embed_detailed(
             texts,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.texts import add_text_arguments
+from polyseme.cli.arguments.words import add_word_arguments
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import texts_from
 from polyseme.cli.occurrences import check_layer, find_senses, pairs_of
@@ -40,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="layer of the matrix and the map: last, static, a number from 0 up or from -1 down, or sum4, the sum of "
         "the last four [%(default)s]",
     )
-    parser.add_argument("--ignore-case", action="store_true", help="find the word in any case")
-    parser.add_argument("--partial-word", action="store_true", help="find the word inside other words too")
+    add_word_arguments(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="draw a picture: .png, .svg, or self-contained .html")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import csv
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +59,29 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_keep_argument(parser: argparse._ActionsContainer) -> None:
+    """Declare the argument that names columns to carry over to the output."""
+    parser.add_argument(
+        "--keep",
+        metavar="NAME,...",
+        type=_names,
+        help="columns or fields of the input that the output has too; not for .npy",
+    )
+
+
+def refuse_to_keep(keep: Sequence[str], own: Collection[str]) -> None:
+    """Refuse columns to keep that the output has itself, or that are named twice.
+
+    Raises:
+        CliError: there is one.
+    """
+    for name in keep:
+        if name in own:
+            raise CliError(f"--keep {name}: the output has a {name} of its own", 2)
+        if keep.count(name) > 1:
+            raise CliError(f"--keep names {name} twice", 2)
+
+
 def format_of(args: argparse.Namespace, name: str) -> str:
     """Find the format of an input: one of FORMATS.
 
@@ -108,3 +133,8 @@ def check_no_input(args: argparse.Namespace) -> None:
 
 def _suffix_of(name: str) -> str:
     return Path(name.lower().removesuffix(GZIP)).suffix
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Read names, with commas between them; quoted as in CSV where a name has one."""
+    return tuple(name for line in csv.reader([text], skipinitialspace=True) for name in line if name)
