@@ -44,8 +44,9 @@ def _settings() -> str:
     return f"""
 # Settings of `polyseme serve`
 
-A flag goes before the variable of the environment, and that before the default. 0 stands for "chosen for the device"
-where the meaning says auto. What cannot be is refused at start, in one line, with exit status 2.
+A flag goes before the variable of the environment, that before the TOML file that `--config` names, and that before the
+default. `--print-config` prints them all as such a file, with the source of each, and ends. 0 stands for "chosen for
+the device" where the meaning says auto. What cannot be is refused at start, in one line, with exit status 2.
 
 {_table(("flag", "environment", "default", "allowed", "meaning"), rows)}
 """

@@ -27,7 +27,6 @@ EXCUSED = {
     "cli/bulk/arguments": "cli/bulk/test_refusals.py",
     "cli/bulk/journal": "cli/bulk/test_run.py",
     "cli/bulk/parquet": "cli/bulk/test_formats.py",
-    "cli/commands/serve": "server/test_app.py",
     "cli/inputs/records": "cli/inputs/test_delimited.py",
     "cli/load/arguments": "cli/commands/test_bench.py",
     "cli/load/caller": "cli/commands/test_bench.py",

@@ -110,6 +110,30 @@ def test_main_leaves_usage_to_argparse(command, arguments, code, capsys):
     assert ended.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("arguments", "usage", "line"),
+    [
+        (["serve", "x", "--modle", "x"], "polyseme serve", "unrecognized arguments: --modle x"),
+        (["embed", "x", "--modle=x"], "polyseme embed", "unrecognized arguments: --modle=x; is --model meant?"),
+        (["--modle"], "polyseme", "unrecognized arguments: --modle"),
+    ],
+)
+def test_an_unknown_argument_gets_the_usage_of_its_subcommand(arguments, usage, line, capsys):
+    with pytest.raises(SystemExit) as ended:
+        entry.main(arguments)
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"usage: {usage} [-h]")
+    assert lines[-1] == f"{usage}: error: {line}"
+
+
+def test_a_misspelt_variable_is_one_line(command, capsys, monkeypatch):
+    monkeypatch.setenv("POLYSEME_TARGTE", "x")
+    monkeypatch.setenv("POLYSEME_OF_MY_OWN", "x")
+    assert entry.main(["try"]) == 0
+    assert capsys.readouterr().err == "polyseme: warning: POLYSEME_TARGTE is not read; POLYSEME_TARGET is\n"
+
+
 def test_main_declares_the_arguments_of_the_chosen_command_alone(command):
     def add_arguments(parser):
         raise AssertionError

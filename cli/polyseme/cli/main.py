@@ -9,6 +9,7 @@ for Ctrl-C, 141 if the reader of a pipe is gone. POLYSEME_DEBUG=1 prints the tra
 from __future__ import annotations
 
 import argparse
+import difflib
 import errno
 import io
 import os
@@ -16,7 +17,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from polyseme.cli.commands import (
     bench,
@@ -33,6 +34,7 @@ from polyseme.cli.commands import (
     words,
 )
 from polyseme.cli.errors import CliError
+from polyseme.cli.variables import unread_variables
 
 
 class Command(Protocol):
@@ -80,10 +82,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal loses a character, not the answer
     try:
-        args = _parser(command).parse_args(arguments)
+        parser = _parser(command)
+        args, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            _refuse_unknown(args.parser if command else parser, unknown)
         if command is None:
-            _parser(None).print_help(sys.stderr)
+            parser.print_help(sys.stderr)
             return 2
+        if command is not serve and (line := unread_variables(os.environ, alike_only=True)):
+            print(f"polyseme: warning: {line}", file=sys.stderr)
         code = command.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -110,7 +117,15 @@ def _parser(chosen: Command | None) -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(command.NAME, help=command.HELP, description=_sentence(command.HELP))
         if command is chosen:
             command.add_arguments(subparser)
+            subparser.set_defaults(parser=subparser)
     return parser
+
+
+def _refuse_unknown(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """Print the usage of the subcommand that was called, where argparse itself would print that of `polyseme`."""
+    flag = unknown[0].partition("=")[0]
+    close = difflib.get_close_matches(flag, parser._option_string_actions, 1)  # noqa: SLF001  there is no other way
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}{f'; is {close[0]} meant?' if close else ''}")
 
 
 def _sentence(text: str) -> str:

@@ -1,4 +1,7 @@
-"""What can be set, where it can be set, and within which limits. Parsed once, passed as an object."""
+"""What can be set, where it can be set, and within which limits. Parsed once, passed as an object.
+
+`settings_file.py` reads files.
+"""
 
 from __future__ import annotations
 
@@ -71,29 +74,57 @@ class ServerConfig:
     metrics_token_file: str = _setting("", "as --token-file, for whoever reads metrics")
     reflection: bool = _setting(False, "serve gRPC reflection")
     log_level: str = _setting("info", "least level that is logged", choices=("debug", "info", "warning", "error"))
+    log_format: str = _setting("text", "log lines as text, or each a JSON object", choices=("text", "json"))
 
     @classmethod
     def from_sources(
-        cls, flags: Mapping[str, str | None], environment: Mapping[str, str] | None = None
+        cls,
+        flags: Mapping[str, str | None],
+        environment: Mapping[str, str] | None = None,
+        file: SettingsFile | None = None,
     ) -> ServerConfig:
-        """Read settings: flags before environment before default.
+        """Read settings: flags before environment before file before default.
 
         Args:
             flags: values by field name as they were typed; None or absent where not given.
             environment: default: the process's.
+            file: what a file says.
 
         Raises:
             ConfigError: a value is not of its type or out of its limits; names the source it came from.
         """
-        environment = os.environ if environment is None else environment
-        values: dict[str, Any] = {}
-        for setting in fields(cls):
-            flag, variable = "--" + setting.name.replace("_", "-"), variable_of(setting.name)
-            if flags.get(setting.name) is not None:
-                values[setting.name] = _parse(str(flags[setting.name]), setting, flag)
-            elif environment.get(variable, "") != "":
-                values[setting.name] = _parse(environment[variable], setting, variable)
-        return cls(**values)
+        given = given_settings(flags, os.environ if environment is None else environment, file)
+        by_name = {setting.name: setting for setting in fields(cls)}
+        return cls(**{name: _parse(value, by_name[name], origin) for name, (value, origin) in given.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsFile:
+    """What a file of settings says.
+
+    Attributes:
+        name: of the file, for messages.
+        values: by name of the setting, spelled as in the environment.
+    """
+
+    name: str
+    values: Mapping[str, str]
+
+
+def given_settings(
+    flags: Mapping[str, str | None], environment: Mapping[str, str], file: SettingsFile | None = None
+) -> dict[str, tuple[str, str]]:
+    """Give the value of each setting that is set, as it was spelled, and the source that it came from."""
+    given: dict[str, tuple[str, str]] = {}
+    for setting in fields(ServerConfig):
+        name, variable = setting.name, variable_of(setting.name)
+        if flags.get(name) is not None:
+            given[name] = str(flags[name]), "--" + name.replace("_", "-")
+        elif environment.get(variable, "") != "":
+            given[name] = environment[variable], variable
+        elif file and name in file.values:
+            given[name] = file.values[name], f"{file.name}: {name}"
+    return given
 
 
 def variable_of(name: str) -> str:
@@ -106,6 +137,8 @@ def _parse(value: str, setting: Any, origin: str) -> Any:  # noqa: ANN401
     if isinstance(setting.default, bool):
         return _parse_bool(value, origin)
     if isinstance(setting.default, str):
+        if limits.choices and not limits.pattern:
+            value = value.lower()
         fits = re.fullmatch(limits.pattern, value) if limits.pattern else value in limits.choices
         if limits.choices and not fits:
             raise ConfigError(f"{origin}: got {value[:40]!r}; one of {', '.join(limits.choices)}")

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _NOT_RELOADED: Final = "NOT RELOADED, still serving what was served before"
 
 
-def serve(directories: Sequence[Path], config: ServerConfig) -> None:
+def serve(directories: Sequence[Path], config: ServerConfig, *, warning: str = "") -> None:
     """Serve artifacts until SIGTERM or SIGINT, then drain. A second signal stops at once; SIGHUP reloads.
 
     Before it serves, SIGTERM and SIGINT end the process at once, and SIGHUP waits.
@@ -32,6 +32,7 @@ def serve(directories: Sequence[Path], config: ServerConfig) -> None:
     Args:
         directories: artifacts, or folders of artifacts.
         config: the settings.
+        warning: what to log first; "": nothing.
 
     Raises:
         ArtifactError: an artifact is not what export wrote.
@@ -39,7 +40,9 @@ def serve(directories: Sequence[Path], config: ServerConfig) -> None:
         RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
     """
     hold_signals()
-    log_to_stderr(config.log_level)
+    log_to_stderr(config.log_level, config.log_format)
+    if warning:
+        log.warning("%s", warning)
     faulthandler.enable()  # SIGBUS, of weights that were cut short, would end the process without a word
     asyncio.run(_serve(lambda: open_artifacts(directories), config))
 

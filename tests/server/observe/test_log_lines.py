@@ -1,10 +1,11 @@
+import json
 import logging
 import subprocess
 import sys
 
 import pytest
 
-from polyseme.server.observe.log_lines import LineFormatter
+from polyseme.server.observe.log_lines import FIELDS, JsonFormatter, LineFormatter
 
 TEXT = "canaryxyzzy"
 START = """
@@ -69,3 +70,28 @@ def test_a_record_is_one_line():
 def test_any_loggers_exceptions_are_redacted():
     lines = LineFormatter("%(message)s").format(record("grpc says", error=ValueError(TEXT)))
     assert lines == "grpc says\nValueError: message withheld, as it may hold a part of a text"
+
+
+def test_a_record_is_one_json_object():
+    told = record("ev\nil %s é", "\x1b[31m", error=ValueError(TEXT))
+    told.created = 1764201600.25
+    setattr(told, FIELDS, {"texts": 3})
+    line = JsonFormatter().format(told)
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "time": "2025-11-27T00:00:00.250+00:00",
+        "level": "info",
+        "logger": "polyseme.x",
+        "message": "ev\nil \x1b[31m é",
+        "texts": 3,
+        "exception": "ValueError: message withheld, as it may hold a part of a text",
+    }
+
+
+@pytest.mark.parametrize("code", UNCAUGHT.values(), ids=UNCAUGHT)
+def test_what_nobody_caught_is_json_too(code):
+    start = START.replace('"info"', '"info", "json"')
+    run = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, timeout=300, check=False)
+    entries = [json.loads(line) for line in run.stderr.splitlines()]
+    assert ["ValueError: message withheld" in entry["exception"] for entry in entries] == [True]
+    assert TEXT not in run.stderr

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 import threading
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from polyseme.server.observe.exceptions import redacted
 
 log = logging.getLogger(__name__)
 
+FIELDS: Final = "fields"
+"""The attribute of a record whose entries become fields of its JSON object: `extra={FIELDS: {...}}`."""
 
-class LineFormatter(logging.Formatter):
-    """Formats records, whoever logs them: control characters spelled out, exceptions redacted."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Format all but the exception, on one line."""
-        line = super().formatMessage(record)
-        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+class RedactingFormatter(logging.Formatter):
+    """Formats records, whoever logs them: no exception's message that may hold a part of a text."""
 
     def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802  logging's own is not typed better
         """Format a traceback, with its causes."""
@@ -28,10 +28,37 @@ class LineFormatter(logging.Formatter):
         return super().formatException((type(error), error, error.__traceback__))
 
 
-def log_to_stderr(level: str) -> None:
+class LineFormatter(RedactingFormatter):
+    """Formats a record as a line, and its exception below: control characters spelled out."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Format all but the exception, on one line."""
+        line = super().formatMessage(record)
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+
+
+class JsonFormatter(RedactingFormatter):
+    """Formats a record as a JSON object on one line: time, level, logger, message, its fields, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format the record; an exception is a string with line ends in it."""
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, FIELDS, {}),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def log_to_stderr(level: str, format_: str = "text") -> None:
     """Log to stderr, and log there too what Python would print of exceptions that nobody caught."""
     handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    text = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(JsonFormatter() if format_ == "json" else LineFormatter(text))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     sys.excepthook = _of_the_process
     sys.unraisablehook = _of_an_object

@@ -1,0 +1,40 @@
+"""Find variables of the environment that are meant for Polyseme, and that nothing reads."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Final
+
+_PREFIX: Final = "POLYSEME_"
+# Those that flags of the client commands, and `main.py`, read.
+_OF_COMMANDS: Final = (
+    "CLIENT_CERT", "CLIENT_KEY", "CONFIG", "DEBUG", "TARGET", "TLS", "TLS_CA", "TLS_NAME", "TOKEN",
+)  # fmt: skip
+# What Kubernetes sets for a Service named polyseme, and what tests and benches of the project read.
+_OF_OTHERS: Final = ("SERVICE_", "PORT_", "TEST_", "EVAL_DATA", "GTE_SMALL", "MPNET")
+_ALIKE: Final = 0.75
+
+
+def unread_variables(names: Iterable[str], *, alike_only: bool) -> str:
+    """Name the variables that nothing reads, and what may be meant, in one line; "" where there are none.
+
+    Args:
+        names: of all variables.
+        alike_only: whether to leave out those that are like no variable that is read.
+    """
+    from polyseme.server.config import ServerConfig
+
+    known = [*_OF_COMMANDS, *(setting.name.upper() for setting in fields(ServerConfig))]
+    said = []
+    for variable in sorted(names):
+        name = variable.removeprefix(_PREFIX)
+        if not variable.upper().startswith(_PREFIX) or name in known or name.startswith(_OF_OTHERS):
+            continue
+        close = difflib.get_close_matches(name.upper().removeprefix(_PREFIX), known, 1, _ALIKE)
+        if close:
+            said.append(f"{variable} is not read; {_PREFIX}{close[0]} is")
+        elif not alike_only:
+            said.append(f"{variable} is not read")
+    return "; ".join(said)
