@@ -63,8 +63,8 @@ def test_metrics_count_calls_and_batches(tiny_artifact):
             server.embedding.Embed(Request(), timeout=300)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=300) as reply:
             text = reply.read().decode()
-    assert 'polyseme_calls_total{code="OK",method="Embed"} 1.0' in text
-    assert 'polyseme_calls_total{code="INVALID_ARGUMENT",method="Embed"} 1.0' in text
+    assert 'polyseme_calls_total{code="OK",method="Embed",model="tiny"} 1.0' in text
+    assert 'polyseme_calls_total{code="INVALID_ARGUMENT",method="Embed",model="tiny"} 1.0' in text
     assert re.search(r'^polyseme_tokens_total{model="tiny",version="[0-9a-f]{12}"} 7.0$', text, re.MULTILINE)
     assert re.search(r'^polyseme_queued_tokens{model="tiny",version="[0-9a-f]{12}"} 0.0$', text, re.MULTILINE)
 

@@ -17,6 +17,8 @@ from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.lifecycle.announcement import announce_all, warn_if_open
 from polyseme.server.lifecycle.models import Engines, ModelLifecycle
 from polyseme.server.models.registry import Registry
+from polyseme.server.observe.access import AccessLog
+from polyseme.server.observe.calls import Observers
 from polyseme.server.observe.metrics import Metrics
 from polyseme.server.security.tls import metrics_context
 from polyseme.server.security.tokens import Tokens
@@ -71,7 +73,8 @@ class App:
         engines = make_engines(config, self.watchdog)
         self._models = ModelLifecycle(find_artifacts, config, self.registry, engines, self._metrics)
         services = make_services(self.registry, _limits(config))
-        self._listener = Listener(config, services, self._admission, self._metrics)
+        observers = Observers([self._metrics, *([AccessLog()] if config.access_log else [])])
+        self._listener = Listener(config, services, self._admission, observers)
 
     @property
     def port(self) -> int:

@@ -75,6 +75,7 @@ class ServerConfig:
     reflection: bool = _setting(False, "serve gRPC reflection")
     log_level: str = _setting("info", "least level that is logged", choices=("debug", "info", "warning", "error"))
     log_format: str = _setting("text", "log lines as text, or each a JSON object", choices=("text", "json"))
+    access_log: bool = _setting(False, "log a line for each call that ends, but for health checks that succeed")
 
     @classmethod
     def from_sources(

@@ -34,7 +34,7 @@ def test_a_stranger_is_refused_before_a_request_is_received(tiny_artifact, tmp_p
         began = time.monotonic()
         code = never_sent(server.channel, method, (("authorization", token),) if token else ())
         assert (code, time.monotonic() - began < 10) == (grpc.StatusCode.UNAUTHENTICATED, True)
-        labels = {"method": method.rpartition("/")[2], "code": "UNAUTHENTICATED"}
+        labels = {"method": method.rpartition("/")[2], "code": "UNAUTHENTICATED", "model": ""}
         assert server.app._metrics.registry.get_sample_value("polyseme_calls_total", labels) == 1
         assert server.app._admission.calls == 0
 
@@ -69,6 +69,12 @@ def test_calls_beyond_the_limit_are_all_told_when_to_come_again(tiny_artifact):
         assert all("grpc-retry-pushback-ms" in dict(call.trailing_metadata()) for call in refusals)
         registry = server.app._metrics.registry
         assert dict(codes) == {
-            code: registry.get_sample_value("polyseme_calls_total", {"method": "Embed", "code": code.name})
+            code: sum(
+                registry.get_sample_value(
+                    "polyseme_calls_total", {"method": "Embed", "code": code.name, "model": model}
+                )
+                or 0
+                for model in ("tiny", "")
+            )
             for code in codes
         }

@@ -13,7 +13,7 @@ has_list = pytest.mark.skipif(
 
 def counted(server, method, code):
     """Calls of a method that ended with a status."""
-    labels = {"method": f"grpc.health.v1.Health/{method}", "code": code.name}
+    labels = {"method": f"grpc.health.v1.Health/{method}", "code": code.name, "model": ""}
     return server.app._metrics.registry.get_sample_value("polyseme_calls_total", labels) or 0
 
 

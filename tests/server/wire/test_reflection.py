@@ -20,7 +20,7 @@ def ask(server, *frames):
 
 @pytest.mark.parametrize("data", [b"\xff", b"\x0a\x05abc", b"\x0a\x02\xc3\x28", b"\x78\x00" * 20_000])
 def test_undecodable_requests_are_invalid_and_counted(reflecting, caplog, data):
-    labels = {"method": PATH.removeprefix("/"), "code": "INVALID_ARGUMENT"}
+    labels = {"method": PATH.removeprefix("/"), "code": "INVALID_ARGUMENT", "model": ""}
     count = reflecting.app._metrics.registry.get_sample_value
     before = count("polyseme_calls_total", labels) or 0
     refused(lambda: ask(reflecting, data), grpc.StatusCode.INVALID_ARGUMENT)

@@ -12,6 +12,7 @@ from polyseme.server.engine.client import Submission, TextTask
 from polyseme.server.errors import QueueFullError
 from polyseme.server.inference.queries import TextOptions
 from polyseme.server.inference.stopwatch import Stopwatch
+from polyseme.server.inference.usage import Usage
 from polyseme.server.inference.validation import Limits, PathOf
 from polyseme.server.models.served import ServedModel
 from polyseme.server.scheduling import Completed, Priority
@@ -43,12 +44,14 @@ class Execution:
         limits: of the server.
         queue: how it waits.
         stopwatch: where its time goes.
+        usage: counts its texts and tokens.
     """
 
     model: ServedModel
     limits: Limits
     queue: QueueOptions
     stopwatch: Stopwatch
+    usage: Usage
 
     async def encode(self, texts: Sequence[str], options: TextOptions, path_of: PathOf) -> list[TokenIds]:
         """Give the token ids of texts, cut to the model's length.
@@ -64,7 +67,9 @@ class Execution:
         """
         await self._admit()
         encode = self.model.encoder.encode(texts, self._options(options), path_of)
-        return await self.stopwatch.tokenizing(encode)
+        encoded = await self.stopwatch.tokenizing(encode)
+        self.usage.add(len(encoded), sum(len(text.ids) for text in encoded))
+        return encoded
 
     async def tokenize(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
         """Give what `use` makes of the tokens of each text, on a tokenizer thread; see `TextEncoder.tokenize`.
@@ -72,8 +77,10 @@ class Execution:
         Raises:
             InvalidInputError: a prompt that cannot be, or what `use` raises.
         """
-        tokenize = self.model.encoder.tokenize(texts, self._options(options), use)
-        return await self.stopwatch.tokenizing(tokenize)
+        counted = self.model.encoder.tokenize(texts, self._options(options), lambda text: (len(text.ids), use(text)))
+        made = await self.stopwatch.tokenizing(counted)
+        self.usage.add(len(made), sum(tokens for tokens, _ in made))
+        return [each for _, each in made]
 
     async def prepare(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
         """As `tokenize`, for texts that are then run.

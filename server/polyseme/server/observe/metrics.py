@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from polyseme.server.errors import ConfigError
+from polyseme.server.observe.calls import CallReport
 from polyseme.server.observe.endpoint import MetricsEndpoint
 from polyseme.server.scheduling import BatchReport
 
@@ -67,11 +68,16 @@ class Metrics:
         calls_in_flight: whoever counts calls sets its function.
     """
 
+    names_callers = False
+
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.calls_in_flight = Gauge("polyseme_calls_in_flight", "Calls under way.", registry=self.registry)
         self._calls = Counter(
-            "polyseme_calls", "Calls ended, by method and status.", ["method", "code"], registry=self.registry
+            "polyseme_calls",
+            "Calls ended, by method, status and the model that answered; no model where a call found none.",
+            ["method", "code", "model"],
+            registry=self.registry,
         )
         self._call_seconds = Histogram(
             "polyseme_call_seconds",
@@ -92,17 +98,17 @@ class Metrics:
             "queued_tokens": self._gauge("polyseme_queued_tokens", "Tokens that wait."),
             "queued_texts": self._gauge("polyseme_queued_texts", "Texts that wait."),
         }
-        self._of_calls: dict[tuple[str, str], tuple[Counter, Histogram]] = {}  # by method and status
+        self._of_calls: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}  # by method, status and model
         self._endpoint: MetricsEndpoint | None = None
 
-    def call_done(self, method: str, code: str, seconds: float) -> None:
+    def call_done(self, report: CallReport) -> None:
         """A call ended."""
-        key = method, code
+        key = report.method, report.code, report.model
         if key not in self._of_calls:
-            self._of_calls[key] = self._calls.labels(method, code), self._call_seconds.labels(method)
+            self._of_calls[key] = self._calls.labels(*key), self._call_seconds.labels(report.method)
         calls, call_seconds = self._of_calls[key]
         calls.inc()
-        call_seconds.observe(seconds)
+        call_seconds.observe(report.seconds)
 
     def of_model(self, name: str, version: str) -> ModelMetrics:
         """Count for one model."""

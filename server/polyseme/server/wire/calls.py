@@ -12,34 +12,40 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from polyseme.server.errors import DeadlineExpiredError, ServerError
+from polyseme.server.inference.usage import Usage
 from polyseme.server.lifecycle.admission import Admission
+from polyseme.server.observe.calls import CallObserver, CallReport
+from polyseme.server.wire.caller import request_id_of
 from polyseme.server.wire.intake import Bounds, Intake
 from polyseme.server.wire.status import status_of, trailers
 
 _OK: Final = grpc.StatusCode.OK.name
 _CANCELLED: Final = grpc.StatusCode.CANCELLED.name
+_NOTHING: Final = Usage()  # of a call that was not admitted
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The time of one call.
+    """The time of one call, and what it used.
 
     Attributes:
         started: when the request arrived; monotonic seconds.
         deadline: when the caller stops waiting; infinite where it set none.
+        usage: what it used so far.
     """
 
     started: float
     deadline: float
+    usage: Usage = field(default_factory=Usage)
 
     def elapsed_s(self) -> float:
         """Seconds since the request arrived."""
@@ -72,13 +78,6 @@ class Service:
     streams: Mapping[str, StreamMethod] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     prefix: str = ""
-
-
-class CallObserver(Protocol):
-    """Is told of calls."""
-
-    def call_done(self, method: str, code: str, seconds: float) -> None:
-        """A call ended with a status."""
 
 
 def generic_handler(service: Service, admission: Admission, observer: CallObserver) -> grpc.GenericRpcHandler:
@@ -176,10 +175,12 @@ class _Adapter:
         self, context: ServicerContext, body: Callable[[Call], Awaitable[T]], admit: Admit | None = None
     ) -> T:
         """Admit a call, run its body, and turn what it raises into a status."""
-        started, code = time.monotonic(), _CANCELLED
+        started, code, usage = time.monotonic(), _CANCELLED, _NOTHING
         generation = self._admission.enter()
         try:
-            result = await body((admit or _admitted)(context, self._admission, started))
+            call = (admit or _admitted)(context, self._admission, started)
+            usage = call.usage
+            result = await body(call)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in Rust is no Exception
@@ -191,9 +192,26 @@ class _Adapter:
         finally:
             # Before the status goes out: who has seen the answer can see the count.
             self._admission.leave(generation)
-            self._observer.call_done(self._name, code, time.monotonic() - started)
+            self._report(code, time.monotonic() - started, usage, context)
         await context.abort(status.code, status.message, trailers(status))
         raise AssertionError  # abort has raised
+
+    def _report(self, code: str, seconds: float, usage: Usage, context: ServicerContext) -> None:
+        caller = request_id = ""
+        if self._observer.names_callers:
+            caller, request_id = context.peer(), request_id_of(context.invocation_metadata())
+        self._observer.call_done(
+            CallReport(
+                method=self._name,
+                code=code,
+                seconds=seconds,
+                model=usage.model,
+                texts=usage.texts,
+                tokens=usage.tokens,
+                caller=caller,
+                request_id=request_id,
+            )
+        )
 
 
 def _admitted(context: ServicerContext, admission: Admission, started: float) -> Call:

@@ -12,8 +12,9 @@ import grpc
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
 from polyseme.server.lifecycle.admission import Admission, open_to_all
+from polyseme.server.observe.calls import CallObserver
 from polyseme.server.security.tls import server_credentials
-from polyseme.server.wire.calls import CallObserver, Service, generic_handler
+from polyseme.server.wire.calls import Service, generic_handler
 from polyseme.server.wire.health import Health
 from polyseme.server.wire.reflection import reflection_service
 

@@ -169,9 +169,12 @@ class EmbeddingService:
         if not isinstance(request, pb.TokenizeRequest):  # which waits in no queue
             priority = requests.priority(request.priority)
             queue = QueueOptions(priority=priority, deadline=call.deadline, waits_for_room=waits_for_room)
+        model = (models or self.models).find(request.model.name, request.model.version)
+        call.usage.model = call.usage.model or model.manifest.name
         return Execution(
-            model=(models or self.models).find(request.model.name, request.model.version),
+            model=model,
             limits=self._limits,
             queue=queue,
             stopwatch=Stopwatch(),
+            usage=call.usage,
         )

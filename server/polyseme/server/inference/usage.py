@@ -1,0 +1,25 @@
+"""The model that answers a call, and the texts and tokens that the call had tokenized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, kw_only=True)
+class Usage:
+    """The usage of one call; grows while the call is under way, on the event loop.
+
+    Attributes:
+        model: name of the model, in a stream of the first; "": none was found yet.
+        texts: number of texts.
+        tokens: number of their tokens that the model sees.
+    """
+
+    model: str = ""
+    texts: int = 0
+    tokens: int = 0
+
+    def add(self, texts: int, tokens: int) -> None:
+        """Count texts and their tokens."""
+        self.texts += texts
+        self.tokens += tokens

@@ -1,0 +1,38 @@
+"""The access log: a line for each call that ends, never a text."""
+
+from __future__ import annotations
+
+import logging
+
+from polyseme.server.observe.calls import CallReport
+from polyseme.server.observe.log_lines import FIELDS
+
+log = logging.getLogger(__name__)
+
+_HEALTH = "grpc.health."
+
+
+class AccessLog:
+    """Logs calls, at any --log-level."""
+
+    names_callers = True
+
+    def __init__(self) -> None:
+        log.setLevel(logging.INFO)
+
+    def call_done(self, report: CallReport) -> None:
+        """Log a call; probes that succeed, which come every few seconds, are left out."""
+        if report.method.startswith(_HEALTH) and report.code == "OK":
+            return
+        fields = {
+            "method": report.method,
+            "status": report.code,
+            "ms": round(report.seconds * 1e3, 2),
+            "texts": report.texts,
+            "tokens": report.tokens,
+            "model": report.model,
+            "caller": report.caller,
+            "request_id": report.request_id,
+        }
+        line = " ".join(f"{name}={value}" for name, value in fields.items() if value != "")
+        log.info("%s", line, extra={FIELDS: fields})

@@ -1,0 +1,57 @@
+"""Calls that have ended, as they are counted and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class CallReport(NamedTuple):
+    """A call that has ended; holds no part of a text.
+
+    Attributes:
+        method: name of the method, with its service where that is not of the contract.
+        code: name of the status.
+        seconds: from its arrival to its status.
+        model: name of the model that answered; "": none did.
+        texts: number of texts that were tokenized.
+        tokens: number of their tokens.
+        caller: address of the caller, as gRPC spells it.
+        request_id: the caller's name for the call; "": it gave none.
+    """
+
+    method: str
+    code: str
+    seconds: float
+    model: str = ""
+    texts: int = 0
+    tokens: int = 0
+    caller: str = ""
+    request_id: str = ""
+
+
+class CallObserver(Protocol):
+    """Is told of calls."""
+
+    @property
+    def names_callers(self) -> bool:
+        """Whether it wants callers and request ids, which cost a look at the metadata."""
+
+    def call_done(self, report: CallReport) -> None:
+        """A call ended with a status."""
+
+
+class Observers:
+    """Tells each of several observers.
+
+    Args of the constructor: the observers.
+    """
+
+    def __init__(self, observers: Sequence[CallObserver]) -> None:
+        self._observers = observers
+        self.names_callers = any(observer.names_callers for observer in observers)
+
+    def call_done(self, report: CallReport) -> None:
+        """Tell them of a call."""
+        for observer in self._observers:
+            observer.call_done(report)
