@@ -65,9 +65,9 @@ def test_compose_waits_for_a_drain(service):
 
 def test_compose_settings_are_ones_that_the_server_takes(service):
     environment = {name: variable(value) for name, value in service["environment"].items()}
-    config = ServerConfig.from_sources({}, environment)
-    assert config.runners == float(variable(service["cpus"]))
-    assert set(environment) == {f"POLYSEME_{name.upper()}" for name in ("host", "runners")}
+    assert ServerConfig.from_sources({}, environment).host == "0.0.0.0"
+    assert set(environment) == {"POLYSEME_HOST"}
+    assert float(variable(service["cpus"])) > 0  # the server makes as many runners
 
 
 def test_what_runs_in_a_container_listens_on_its_own_address(service, container):

@@ -51,7 +51,7 @@ class ServerConfig:
     default_model: str = _setting("", "model of calls that name none, NAME[@VERSION]; empty: the first one")
     device: str = _setting("auto", "where the model runs", choices=_DEVICES, pattern=_DEVICE)
     tensorrt_cache: str = _setting("", "folder where TensorRT keeps what it builds, in minutes; empty: none")
-    runners: int = _setting(0, "threads that run the model; 0: auto", most=256)
+    runners: int = _setting(0, "threads that run the model; 0: auto, the cores that may be used", most=256)
     intra_op_threads: int = _setting(1, "threads within one run of the model", least=1, most=256)
     tokenizer_threads: int = _setting(2, "threads that tokenize", least=1, most=256)
     max_batch_tokens: int = _setting(0, "tokens of a batch, padding counted; 0: auto", most=1 << 24)

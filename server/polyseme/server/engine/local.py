@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from polyseme.runtime.errors import DeviceLostError, RuntimeUnavailableError, fi
 from polyseme.runtime.verification.proof import prove
 from polyseme.server.config import ServerConfig
 from polyseme.server.engine.client import EngineInfo, Submission
+from polyseme.server.engine.cores import usable_cores
 from polyseme.server.engine.runner import Runner
 from polyseme.server.engine.watchdog import Watchdog
 from polyseme.server.engine.weights import WeightsWatch, mapped_weights
@@ -116,7 +116,7 @@ class LocalEngine:
             precision=device.precision,
             execution_provider=device.execution_provider,
             fell_back=device.fell_back,
-            runners=engine.traits.lanes or config.runners or _default_runners(config.intra_op_threads),
+            runners=engine.traits.lanes or config.runners or max(1, usable_cores() // config.intra_op_threads),
             policy=policy,
         )
         self._engines = engines
@@ -214,7 +214,3 @@ def _warm_up_large(engine: Engine, spec: ModelSpec, policy: BatchPolicy) -> None
         except Exception as error:
             log.warning("a batch of %d tokens will be run in halves: %s", tokens, first_line(error))
         tokens //= 2
-
-
-def _default_runners(intra_op_threads: int) -> int:
-    return max(1, len(os.sched_getaffinity(0)) // intra_op_threads)
