@@ -64,7 +64,7 @@ class AsyncClient:
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
         self._defaults = Defaults(target=target, model=model, timeout=timeout)
-        self._transport = AsyncTransport(self._connection, channel_options(options))
+        self._transport = AsyncTransport(self._connection, channel_options(self._connection.options))
 
     def __repr__(self) -> str:
         return f"AsyncClient({self._connection.target!r})"

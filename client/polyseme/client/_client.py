@@ -77,7 +77,7 @@ class Client:
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
         self._defaults = Defaults(target=target, model=model, timeout=timeout)
-        self._transport = SyncTransport(self._connection, channel_options(options))
+        self._transport = SyncTransport(self._connection, channel_options(self._connection.options))
 
     def __repr__(self) -> str:
         return f"Client({self._connection.target!r})"

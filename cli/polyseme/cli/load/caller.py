@@ -21,6 +21,7 @@ _OPTIONS: Final = [
     ("grpc.max_send_message_length", -1),
     ("grpc.use_local_subchannel_pool", 1),  # else channels of one process share one connection
     ("grpc.enable_retries", 0),  # else statuses are hidden
+    ("grpc.enable_http_proxy", 0),  # its time is not the server's
 ]
 _CONNECT_S: Final = 10.0
 _Stub: TypeAlias = Any  # a multi-callable of either kind; types-grpcio has no common type

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
 
+from polyseme.client._transport.proxy import ENABLED, is_local, proxy_of
 from polyseme.client._transport.target import check_target
 from polyseme.client.errors import ClosedClientError, InvalidArgumentError
 
@@ -20,7 +22,8 @@ class Connection:
     Attributes:
         target: the server, as "host:port" or another gRPC name.
         credentials: for TLS; None: plaintext.
-        options: gRPC channel options of the caller.
+        options: gRPC channel options: the caller's, before them what the target needs.
+        proxy: name of the proxy that calls go through, for errors; "": there is none.
         metadata: headers of each call.
 
     Raises:
@@ -40,7 +43,8 @@ class Connection:
             raise InvalidArgumentError("token must be printable ASCII", field="token")  # never the token itself
         self.target = target
         self.credentials = credentials
-        self.options = tuple(options)
+        self.options = (*(((ENABLED, 0),) if is_local(target) else ()), *options)
+        self.proxy = proxy_of(target, self.options, os.environ)
         self.metadata: tuple[tuple[str, str], ...] = () if token is None else (("authorization", f"Bearer {token}"),)
 
     def closed_error(self) -> ClosedClientError:

@@ -40,19 +40,23 @@ BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
 }
 # gRPC core uses one code for a full server and for a message over the limit; only its words differ.
 _TOO_LARGE: Final = "message larger than max"
+_OF_CONNECTIONS: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _CODES: Final[Mapping[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def error_from_status(failure: grpc.RpcError, target: str, path: str = "") -> PolysemeError:
+def error_from_status(failure: grpc.RpcError, target: str, path: str = "", proxy: str = "") -> PolysemeError:
     """Translate the exception of grpc or grpc.aio for a call of /package.Service/Method.
 
-    The caller raises the result `from failure`. Unknown codes become InternalError.
+    The caller raises the result `from failure`. Unknown codes become InternalError. An error of a connection names the
+    proxy on the way.
     """
     status = cast("Any", failure)  # both of grpc's error types have these methods, their base class does not
     code: grpc.StatusCode = status.code()
     details: str = status.details() or ""
     if code is grpc.StatusCode.UNIMPLEMENTED and path:
         details = f"the server does not have {path}, it is older than the SDK or no Polyseme server: {details}"
+    if proxy and code in _OF_CONNECTIONS:
+        details = f"{details} (by way of {proxy}; no_proxy names hosts without one)".lstrip()
     error = _error(code, details, target)
     trailers = status.trailing_metadata() or ()
     error.field = wrong_field(trailers)

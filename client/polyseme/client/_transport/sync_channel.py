@@ -74,7 +74,7 @@ class SyncChannel:
 
     def error(self, failure: grpc.RpcError, path: str) -> PolysemeError:
         """Translate the failure of a call; if close() cancelled it, to ClosedClientError."""
-        error = error_from_status(failure, self._connection.target, path)
+        error = error_from_status(failure, self._connection.target, path, self._connection.proxy)
         if error.code is grpc.StatusCode.CANCELLED and self._closed.is_set():
             return self._connection.closed_error()
         return error
