@@ -74,3 +74,27 @@ def test_a_watch_is_told_every_change(server):
     watch.cancel()
     serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
     assert told == [serving, not_serving, serving]
+
+
+def test_a_watch_by_way_of_a_proxy_knows_nothing_of_one_server(tiny_artifact):
+    """It would be taken for the health of all servers behind the proxy."""
+    request = health_pb2.HealthCheckRequest(service=SERVICES[1])
+    with running(tiny_artifact) as server:
+        stub = health_pb2_grpc.HealthStub(server.channel)
+
+        async def drain():
+            server.app._listener.set_ready(False)
+
+        def first(metadata, service=SERVICES[1]):
+            watch = stub.Watch(health_pb2.HealthCheckRequest(service=service), timeout=300, metadata=metadata)
+            status = next(watch).status
+            watch.cancel()
+            return status
+
+        by_proxy = (("x-forwarded-proto", "http"),)
+        server.on_loop(drain())
+        status = health_pb2.HealthCheckResponse
+        assert first(()) == status.NOT_SERVING
+        assert first(by_proxy) == status.SERVING
+        assert first(by_proxy, "nope") == status.SERVICE_UNKNOWN
+        assert stub.Check(request, timeout=300, metadata=by_proxy).status == status.NOT_SERVING

@@ -40,6 +40,16 @@ class Health:
         return Service(descriptor=self.descriptor, methods=methods, streams=streams, prefix=f"{self.name}/")
 
     @property
+    def service_for_proxies(self) -> Service:
+        """The methods that answer otherwise where a proxy passed the call on.
+
+        A caller's gRPC library watches one server through a proxy and takes it for all of them: while that server
+        drains, it would send nothing to the others. Which of them serves is the proxy's to know, by `Check`.
+        """
+        streams: Mapping[str, StreamMethod] = {"Watch": self.watch_steadily}
+        return Service(descriptor=self.descriptor, methods={}, streams=streams, prefix=f"{self.name}/")
+
+    @property
     def name(self) -> str:
         """The service's own."""
         return str(self.descriptor.full_name)
@@ -67,12 +77,7 @@ class Health:
         write: Callable[[pb.HealthCheckResponse], Awaitable[None]],
     ) -> None:
         """The health of one service, now and whenever it changes, until the caller leaves."""
-        async with aclosing(requests) as reading:  # type: ignore[type-var]
-            request = await anext(reading, None)
-        if request is None:
-            raise InvalidInputError("no request was sent")
-        if isinstance(request, ServerError):
-            raise request
+        request = await _first(requests)
         told = None
         while True:
             changed = self._changed  # taken first: a change while one is told is told next
@@ -81,3 +86,25 @@ class Health:
                 await write(pb.HealthCheckResponse(status=status))
                 told = status
             await changed.wait()
+
+    async def watch_steadily(
+        self,
+        requests: AsyncIterator[pb.HealthCheckRequest | ServerError],
+        _: Call,
+        write: Callable[[pb.HealthCheckResponse], Awaitable[None]],
+    ) -> None:
+        """SERVING for any service that there is, whatever its health, until the caller leaves."""
+        request = await _first(requests)
+        known = request.service in self._statuses
+        await write(pb.HealthCheckResponse(status=_SERVING if known else _SERVICE_UNKNOWN))
+        await asyncio.Event().wait()
+
+
+async def _first(requests: AsyncIterator[pb.HealthCheckRequest | ServerError]) -> pb.HealthCheckRequest:
+    async with aclosing(requests) as reading:  # type: ignore[type-var]
+        request = await anext(reading, None)
+    if request is None:
+        raise InvalidInputError("no request was sent")
+    if isinstance(request, ServerError):
+        raise request
+    return request

@@ -16,6 +16,7 @@ from polyseme.server.observe.calls import CallObserver
 from polyseme.server.security.tls import server_credentials
 from polyseme.server.wire.calls import Service, generic_handler
 from polyseme.server.wire.health import Health
+from polyseme.server.wire.proxies import ForProxies
 from polyseme.server.wire.reflection import reflection_service
 
 _MOST_WAITING: Final = 1 << 20
@@ -64,6 +65,8 @@ class Listener:
         server.add_generic_rpc_handlers(
             tuple(generic_handler(service, self._admission, self._observer) for service in self._services)
         )
+        for_proxies = generic_handler(self._health.service_for_proxies, open_to_all(), self._observer)
+        server.add_generic_rpc_handlers((ForProxies(for_proxies),))
         server.add_generic_rpc_handlers(
             tuple(generic_handler(service, open_to_all(), self._observer) for service in self._open_services())
         )
@@ -125,6 +128,8 @@ def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
         ("grpc.server_max_unrequested_time_in_server", _LONGEST_WAIT_S),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 20_000),  # of gRPC's other pings, behind which keepalive's own waits
+        # Callers ping every 10 s at most (gRPC's proposal A8), the SDK every 12 s; half of that is never a strike.
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
