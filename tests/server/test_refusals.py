@@ -129,9 +129,9 @@ def test_a_session_that_fails_tells_an_id_only(server, caplog):
 
     with server.faults.put(fail):
         error = refused(lambda: embed(server), Code.INTERNAL, "internal error ")
-    incident = error.details().split()[2].rstrip(":")
+    request_id = error.details().split()[2].rstrip(":")
     assert "fire" not in error.details()
-    assert incident in caplog.text
+    assert request_id in caplog.text
     assert "device on fire" in caplog.text
     assert CANARY not in caplog.text
     assert embed(server).texts  # and the next call is served

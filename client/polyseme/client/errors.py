@@ -33,6 +33,8 @@ class PolysemeError(Exception):
         target: The address that was called, or None where the error was found before a call.
         field: The argument, or field of the request, that is wrong, spelled as in `texts[3]`, `texts[2].words[0]` or
             `dimensions`. Texts are counted as the caller passed them. None where no single field is known to be wrong.
+        request_id: The id of the call, by which the server's log and its traces name it. None where no server has
+            answered.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class PolysemeError(Exception):
         code: grpc.StatusCode | None = None,
         target: str | None = None,
         field: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.target = target
         self.field = field
+        self.request_id = request_id
 
 
 class InvalidArgumentError(PolysemeError, ValueError):

@@ -687,6 +687,7 @@ class StreamError(google.protobuf.message.Message):
     MESSAGE_FIELD_NUMBER: builtins.int
     RETRY_AFTER_MS_FIELD_NUMBER: builtins.int
     FIELD_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
     code: builtins.int
     """The gRPC status code that a unary call would have ended with."""
     message: builtins.str
@@ -695,6 +696,8 @@ class StreamError(google.protobuf.message.Message):
     """After how many milliseconds a retry is welcome; 0: do not retry."""
     field: builtins.str
     """Which field of the request is wrong, spelled as in `texts[3]` or `inputs[2].words[0]`; empty: none in particular."""
+    request_id: builtins.str
+    """The id of the stream's call, by which the server's log and its traces name it."""
     def __init__(
         self,
         *,
@@ -702,8 +705,9 @@ class StreamError(google.protobuf.message.Message):
         message: builtins.str = ...,
         retry_after_ms: builtins.int = ...,
         field: builtins.str = ...,
+        request_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["code", b"code", "field", b"field", "message", b"message", "retry_after_ms", b"retry_after_ms"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["code", b"code", "field", b"field", "message", b"message", "request_id", b"request_id", "retry_after_ms", b"retry_after_ms"]) -> None: ...
 
 Global___StreamError: typing_extensions.TypeAlias = StreamError
 

@@ -20,6 +20,7 @@ from polyseme.server.models.registry import Registry
 from polyseme.server.observe.access import AccessLog
 from polyseme.server.observe.calls import Observers
 from polyseme.server.observe.metrics import Metrics
+from polyseme.server.observe.tracing import tracing_for
 from polyseme.server.security.tls import metrics_context
 from polyseme.server.security.tokens import Tokens
 from polyseme.server.wire import v1
@@ -67,14 +68,15 @@ class App:
         self._config = config
         self._before_open = before_open
         self._metrics = Metrics()
+        self._tracing = tracing_for(os.environ, self._metrics)
         self._admission = Admission(config.max_concurrent_calls, Tokens(config.token_file))
         self.registry = Registry()
         self.watchdog = Watchdog(config.max_run_s)
         engines = make_engines(config, self.watchdog)
-        self._models = ModelLifecycle(find_artifacts, config, self.registry, engines, self._metrics)
+        self._models = ModelLifecycle(find_artifacts, config, self.registry, engines, self._metrics, self._tracing)
         services = make_services(self.registry, _limits(config))
         observers = Observers([self._metrics, *([AccessLog()] if config.access_log else [])])
-        self._listener = Listener(config, services, self._admission, observers)
+        self._listener = Listener(config, services, self._admission, observers, self._tracing)
 
     @property
     def port(self) -> int:
@@ -155,6 +157,7 @@ class App:
     async def _close(self) -> None:
         await self._listener.stop()
         await self._models.close()
+        await self._tracing.close()
         self._metrics.close()
 
 

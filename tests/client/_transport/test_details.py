@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.client.trailers import bad_request, retry_info, status_details
 
-from polyseme.client._transport.details import retry_after, wrong_field
+from polyseme.client._transport.details import request_id, retry_after, wrong_field
 
 OTHER = error_details_pb2.DebugInfo(detail="x")
 
@@ -87,3 +87,20 @@ def test_mutated_details_are_survived(data):
     delay, field = retry_after([(name, bytes(details))]), wrong_field([(name, bytes(details))])
     assert delay is None or delay >= 0
     assert field is None or field.isascii()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a-1", "a-1"),
+        ("a" * 128, "a" * 128),
+        ("a" * 129, None),
+        ("", None),
+        ("a\nb", None),
+        (b"a", None),
+        ("\xe9", None),
+    ],
+)
+def test_request_id_is_what_a_log_could_hold(value, expected):
+    assert request_id([("x-request-id", value)]) == expected
+    assert request_id([]) is None

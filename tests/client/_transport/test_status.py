@@ -85,3 +85,10 @@ def test_error_from_status_is_never_hidden_by_its_trailers(details):
 def test_error_from_stream_names_the_field(field, expected):
     error = error_from_stream(StreamError(code=3, message="why", field=field), "host:1")
     assert (type(error), str(error), error.field) == (sdk.InvalidArgumentError, "host:1: why", expected)
+
+
+def test_errors_carry_the_id_of_the_call():
+    assert error_from_status(_failure(grpc.StatusCode.INTERNAL, x_request_id="0123"), "host:1").request_id == "0123"
+    assert error_from_status(_failure(grpc.StatusCode.INTERNAL), "host:1").request_id is None
+    assert error_from_stream(StreamError(code=13, request_id="0123"), "host:1").request_id == "0123"
+    assert error_from_stream(StreamError(code=13), "host:1").request_id is None

@@ -15,6 +15,7 @@ from polyseme.client._convert.indices import checked_field
 _BAD_REQUEST: Final = b"type.googleapis.com/google.rpc.BadRequest"
 _RETRY_INFO: Final = b"type.googleapis.com/google.rpc.RetryInfo"
 _MAX_VIOLATIONS: Final = 16  # as many as a server sends
+_MAX_REQUEST_ID: Final = 128  # characters
 
 Trailers: TypeAlias = Iterable[tuple[str, str | bytes]]
 
@@ -55,6 +56,14 @@ def wrong_field(trailers: Trailers) -> str | None:
     except ValueError:
         pass
     return None
+
+
+def request_id(trailers: Trailers) -> str | None:
+    """Give the id of the call, by which the server's log names it; None: there is none, or no log would have it."""
+    value = _by_name(trailers).get("x-request-id")
+    if not isinstance(value, str) or len(value) > _MAX_REQUEST_ID:
+        return None
+    return value if value.isascii() and value.isprintable() and value else None
 
 
 def _by_name(trailers: Trailers) -> dict[str, str | bytes]:

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import grpc
 
 from polyseme.client._convert.indices import checked_field
-from polyseme.client._transport.details import retry_after, wrong_field
+from polyseme.client._transport.details import request_id, retry_after, wrong_field
 from polyseme.client.errors import (
     CancelledError,
     DeadlineExceededError,
@@ -60,6 +60,7 @@ def error_from_status(failure: grpc.RpcError, target: str, path: str = "", proxy
     error = _error(code, details, target)
     trailers = status.trailing_metadata() or ()
     error.field = wrong_field(trailers)
+    error.request_id = request_id(trailers)
     if isinstance(error, ResourceExhaustedError):
         error.retry_after = retry_after(trailers)
     return error
@@ -69,6 +70,7 @@ def error_from_stream(failure: service_pb2.StreamError, target: str) -> Polyseme
     """Translate the error of one request of a stream."""
     error = _error(_CODES.get(failure.code, grpc.StatusCode.UNKNOWN), failure.message, target)
     error.field = checked_field(failure.field)
+    error.request_id = failure.request_id or None
     if isinstance(error, ResourceExhaustedError) and failure.retry_after_ms:
         error.retry_after = failure.retry_after_ms / 1000
     return error

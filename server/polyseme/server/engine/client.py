@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from polyseme.artifact import Precision
 from polyseme.runtime.batches.padded import Ids
 from polyseme.runtime.tasks import Task
-from polyseme.server.scheduling import BatchPolicy, Completed, Observer, Priority
+from polyseme.server.scheduling import NOWHERE, BatchPolicy, Completed, Observer, Origin, Priority
 
 
 class TextTask(NamedTuple):
@@ -33,11 +33,13 @@ class Submission:
         texts: at least one.
         priority: which queue they wait in.
         deadline: when their caller stops waiting; seconds of the machine's monotonic clock.
+        origin: the call.
     """
 
     texts: Sequence[TextTask]
     priority: Priority = Priority.INTERACTIVE
     deadline: float = math.inf
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,13 @@ class LocalEngine:
     async def submit(self, submission: Submission) -> Completed:
         """Run texts; see `EngineClient`."""
         entries = [
-            Entry(ids=ids, task=task, priority=submission.priority, deadline=submission.deadline)
+            Entry(
+                ids=ids,
+                task=task,
+                priority=submission.priority,
+                deadline=submission.deadline,
+                origin=submission.origin,
+            )
             for ids, task in submission.texts
         ]
         return await self.scheduler.submit(entries)

@@ -37,7 +37,12 @@ class Runner:
             raise
         except Exception as error:
             if len(entries) == 1:
-                log.exception("a text of %d tokens cannot be run", entries[0].tokens, exc_info=redacted(error))
+                log.exception(
+                    "request %s: a text of %d tokens cannot be run",
+                    entries[0].origin.request_id,
+                    entries[0].tokens,
+                    exc_info=redacted(error),
+                )
                 failure = EngineError("the model could not be run")
                 failure.__cause__ = error
                 return [failure]

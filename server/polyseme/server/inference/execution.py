@@ -15,7 +15,7 @@ from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.inference.usage import Usage
 from polyseme.server.inference.validation import Limits, PathOf
 from polyseme.server.models.served import ServedModel
-from polyseme.server.scheduling import Completed, Priority
+from polyseme.server.scheduling import NOWHERE, Completed, Origin, Priority
 
 T = TypeVar("T")
 
@@ -45,6 +45,7 @@ class Execution:
         queue: how it waits.
         stopwatch: where its time goes.
         usage: counts its texts and tokens.
+        origin: what logs and traces name it by.
     """
 
     model: ServedModel
@@ -52,6 +53,7 @@ class Execution:
     queue: QueueOptions
     stopwatch: Stopwatch
     usage: Usage
+    origin: Origin = NOWHERE
 
     async def encode(self, texts: Sequence[str], options: TextOptions, path_of: PathOf) -> list[TokenIds]:
         """Give the token ids of texts, cut to the model's length.
@@ -104,7 +106,9 @@ class Execution:
         Raises:
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
-        submission = Submission(texts=texts, priority=self.queue.priority, deadline=self.queue.deadline)
+        submission = Submission(
+            texts=texts, priority=self.queue.priority, deadline=self.queue.deadline, origin=self.origin
+        )
         while True:
             try:
                 completed = await self.model.engine.submit(submission)

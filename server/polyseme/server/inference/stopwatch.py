@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from polyseme.server.observe.tracing import Step
 from polyseme.server.scheduling import Completed
 
 T = TypeVar("T")
@@ -18,24 +19,35 @@ class Stopwatch:
         tokenize_s: spent on tokenizing, the wait for a thread included.
         queue_s: from queueing to the start of the first batch.
         run_s: from the start to the end of batches.
+        steps: each by itself, in the order in which they ended.
     """
 
     def __init__(self) -> None:
         self.tokenize_s = 0.0
         self.queue_s = 0.0
         self.run_s = 0.0
+        self.steps: list[Step] = []
         self._has_run = False
 
     async def tokenizing(self, work: Awaitable[T]) -> T:
         """Time what tokenizes texts."""
         started = time.monotonic()
         result = await work
-        self.tokenize_s += time.monotonic() - started
+        ended = time.monotonic()
+        self.tokenize_s += ended - started
+        self.steps.append(("tokenize", started, ended))
         return result
 
     def ran(self, completed: Completed) -> None:
         """Texts were run."""
         if not self._has_run:
-            self.queue_s = completed.queue_s
+            self.queue_s = completed.started - completed.queued
         self._has_run = True
-        self.run_s += completed.run_s
+        self.run_s += completed.ended - completed.started
+        self.steps += ("queue", completed.queued, completed.started), ("run", completed.started, completed.ended)
+
+    def encoded(self) -> None:
+        """The reply has been made of what the last step gave; nothing where there was none."""
+        if self.steps:
+            _, _, ended = self.steps[-1]
+            self.steps.append(("encode", ended, time.monotonic()))

@@ -15,6 +15,7 @@ from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.models.loading import load_models
 from polyseme.server.models.registry import Key, Models, Registry, default_of, key_of
 from polyseme.server.observe.metrics import Metrics
+from polyseme.server.observe.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class ModelLifecycle:
         registry: Registry,
         engines: Engines,
         metrics: Metrics,
+        tracing: Tracing,
     ) -> None:
         """Take the parts.
 
@@ -56,12 +58,14 @@ class ModelLifecycle:
             registry: where models are put.
             engines: makes their engines.
             metrics: counts what they do.
+            tracing: traces their batches.
         """
         self._find_artifacts = find_artifacts
         self._config = config
         self._registry = registry
         self._engines = engines
         self._metrics = metrics
+        self._tracing = tracing
         self._found: _Found | None = None
         self._changing = asyncio.Lock()
 
@@ -126,7 +130,7 @@ class ModelLifecycle:
         new = await asyncio.to_thread(load_models, missing, self._engines.load, self._config.tokenizer_threads)
         for model in new:
             metrics = self._metrics.of_model(*key_of(model))
-            model.engine.start(metrics)
+            model.engine.start(self._tracing.batches(*key_of(model), metrics))
             metrics.watch(model.engine)
         models = {key_of(model): model for model in (*served, *new)}
         return Models([models[key] for key in found.artifacts], found.default)

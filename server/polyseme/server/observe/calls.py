@@ -17,7 +17,7 @@ class CallReport(NamedTuple):
         texts: number of texts that were tokenized.
         tokens: number of their tokens.
         caller: address of the caller, as gRPC spells it.
-        request_id: the caller's name for the call; "": it gave none.
+        request_id: the call's id.
     """
 
     method: str
@@ -35,7 +35,7 @@ class CallObserver(Protocol):
 
     @property
     def names_callers(self) -> bool:
-        """Whether it wants callers and request ids, which cost a look at the metadata."""
+        """Whether it wants addresses of callers."""
 
     def call_done(self, report: CallReport) -> None:
         """A call ended with a status."""

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 from polyseme.server.errors import ConfigError
 from polyseme.server.observe.calls import CallReport
 from polyseme.server.observe.endpoint import MetricsEndpoint
+from polyseme.server.observe.tracing import DROPPED
 from polyseme.server.scheduling import BatchReport
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -86,6 +87,17 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._spans_exported = Counter(
+            "polyseme_spans_exported", "Spans that the collector has taken.", registry=self.registry
+        )
+        self._spans_dropped = Counter(
+            "polyseme_spans_dropped",
+            "Spans dropped: no room for them (queue_full), or the collector did not take them (export_failed).",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in DROPPED:
+            self._spans_dropped.labels(reason)  # from the start: a rate needs a 0 before the first 1
         self._of_models: dict[str, Any] = {  # by field of ModelMetrics
             "queue_seconds": self._histogram("polyseme_queue_seconds", "A text's wait for a runner.", _SECONDS),
             "run_seconds": self._histogram("polyseme_run_seconds", "One batch in the runner.", _SECONDS),
@@ -109,6 +121,14 @@ class Metrics:
         calls, call_seconds = self._of_calls[key]
         calls.inc()
         call_seconds.observe(report.seconds)
+
+    def spans_exported(self, count: int) -> None:
+        """The collector has taken spans."""
+        self._spans_exported.inc(count)
+
+    def spans_dropped(self, reason: str, count: int) -> None:
+        """Spans were dropped."""
+        self._spans_dropped.labels(reason).inc(count)
 
     def of_model(self, name: str, version: str) -> ModelMetrics:
         """Count for one model."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from polyseme.runtime.batches.padded import Ids
 from polyseme.runtime.tasks import Task
@@ -19,6 +19,22 @@ class Priority(IntEnum):
     BULK = 1
 
 
+class Origin(NamedTuple):
+    """The call that a text is of, as logs and traces name it. Nothing is decided by it.
+
+    Attributes:
+        request_id: the call's id; empty: none.
+        traceparent: the call's span, as W3C Trace Context writes it; empty: it is not traced.
+    """
+
+    request_id: str = ""
+    traceparent: str = ""
+
+
+NOWHERE: Final = Origin()
+"""The origin of texts that no call has sent."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Entry:
     """One text of one call. Compared by identity.
@@ -29,6 +45,7 @@ class Entry:
         priority: which queue it waits in.
         arrived: when it was queued, in seconds of the scheduler's clock.
         deadline: when its caller stops waiting, on the same clock.
+        origin: the call that it is of.
         owner: where its result goes; the backlog does not read it.
         position: which text of its owner it is.
         batch_key: texts of equal keys may share a batch.
@@ -41,6 +58,7 @@ class Entry:
     priority: Priority = Priority.INTERACTIVE
     arrived: float = 0.0
     deadline: float = math.inf
+    origin: Origin = NOWHERE
     owner: Any = None
     position: int = 0
     batch_key: Hashable = field(init=False)

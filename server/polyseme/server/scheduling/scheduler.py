@@ -37,16 +37,20 @@ class BatchReport:
         tokens: real tokens.
         padded_tokens: rows times the longest.
         queue_s: how long each row waited.
+        started: when the runner began; seconds of the machine's monotonic clock.
         run_s: how long the runner was busy.
         not_finite: rows whose numbers were withheld.
+        traceparents: the spans of the calls that the rows are of, each once; none of calls that are not traced.
     """
 
     texts: int
     tokens: int
     padded_tokens: int
     queue_s: Sequence[float]
+    started: float
     run_s: float
     not_finite: int = 0
+    traceparents: Sequence[str] = ()
 
 
 class Observer(Protocol):
@@ -58,17 +62,19 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """The texts of one call, all run.
+    """The texts of one call, all run. Its times are seconds of the machine's monotonic clock.
 
     Attributes:
         rows: what the runner gave for each text, in their order.
-        queue_s: from queueing to the start of the first batch.
-        run_s: from there to the end of the last batch.
+        queued: when they were queued.
+        started: when the first batch was begun.
+        ended: when the last batch had ended.
     """
 
     rows: list[npt.NDArray[np.float32]]
-    queue_s: float
-    run_s: float
+    queued: float
+    started: float
+    ended: float
 
 
 @dataclass(slots=True, eq=False)
@@ -88,8 +94,7 @@ class Ticket:
         self.missing -= 1
         if not self.missing:
             rows = [row for row in self.rows if row is not None]
-            queue_s, run_s = self.first_started - self.arrived, now - self.first_started
-            self.done.set_result(Completed(rows=rows, queue_s=queue_s, run_s=run_s))
+            self.done.set_result(Completed(rows=rows, queued=self.arrived, started=self.first_started, ended=now))
 
 
 class Scheduler:
@@ -231,11 +236,14 @@ class Scheduler:
     def _report(self, batch: list[Entry], outcomes: Sequence[Outcome], started: float) -> BatchReport | None:
         """Report what was run; None where every deadline had passed."""
         lengths, waits, not_finite = [], [], 0
+        traceparents: dict[str, None] = {}  # in order, each once
         for entry, outcome in zip(batch, outcomes, strict=True):
             if not isinstance(outcome, DeadlineExpiredError):
                 lengths.append(entry.tokens)
                 waits.append(started - entry.arrived)
                 not_finite += isinstance(outcome, NotFiniteError)
+                if entry.origin.traceparent:
+                    traceparents[entry.origin.traceparent] = None
         if not lengths:
             return None
         return BatchReport(
@@ -243,8 +251,10 @@ class Scheduler:
             tokens=sum(lengths),
             padded_tokens=len(lengths) * max(lengths),
             queue_s=waits,
+            started=started,
             run_s=self._clock() - started,
             not_finite=not_finite,
+            traceparents=list(traceparents),
         )
 
     def _post(self, entries: list[Entry], outcomes: Sequence[Outcome], report: BatchReport | None) -> None:

@@ -1,4 +1,4 @@
-"""What is done around every call, once: admit, set the deadline, decode, run, encode, end with a status, count.
+"""What is done around every call, once: name, admit, set the deadline, decode, run, encode, end with a status, count.
 
 Methods are wrapped from the service descriptors, so that one place owns the statuses of the whole contract. Handlers
 take and give bytes: grpcio itself would decode before a call is admitted, and would answer undecodable protobuf with
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -18,33 +18,41 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from polyseme.server.errors import DeadlineExpiredError, ServerError
+from polyseme.server.errors import DeadlineExpiredError, ServerError, UnauthenticatedError
+from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.inference.usage import Usage
 from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.observe.calls import CallObserver, CallReport
-from polyseme.server.wire.caller import request_id_of
+from polyseme.server.observe.tracing import NoTracing, Trace, Tracing
+from polyseme.server.scheduling import Origin
 from polyseme.server.wire.intake import Bounds, Intake
+from polyseme.server.wire.request_ids import HEADER, request_id_of
 from polyseme.server.wire.status import status_of, trailers
 
 _OK: Final = grpc.StatusCode.OK.name
 _CANCELLED: Final = grpc.StatusCode.CANCELLED.name
-_NOTHING: Final = Usage()  # of a call that was not admitted
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The time of one call, and what it used.
+    """One call, or one request of a stream: its id, its time, and what it used.
 
     Attributes:
+        origin: what the log and traces name it by; requests of a stream share the stream's id.
         started: when the request arrived; monotonic seconds.
         deadline: when the caller stops waiting; infinite where it set none.
-        usage: what it used so far.
+        trace: is told when it ends.
+        stopwatch: where its time goes.
+        usage: what the call used so far; requests of a stream share it.
     """
 
+    origin: Origin
     started: float
     deadline: float
+    trace: Trace
+    stopwatch: Stopwatch
     usage: Usage = field(default_factory=Usage)
 
     def elapsed_s(self) -> float:
@@ -53,7 +61,10 @@ class Call:
 
     def begun_now(self) -> Call:
         """The same for a message that has just arrived in a stream."""
-        return replace(self, started=time.monotonic())
+        now = time.monotonic()
+        trace = self.trace.request(now)
+        origin = Origin(self.origin.request_id, trace.traceparent)
+        return replace(self, origin=origin, started=now, trace=trace, stopwatch=Stopwatch())
 
 
 Method = Callable[[Any, Call], Awaitable[Message]]
@@ -80,9 +91,14 @@ class Service:
     prefix: str = ""
 
 
-def generic_handler(service: Service, admission: Admission, observer: CallObserver) -> grpc.GenericRpcHandler:
+_NOT_TRACED: Final = NoTracing()
+
+
+def generic_handler(
+    service: Service, admission: Admission, observer: CallObserver, tracing: Tracing = _NOT_TRACED
+) -> grpc.GenericRpcHandler:
     """Wrap a service for `Server.add_generic_rpc_handlers`."""
-    return _Handlers(service, admission, observer)
+    return _Handlers(service, admission, observer, tracing)
 
 
 class _Handlers(grpc.GenericRpcHandler):
@@ -91,14 +107,15 @@ class _Handlers(grpc.GenericRpcHandler):
     A call that cannot come in, of a stranger above all, is ended here: its messages are never taken from the network.
     """
 
-    def __init__(self, service: Service, admission: Admission, observer: CallObserver) -> None:
+    def __init__(self, service: Service, admission: Admission, observer: CallObserver, tracing: Tracing) -> None:
         self._admission = admission
         self._adapters: dict[str, _Adapter] = {}
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         for descriptor in service.descriptor.methods:
             path = f"/{service.descriptor.full_name}/{descriptor.name}"
             intake = Intake(descriptor.input_type, service.bounds, admission.large_requests)
-            adapter = self._adapters[path] = _Adapter(service.prefix + descriptor.name, intake, admission, observer)
+            adapter = _Adapter(path, service.prefix + descriptor.name, intake, admission, observer, tracing)
+            self._adapters[path] = adapter
             if descriptor.name in service.methods:
                 self._handlers[path] = adapter.unary(service.methods[descriptor.name])
             elif descriptor.name in service.streams:
@@ -117,24 +134,37 @@ class _Handlers(grpc.GenericRpcHandler):
         return handler
 
 
-Admit: TypeAlias = Callable[[ServicerContext, Admission, float], Call]
+Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 
 class _Adapter:
     """What calls of one method pass through on their way in and out."""
 
-    def __init__(self, name: str, intake: Intake, admission: Admission, observer: CallObserver) -> None:
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        intake: Intake,
+        admission: Admission,
+        observer: CallObserver,
+        tracing: Tracing,
+    ) -> None:
+        self._path = path
         self._name = name
         self._intake = intake
         self._admission = admission
         self._observer = observer
+        self._tracing = tracing
 
     def unary(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         """Wrap a method that takes one message and gives one."""
 
         async def answer(request: bytes, context: ServicerContext) -> bytes:
             async def body(call: Call) -> bytes:
-                return (await method(await self._intake.read(request), call)).SerializeToString()
+                self._admit(call)
+                reply = (await method(await self._intake.read(request), call)).SerializeToString()
+                call.stopwatch.encoded()
+                return reply
 
             return await self._pass(context, body)
 
@@ -148,6 +178,7 @@ class _Adapter:
                 await context.write(message.SerializeToString())
 
             async def body(call: Call) -> None:
+                self._admit(call)
                 reader = _Reader(context, self._admission, self._intake)
                 await method(reader.messages(), call, write)
                 if reader.cut_off:  # what was read is answered; the rest has to go to another server
@@ -159,32 +190,31 @@ class _Adapter:
 
     def refusal(self, error: ServerError) -> grpc.RpcMethodHandler[Any, Any]:
         """Give what ends a call without reading any message of it."""
-
-        def refuse(*_: object) -> Call:
-            raise error
+        # A stranger's call leaves no trace: its metadata would decide what the collector gets.
+        tracing = _NOT_TRACED if isinstance(error, UnauthenticatedError) else self._tracing
 
         async def body(_: Call) -> None:
-            raise AssertionError  # refused before
+            raise error
 
         async def answer(_: object, context: ServicerContext) -> None:
-            await self._pass(context, body, refuse)
+            await self._pass(context, body, tracing)
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
     async def _pass(
-        self, context: ServicerContext, body: Callable[[Call], Awaitable[T]], admit: Admit | None = None
+        self, context: ServicerContext, body: Callable[[Call], Awaitable[T]], tracing: Tracing | None = None
     ) -> T:
-        """Admit a call, run its body, and turn what it raises into a status."""
-        started, code, usage = time.monotonic(), _CANCELLED, _NOTHING
+        """Run the body of a call, and turn what it raises into a status."""
+        call, code = self._arrived(context, tracing or self._tracing), _CANCELLED
+        named = ((HEADER, call.origin.request_id),)
+        context.set_trailing_metadata(named)
         generation = self._admission.enter()
         try:
-            call = (admit or _admitted)(context, self._admission, started)
-            usage = call.usage
             result = await body(call)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in Rust is no Exception
-            status = status_of(error)
+            status = status_of(error, call.origin.request_id)
             code = status.code.name
         else:
             code = _OK
@@ -192,34 +222,41 @@ class _Adapter:
         finally:
             # Before the status goes out: who has seen the answer can see the count.
             self._admission.leave(generation)
-            self._report(code, time.monotonic() - started, usage, context)
-        await context.abort(status.code, status.message, trailers(status))
+            self._report(call, code, context)
+            call.trace.end(code, call.stopwatch.steps, call.origin.request_id)
+        await context.abort(status.code, status.message, (*named, *trailers(status)))
         raise AssertionError  # abort has raised
 
-    def _report(self, code: str, seconds: float, usage: Usage, context: ServicerContext) -> None:
-        caller = request_id = ""
-        if self._observer.names_callers:
-            caller, request_id = context.peer(), request_id_of(context.invocation_metadata())
+    def _report(self, call: Call, code: str, context: ServicerContext) -> None:
         self._observer.call_done(
             CallReport(
                 method=self._name,
                 code=code,
-                seconds=seconds,
-                model=usage.model,
-                texts=usage.texts,
-                tokens=usage.tokens,
-                caller=caller,
-                request_id=request_id,
+                seconds=call.elapsed_s(),
+                model=call.usage.model,
+                texts=call.usage.texts,
+                tokens=call.usage.tokens,
+                caller=context.peer() if self._observer.names_callers else "",
+                request_id=call.origin.request_id,
             )
         )
 
+    def _arrived(self, context: ServicerContext, tracing: Tracing) -> Call:
+        started, remaining = time.monotonic(), context.time_remaining()
+        metadata: Metadata = context.invocation_metadata() or ()
+        trace = tracing.call(self._path, metadata, started)
+        return Call(
+            origin=Origin(request_id_of(metadata), trace.traceparent),
+            started=started,
+            deadline=math.inf if remaining is None else started + remaining,
+            trace=trace,
+            stopwatch=Stopwatch(),
+        )
 
-def _admitted(context: ServicerContext, admission: Admission, started: float) -> Call:
-    remaining = context.time_remaining()
-    if remaining is not None and remaining <= 0:
-        raise DeadlineExpiredError("deadline passed before the call arrived")
-    admission.check()
-    return Call(started=started, deadline=math.inf if remaining is None else started + remaining)
+    def _admit(self, call: Call) -> None:
+        if call.deadline <= call.started:
+            raise DeadlineExpiredError("deadline passed before the call arrived")
+        self._admission.check()
 
 
 class _Reader:

@@ -13,6 +13,7 @@ from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
 from polyseme.server.lifecycle.admission import Admission, open_to_all
 from polyseme.server.observe.calls import CallObserver
+from polyseme.server.observe.tracing import Tracing
 from polyseme.server.security.tls import server_credentials
 from polyseme.server.wire.calls import Service, generic_handler
 from polyseme.server.wire.health import Health
@@ -33,7 +34,12 @@ class Listener:
     """
 
     def __init__(
-        self, config: ServerConfig, services: Sequence[Service], admission: Admission, observer: CallObserver
+        self,
+        config: ServerConfig,
+        services: Sequence[Service],
+        admission: Admission,
+        observer: CallObserver,
+        tracing: Tracing,
     ) -> None:
         """Take what is to be served.
 
@@ -42,11 +48,13 @@ class Listener:
             services: of the contract.
             admission: lets calls in.
             observer: is told of every call.
+            tracing: of the calls of `services`; not of probes.
         """
         self._config = config
         self._services = services
         self._admission = admission
         self._observer = observer
+        self._tracing = tracing
         self._health = Health()
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
@@ -63,7 +71,7 @@ class Listener:
         _refuse_taken(self._config.host, self._config.port)
         server = self._server = grpc.aio.server(options=_channel_options(self._config))
         server.add_generic_rpc_handlers(
-            tuple(generic_handler(service, self._admission, self._observer) for service in self._services)
+            tuple(generic_handler(one, self._admission, self._observer, self._tracing) for one in self._services)
         )
         for_proxies = generic_handler(self._health.service_for_proxies, open_to_all(), self._observer)
         server.add_generic_rpc_handlers((ForProxies(for_proxies),))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import uuid
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,18 +39,17 @@ class CallStatus:
     retry_after_s: float = 0.0
 
 
-def status_of(error: BaseException) -> CallStatus:
+def status_of(error: BaseException, request_id: str) -> CallStatus:
     """Give the status of an error, of errors of several tasks that of the first.
 
-    INTERNAL tells an id only; the log has the rest.
+    INTERNAL tells the call's id only; the log has the rest.
     """
     first = _first(error)
     failure = _translated(first)
     code, message = grpc.StatusCode[failure.status], str(failure)
     if code is grpc.StatusCode.INTERNAL:
-        incident = uuid.uuid4().hex[:12]
-        log.error("incident %s: %s", incident, message, exc_info=redacted(first))
-        message = f"internal error {incident}: the server's log has it under this id"
+        log.error("request %s: %s", request_id, message, exc_info=redacted(first))
+        message = f"internal error {request_id}: the server's log has it under this id"
     return CallStatus(
         code=code,
         message=message,

@@ -9,7 +9,6 @@ from polyseme.runtime.text.tokenizer import TokenizedText
 from polyseme.server.inference.comparison import Comparison
 from polyseme.server.inference.execution import Execution, QueueOptions
 from polyseme.server.inference.parts import PartEmbedding, span_embedding, token_embedding
-from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.inference.texts import TextEmbedding
 from polyseme.server.inference.validation import Limits, check_count, check_reply_bytes, check_texts, in_texts
 from polyseme.server.models.registry import Models, Registry
@@ -175,6 +174,7 @@ class EmbeddingService:
             model=model,
             limits=self._limits,
             queue=queue,
-            stopwatch=Stopwatch(),
+            stopwatch=call.stopwatch,
             usage=call.usage,
+            origin=call.origin,
         )

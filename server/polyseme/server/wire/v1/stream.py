@@ -13,13 +13,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+import grpc
+
 from polyseme.server.errors import InvalidInputError, ServerError, spelled
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.parts import PartEmbedding
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models
 from polyseme.server.wire.calls import Call, StreamMethod
-from polyseme.server.wire.status import status_of
+from polyseme.server.wire.status import CallStatus, status_of
 from polyseme.server.wire.v1 import replies
 from polyseme.server.wire.v1.chunks import Chunk, Packer, embed_chunks
 from polyseme.server.wire.v1.embedding import EmbeddingService
@@ -73,18 +75,24 @@ class EmbeddingStream:
 
     async def _answer(self, request: Request, call: Call, models: Models, answer: _Answer) -> None:
         """Run one request; whatever happens, its answer ends."""
+        call, code = call.begun_now(), grpc.StatusCode.CANCELLED.name
         try:
-            if isinstance(request, ServerError):
-                await answer.put(_refusal(request))
-            else:
-                await self._run(request, call.begun_now(), models, answer)
+            await self._run(request, call, models, answer)
+            call.stopwatch.encoded()
+            code = grpc.StatusCode.OK.name
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a panic in Rust is no Exception
-            await answer.put(_refusal(error))
+            status = status_of(error, call.origin.request_id)
+            code = status.code.name
+            await answer.put(_refusal(status, call.origin.request_id))
+        finally:
+            call.trace.end(code, call.stopwatch.steps, call.origin.request_id)
         await answer.end()
 
-    async def _run(self, request: pb.StreamEmbedRequest, call: Call, models: Models, answer: _Answer) -> None:
+    async def _run(self, request: Request, call: Call, models: Models, answer: _Answer) -> None:
+        if isinstance(request, ServerError):
+            raise request
         unary = self._unary
         execution_of = partial(unary.execution, call=call, waits_for_room=True, models=models)
         match request.WhichOneof("request"):
@@ -152,13 +160,13 @@ def _response(chunk: Chunk, execution: Execution, call: Call) -> pb.StreamEmbedR
     return response
 
 
-def _refusal(error: BaseException) -> pb.StreamEmbedResponse:
-    status = status_of(error)
+def _refusal(status: CallStatus, request_id: str) -> pb.StreamEmbedResponse:
     return pb.StreamEmbedResponse(
         error=pb.StreamError(
             code=status.code.value[0],
             message=status.message,
             retry_after_ms=math.ceil(status.retry_after_s * 1e3),
             field=spelled(status.path),
+            request_id=request_id,
         )
     )
