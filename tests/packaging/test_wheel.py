@@ -52,6 +52,14 @@ def test_the_wheel_carries_the_contract_and_the_types(wheel):
     assert "polyseme/__init__.py" not in names
 
 
+def test_the_wheel_knows_no_failpoints(wheel):
+    """Faults for server processes are put in by tests/server/failpoints.py, and by nothing that is installed."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        assert not [name for name in names if "failpoint" in name or "tests/" in name]
+        assert not [name for name in names if b"failpoint" in archive.read(name).lower()]
+
+
 def test_the_client_needs_three_packages(python):
     listed = run(python, "-m", "pip", "list", "--format", "freeze").split()
     installed = {line.partition("==")[0].lower().replace("-", "_") for line in listed}

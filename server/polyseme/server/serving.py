@@ -7,24 +7,34 @@ import faulthandler
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from polyseme.artifact import Artifact, ArtifactError
+from polyseme.artifact import ArtifactError
 from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
-from polyseme.server.app import App
+from polyseme.server.app import App, MakeEngines, MakeServices
 from polyseme.server.config import ServerConfig
+from polyseme.server.engine.local import LocalEngines
 from polyseme.server.errors import ConfigError
 from polyseme.server.lifecycle.signals import hold_signals, obey_signals
 from polyseme.server.models.directories import open_artifacts
 from polyseme.server.observe.log_lines import log_exceptions_of, log_to_stderr
+from polyseme.server.wire import v1
 
 log = logging.getLogger(__name__)
 
 _NOT_RELOADED: Final = "NOT RELOADED, still serving what was served before"
 
 
-def serve(directories: Sequence[Path], config: ServerConfig, *, warning: str = "") -> None:
+def serve(
+    directories: Sequence[Path],
+    config: ServerConfig,
+    *,
+    warning: str = "",
+    make_engines: MakeEngines = LocalEngines,
+    make_services: MakeServices = v1.services,
+) -> None:
     """Serve artifacts until SIGTERM or SIGINT, then drain. A second signal stops at once; SIGHUP reloads.
 
     Before it serves, SIGTERM and SIGINT end the process at once, and SIGHUP waits.
@@ -33,6 +43,8 @@ def serve(directories: Sequence[Path], config: ServerConfig, *, warning: str = "
         directories: artifacts, or folders of artifacts.
         config: the settings.
         warning: what to log first; "": nothing.
+        make_engines: gives what runs models.
+        make_services: gives what is served.
 
     Raises:
         ArtifactError: an artifact is not what export wrote.
@@ -44,10 +56,13 @@ def serve(directories: Sequence[Path], config: ServerConfig, *, warning: str = "
     if warning:
         log.warning("%s", warning)
     faulthandler.enable()  # SIGBUS, of weights that were cut short, would end the process without a word
-    asyncio.run(_serve(lambda: open_artifacts(directories), config))
+    make_app = partial(
+        App, lambda: open_artifacts(directories), config, make_engines=make_engines, make_services=make_services
+    )
+    asyncio.run(_serve(make_app))
 
 
-async def _serve(find_artifacts: Callable[[], Sequence[Artifact]], config: ServerConfig) -> None:
+async def _serve(make_app: Callable[..., App]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     log_exceptions_of(loop)
@@ -58,7 +73,7 @@ async def _serve(find_artifacts: Callable[[], Sequence[Artifact]], config: Serve
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    app = App(find_artifacts, config, before_open=lambda: obey_signals(loop, lambda: _on_signal(stop), reload))
+    app = make_app(before_open=lambda: obey_signals(loop, lambda: _on_signal(stop), reload))
     async with app:
         app.announce()
         lost = asyncio.create_task(app.watchdog.wait_until_lost())

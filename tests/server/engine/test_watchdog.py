@@ -7,30 +7,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import ExitStack
 
 import pytest
+from tests.server.failpoints import TEXT, failing_server
 
 from polyseme.runtime.errors import DeviceLostError
 from polyseme.server.engine.watchdog import Watchdog
 
-FAULTY = """
-    import sys, time
-    from polyseme.runtime.engines.onnxruntime.padded_session import Session
-    from polyseme.runtime.errors import DeviceLostError
-    from polyseme.cli.main import main
-
-    healthy, runs = Session.run, 0
-
-    def run(self, *rest):
-        global runs
-        runs += 1
-        if runs > 8:  # what start-up needs
-            {fault}
-        return healthy(self, *rest)
-
-    Session.run = run
-    sys.exit(main(sys.argv[1:]))
-"""
 CALL = """
     import sys
     from polyseme.client import Client
@@ -41,31 +25,14 @@ CALL = """
 
 @pytest.fixture
 def faulty(tiny_artifact, tmp_path):
-    """A server whose device fails after start-up; gives the process and its target."""
-    processes = []
+    """A server whose device fails after start-up; gives the process, its target and its log."""
+    with ExitStack() as servers:
 
-    def start(fault, *flags, program=FAULTY):
-        port = _free_port()
-        command = [sys.executable, "-c", textwrap.dedent(program.format(fault=fault)), "serve", str(tiny_artifact)]
-        command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", *flags]
-        with (tmp_path / "log").open("w") as log:
-            process = subprocess.Popen(command, stderr=log, stdout=log)
-        processes.append(process)
-        _wait_for(lambda: "serving tiny@" in (tmp_path / "log").read_text())
-        return process, f"127.0.0.1:{port}", tmp_path / "log"
+        def start(failpoints, *flags):
+            log = tmp_path / "log"
+            return *servers.enter_context(failing_server(tiny_artifact, failpoints, log, *flags)), log
 
-    yield start
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def _free_port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        yield start
 
 
 def _wait_for(condition, seconds=300):
@@ -82,19 +49,17 @@ def call(target):
 
 
 def test_a_lost_device_ends_the_process_with_its_own_status(faulty):
-    lost = "raise DeviceLostError('the GPU is in an error that only a new process ends')"
-    process, target, log = faulty(lost)
+    process, target, log = faulty("run=raise(DeviceLostError)")
     failed = call(target)
     assert failed.returncode != 0
     assert "one text" not in failed.stderr
     assert process.wait(timeout=300) == 70
     said = log.read_text()
-    assert "CANNOT RUN ANYTHING ANY MORE: the GPU is in an error that only a new process ends; exit status 70" in said
-    assert "one text" not in said
+    assert f"CANNOT RUN ANYTHING ANY MORE: {TEXT}; exit status 70" in said  # the message of this type is ours
 
 
 def test_a_hanging_device_ends_the_process(faulty):
-    process, target, log = faulty("time.sleep(600)", "--max-run-s", "2")
+    process, target, log = faulty("run=sleep(600)", "--max-run-s", "2")
     assert call(target).returncode != 0
     assert process.wait(timeout=300) == 70
     assert "a batch has been running for more than 2 s" in log.read_text()
@@ -102,7 +67,7 @@ def test_a_hanging_device_ends_the_process(faulty):
 
 def test_an_exception_that_ends_a_thread_ends_the_process(faulty):
     """The caller hears of it, and so does whoever reads the log."""
-    process, target, log = faulty("sys.exit('one text')")
+    process, target, log = faulty("run=raise(SystemExit)")
     failed = call(target)
     assert failed.returncode != 0
     assert "internal error" in failed.stderr
@@ -112,21 +77,8 @@ def test_an_exception_that_ends_a_thread_ends_the_process(faulty):
     assert "one text" not in said
 
 
-DYING = """
-    import sys
-    from polyseme.cli.main import main
-    from polyseme.server.scheduling.scheduler import Scheduler
-
-    def die(*_):
-        {fault}
-
-    Scheduler.run = die  # not within a run of the engine: nothing there sees it
-    sys.exit(main(sys.argv[1:]))
-"""
-
-
 def test_a_runner_thread_that_dies_ends_the_process(faulty):
-    process, target, log = faulty("raise MemoryError('one text')", "--runners", "2", program=DYING)
+    process, target, log = faulty("thread=raise(MemoryError)", "--runners", "2")
     assert call(target).returncode != 0
     assert process.wait(timeout=300) == 70
     said = log.read_text()
@@ -137,7 +89,7 @@ def test_a_runner_thread_that_dies_ends_the_process(faulty):
 
 
 def test_an_error_of_one_batch_ends_nothing(faulty):
-    process, target, _ = faulty("raise RuntimeError('Failed to allocate memory for requested buffer')")
+    process, target, _ = faulty("run=oom")
     assert call(target).returncode != 0
     time.sleep(1.5)
     assert process.poll() is None
@@ -146,9 +98,9 @@ def test_an_error_of_one_batch_ends_nothing(faulty):
 
 
 def test_time_in_which_the_process_was_stopped_does_not_count(faulty):
-    process, target, log = faulty("print('run begun', flush=True); time.sleep(2.5)", "--max-run-s", "4")
+    process, target, log = faulty("run=sleep(2.5)", "--max-run-s", "4")
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(CALL), target]) as caller:
-        _wait_for(lambda: "run begun" in log.read_text())
+        _wait_for(lambda: "failpoint run: sleep" in log.read_text())
         os.kill(process.pid, signal.SIGSTOP)
         time.sleep(5)
         os.kill(process.pid, signal.SIGCONT)
