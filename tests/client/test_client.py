@@ -21,8 +21,8 @@ from polyseme.client import (
     UnauthenticatedError,
     UnimplementedError,
 )
+from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as service_pb2
-from polyseme.v1 import tensor_pb2
 
 MANY = [f"text {number}" for number in range(1024)]  # four calls of 256
 
@@ -44,6 +44,22 @@ def test_embed_gives_arrays_of_their_own(client):
         assert vectors.flags.owndata
         assert vectors.flags.writeable
         assert vectors.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "priorities"),
+    [
+        (["a"], {}, {common_pb2.PRIORITY_UNSPECIFIED}),
+        (MANY[:32], {}, {common_pb2.PRIORITY_UNSPECIFIED}),
+        (MANY, {}, {common_pb2.PRIORITY_BULK}),
+        (MANY, {"priority": "interactive"}, {common_pb2.PRIORITY_INTERACTIVE}),
+        (["a"], {"priority": "bulk"}, {common_pb2.PRIORITY_BULK}),
+    ],
+)
+def test_embed_sends_a_list_of_several_calls_as_bulk_unless_told(client, server, texts, options, priorities):
+    client.embed(texts, **options)
+    sent = [request for request in server.faults.requests if isinstance(request, service_pb2.EmbedRequest)]
+    assert {request.priority for request in sent} == priorities
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 2**-11), ("bfloat16", 0), ("int8", 1 / 250)])

@@ -64,7 +64,7 @@ class TokenOptions(TextOptions, total=False):
     """Options that embed_tokens and embed_words share.
 
     Attributes:
-        priority: "interactive" (default) or "bulk".
+        priority: "interactive" or "bulk"; default: bulk where the list needs several requests, else interactive.
         progress: whether to show a progress bar on stderr, default: no; needs `pip install 'polyseme[cli]'`.
     """
 
@@ -140,7 +140,7 @@ class EmbedOptions(TextOptions, total=False):
     Attributes:
         normalize: whether to scale vectors to length 1; default: as the model was trained.
         dimensions: number of leading elements of each vector to keep; default: all.
-        priority: "interactive" (default) or "bulk".
+        priority: "interactive" or "bulk"; default: bulk where the list needs several requests, else interactive.
         progress: whether to show a progress bar on stderr, default: no; needs `pip install 'polyseme[cli]'`.
     """
 

@@ -20,6 +20,7 @@ from polyseme.client import (
     Word,
 )
 from polyseme.client._plans.streams import resumable
+from polyseme.v1 import common_pb2
 from polyseme.v1.embedding_service_pb2 import StreamError
 
 BANK = "a bank by the bank"
@@ -74,6 +75,19 @@ def test_embed_tokens_of_a_list_puts_chunks_together(either, server, rows, layer
         assert one.info.original_tokens == len(text)
     assert server.faults.calls == {"StreamEmbed": 1}
     assert [len(message.tokens.texts) for message in server.faults.messages] == [32, 32, 9]
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "priority"),
+    [
+        (TEXTS[:32], {}, common_pb2.PRIORITY_UNSPECIFIED),
+        (TEXTS, {}, common_pb2.PRIORITY_BULK),
+        (TEXTS, {"priority": "interactive"}, common_pb2.PRIORITY_INTERACTIVE),
+    ],
+)
+def test_a_list_of_several_requests_is_bulk_unless_told(either, server, texts, options, priority):
+    either.embed_tokens(texts, **options)
+    assert {message.tokens.priority for message in server.faults.messages} == {priority}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def _work(texts: int) -> TextCalls:
         timeout=None,
         text_bytes=[1] * texts,
         overhead_bytes=0,
-        encode=lambda rows: bytes(rows),
+        encode=lambda rows, several: bytes(rows),
         receive=lambda rows, reply: None,
         reply_bytes=lambda model, size: 1,
     )

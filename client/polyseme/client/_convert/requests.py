@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from polyseme.client._arguments.integers import unsigned
 from polyseme.client._arguments.layers import LayerChoice, choose_layers
@@ -17,7 +17,6 @@ from polyseme.client.options import (
     EmbedStreamOptions,
     EmbedTokensOptions,
     EmbedWordsOptions,
-    Priority,
     SimilarityOptions,
     TextOptions,
 )
@@ -26,6 +25,12 @@ from polyseme.v1 import embedding_service_pb2 as service_pb2
 
 MODEL_METRIC: Final = "model"
 """The metric that stands for the model's own."""
+PrioritizedRequest: TypeAlias = (
+    service_pb2.EmbedRequest | service_pb2.EmbedTokensRequest | service_pb2.EmbedSpansRequest
+)
+PrioritizedOptions: TypeAlias = (
+    EmbedOptions | EmbedStreamOptions | EmbedTokensOptions | EmbedWordsOptions | SimilarityOptions
+)
 _ENDLESS_S: Final = 1e9  # 32 years; from 1e10 on gRPC's clock overflows, and such a call would end at once
 
 
@@ -55,24 +60,24 @@ def _translating_errors() -> Iterator[None]:
 def embed_request(options: EmbedOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
     """Build an EmbedRequest without its texts."""
     check_names(options, EmbedOptions)
-    return _embed_request(options, model=model, dtype=dtype, priority="interactive")
+    return _embed_request(options, model=model, dtype=dtype)
 
 
 def embed_stream_request(options: EmbedStreamOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
     """Build the fields that all requests of a stream share: an EmbedRequest without texts."""
     check_names(options, EmbedStreamOptions)
-    return _embed_request(options, model=model, dtype=dtype, priority="bulk")
+    request = _embed_request(options, model=model, dtype=dtype)
+    make_bulk(request)
+    return request
 
 
-def _embed_request(
-    options: EmbedOptions | EmbedStreamOptions, *, model: str, dtype: str, priority: Priority
-) -> service_pb2.EmbedRequest:
+def _embed_request(options: EmbedOptions | EmbedStreamOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
     dimensions = options.get("dimensions")
     with _translating_errors():
         return service_pb2.EmbedRequest(
             model=model_ref(model),
             text_options=_text_options(options),
-            priority=_priority(options.get("priority", priority)),
+            priority=_priority(options),
             normalize=options.get("normalize"),
             dimensions=None if dimensions is None else unsigned(dimensions, "dimensions", least=1),
             dtype=enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", dtype),
@@ -101,7 +106,7 @@ def similarity_request(
         return service_pb2.SimilarityRequest(
             model=model_ref(model),
             text_options=_text_options(options),
-            priority=_priority(options.get("priority", "interactive")),
+            priority=_priority(options),
             metric=unset if metric == MODEL_METRIC else metric_value(metric),
             mode=mode,
             top_k=top_k,
@@ -127,7 +132,7 @@ def tokens_request(options: EmbedTokensOptions, *, model: str, layers: LayerChoi
         return service_pb2.EmbedTokensRequest(
             model=model_ref(model),
             text_options=_text_options(options),
-            priority=_priority(options.get("priority", "interactive")),
+            priority=_priority(options),
             layers=layers.message,
             dtype=_float_dtype(options.get("dtype", "float32")),
             offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
@@ -142,7 +147,7 @@ def spans_request(options: EmbedWordsOptions, *, model: str, layers: LayerChoice
         return service_pb2.EmbedSpansRequest(
             model=model_ref(model),
             text_options=_text_options(options),
-            priority=_priority(options.get("priority", "interactive")),
+            priority=_priority(options),
             layers=layers.message,
             subtokens=_subtokens(options.get("subtokens", "mean")),
             offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
@@ -185,8 +190,17 @@ def _text_options(options: TextOptions) -> common_pb2.TextOptions:
     )
 
 
-def _priority(name: str) -> common_pb2.Priority.ValueType:
-    return enum_value(common_pb2.Priority, "PRIORITY_", "priority", name)
+def make_bulk(request: PrioritizedRequest) -> None:
+    """Send one of several requests as bulk work, unless the caller has set a priority."""
+    if request.priority == common_pb2.PRIORITY_UNSPECIFIED:
+        request.priority = common_pb2.PRIORITY_BULK
+
+
+def _priority(options: PrioritizedOptions) -> common_pb2.Priority.ValueType:
+    """Convert the priority; unset where the caller set none, which a server takes for interactive."""
+    if "priority" not in options:
+        return common_pb2.PRIORITY_UNSPECIFIED
+    return enum_value(common_pb2.Priority, "PRIORITY_", "priority", options["priority"])
 
 
 def checked_timeout(timeout: float | None, default: float) -> float | None:

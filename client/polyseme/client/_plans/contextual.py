@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from polyseme.client._convert.chunks import AssembledText, ChunkEntry, TextListAssembler
 from polyseme.client._convert.indices import shift_texts
 from polyseme.client._convert.replies import same_model
+from polyseme.client._convert.requests import make_bulk
 from polyseme.client._plans.catalog import Catalog
 from polyseme.client._plans.split import CallLimits, split
 from polyseme.client._plans.streams.embed_stream import check_chunk
@@ -110,7 +111,9 @@ class _ContextualJob(Generic[_Column, _Result]):
         self.results: list[_Result] = []
         self._call, self._advance = call, advance
         limits = CallLimits(max_texts=MESSAGE_TEXTS, max_request_bytes=MESSAGE_BYTES, max_reply_bytes=1)
-        self._ranges: Iterator[range] = iter(split(call.request_bytes, [0] * len(call.request_bytes), limits))
+        ranges = split(call.request_bytes, [0] * len(call.request_bytes), limits)
+        self._several = len(ranges) > 1
+        self._ranges: Iterator[range] = iter(ranges)
         self._model: ModelIdentity | None = None
 
     def next_request(self) -> Plan[StreamRequest[list[AssembledText[_Column]]] | None]:
@@ -122,6 +125,8 @@ class _ContextualJob(Generic[_Column, _Result]):
     def encode(self, request: StreamRequest[list[AssembledText[_Column]]]) -> service_pb2.StreamEmbedRequest:
         """Build the message for a request."""
         message = self._call.make_request(range(request.first, request.first + len(request.texts)))
+        if self._several:
+            make_bulk(message)
         return service_pb2.StreamEmbedRequest(**{self._call.stream_field: message})
 
     def assembler(self, request: StreamRequest[list[AssembledText[_Column]]]) -> _ContextualAssembler[_Column]:

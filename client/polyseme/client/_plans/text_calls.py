@@ -30,7 +30,7 @@ class TextCalls:
         timeout: seconds for each call.
         text_bytes: bytes of UTF-8 of each text.
         overhead_bytes: bytes of a request without texts.
-        encode: serializes the request for a range of the texts.
+        encode: serializes the request for a range of the texts; the flag: it is one of several.
         receive: takes the serialized reply to a range; in order.
         reply_bytes: bounds what the reply holds for a text of so many bytes.
     """
@@ -40,7 +40,7 @@ class TextCalls:
     timeout: float | None
     text_bytes: Sequence[int]
     overhead_bytes: int
-    encode: Callable[[range], bytes]
+    encode: Callable[[range, bool], bytes]
     receive: Callable[[range, bytes], None]
     reply_bytes: Callable[[Model, int], int]
 
@@ -126,7 +126,7 @@ def _send(calls: TextCalls, ranges: Sequence[range]) -> Plan[None]:
     try:
         yield Calls(
             path=calls.path,
-            requests=map(calls.encode, ranges),
+            requests=(calls.encode(rows, len(ranges) > 1) for rows in ranges),
             count=len(ranges),
             receive=receive,
             timeout=calls.timeout,

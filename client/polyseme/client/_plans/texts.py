@@ -8,7 +8,7 @@ from typing import Final
 from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
 from polyseme.client._convert.offsets import length_of
 from polyseme.client._convert.replies import EmbeddingsAssembler, tokenized_texts
-from polyseme.client._convert.requests import embed_request, tokenize_request
+from polyseme.client._convert.requests import embed_request, make_bulk, tokenize_request
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
 from polyseme.client._plans.progress import progress_bar
@@ -81,17 +81,19 @@ def plan_tokenize(
     return collected, single
 
 
-def _encode_embed(options: service_pb2.EmbedRequest, texts: Sequence[str]) -> Callable[[range], bytes]:
-    def encode(rows: range) -> bytes:
+def _encode_embed(options: service_pb2.EmbedRequest, texts: Sequence[str]) -> Callable[[range, bool], bytes]:
+    def encode(rows: range, several: bool) -> bytes:
         request = service_pb2.EmbedRequest(texts=texts[rows.start : rows.stop])
         request.MergeFrom(options)
+        if several:
+            make_bulk(request)
         return request.SerializeToString()
 
     return encode
 
 
-def _encode_tokenize(options: service_pb2.TokenizeRequest, texts: Sequence[str]) -> Callable[[range], bytes]:
-    def encode(rows: range) -> bytes:
+def _encode_tokenize(options: service_pb2.TokenizeRequest, texts: Sequence[str]) -> Callable[[range, bool], bytes]:
+    def encode(rows: range, _: bool) -> bytes:
         request = service_pb2.TokenizeRequest(texts=texts[rows.start : rows.stop])
         request.MergeFrom(options)
         return request.SerializeToString()
