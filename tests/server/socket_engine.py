@@ -67,11 +67,11 @@ class SocketEngine:
         self.far.start(far)
         self._task(self._serve(near))
 
-    def admit(self, priority):
+    def admit(self, priority, caller):
         if self._is_full(priority):
             raise errors.QueueFullError(f"queue has {self.queued_tokens} tokens", retry_after_s=1.0)
 
-    async def wait_for_room(self, priority):
+    async def wait_for_room(self, priority, caller):
         while self._is_full(priority):
             self._changed.clear()
             await self._changed.wait()

@@ -70,6 +70,9 @@ class ServerConfig:
     tls_key: str = _setting("", "PEM file of its key")
     tls_client_ca: str = _setting("", "PEM file of the authorities that must have signed the callers' certificates")
     token_file: str = _setting("", "file of tokens, one a line; calls must carry one as `authorization: Bearer TOKEN`")
+    trusted_proxies: str = _setting(
+        "", "addresses or networks, comma-separated, of proxies that are believed who their callers are; empty: none"
+    )
     metrics_tls: bool = _setting(False, "serve metrics over TLS, with the certificates of gRPC")
     metrics_token_file: str = _setting("", "as --token-file, for whoever reads metrics")
     reflection: bool = _setting(False, "serve gRPC reflection")

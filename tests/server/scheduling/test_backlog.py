@@ -11,8 +11,9 @@ def policy(**changes):
     return BatchPolicy(**{"max_batch_tokens": 1000, "max_batch_texts": 4, "max_queue_tokens": 100, **changes})
 
 
-def entry(tokens, arrived=0.0, priority=Priority.INTERACTIVE, deadline=math.inf):
-    return Entry(ids=[1] * tokens, task=PooledVector(), priority=priority, arrived=arrived, deadline=deadline)
+def entry(tokens, arrived=0.0, priority=Priority.INTERACTIVE, deadline=math.inf, caller=""):
+    task = PooledVector()
+    return Entry(ids=[1] * tokens, task=task, priority=priority, arrived=arrived, deadline=deadline, caller=caller)
 
 
 def backlog(*entries, **changes):
@@ -24,7 +25,7 @@ def backlog(*entries, **changes):
 
 def test_take_leads_with_the_oldest():
     old, new = entry(100, arrived=1.0), entry(10, arrived=2.0)
-    assert [old] == backlog(new, old).take(3.0).batch
+    assert [old] == backlog(old, new).take(3.0).batch
 
 
 def test_take_fills_with_similar_lengths_only():
@@ -94,9 +95,83 @@ def test_discard_takes_out_once():
 
 def test_full_admits_while_below_the_limit():
     waiting = backlog(entry(99), max_queue_tokens=100)
-    assert not waiting.is_full(Priority.INTERACTIVE)
+    assert not waiting.is_full(Priority.INTERACTIVE, "")
     waiting.add(entry(1))
-    assert waiting.is_full(Priority.INTERACTIVE)
+    assert waiting.is_full(Priority.INTERACTIVE, "")
+
+
+def test_full_for_who_filled_it_and_not_for_others():
+    waiting = backlog(*(entry(10, caller="flood") for _ in range(10)), max_queue_tokens=100)
+    assert waiting.is_full(Priority.INTERACTIVE, "flood")
+    assert not waiting.is_full(Priority.INTERACTIVE, "other")
+    waiting.add(entry(24, caller="other"))  # of two callers: half of a share is 25
+    assert not waiting.is_full(Priority.INTERACTIVE, "other")
+    waiting.add(entry(1, caller="other"))
+    assert waiting.is_full(Priority.INTERACTIVE, "other")
+
+
+def test_full_for_everybody_once_others_than_the_heaviest_fill_it():
+    waiting = backlog(*(entry(10, caller=str(n)) for n in range(11)), max_queue_tokens=100)
+    assert waiting.is_full(Priority.INTERACTIVE, "new")
+    waiting.add(entry(200, caller="0"))
+    assert waiting.is_full(Priority.INTERACTIVE, "new")
+
+
+def test_full_of_bulk_work_lets_interactive_work_in_and_not_the_reverse():
+    bulk = backlog(*(entry(50, priority=Priority.BULK, caller="b") for _ in range(3)), max_queue_tokens=100)
+    assert not bulk.is_full(Priority.INTERACTIVE, "b")
+    interactive = backlog(entry(60, caller="a"), entry(60, caller="b"), max_queue_tokens=100)
+    assert interactive.is_full(Priority.BULK, "c")
+
+
+def test_callers_of_one_priority_take_turns():
+    flood = [entry(20, i, caller="flood") for i in range(9)]
+    others = [entry(20, 10 + i, caller="other") for i in range(3)]
+    waiting = backlog(*flood, *others, max_batch_texts=1)
+    led = [waiting.take(99.0).batch[0].caller for _ in range(8)]
+    assert led == ["flood", "other"] * 3 + ["flood"] * 2
+
+
+def test_company_of_who_is_a_batch_ahead_waits():
+    """Texts of "b" would fit every batch of "a"; "c" has none that fits, and must not fall behind for it."""
+    callers = [entry(n, caller=name) for name, n in (("a", 100), ("c", 10), ("b", 100)) for _ in range(40)]
+    waiting = backlog(*callers, max_batch_tokens=400, max_batch_texts=4)
+    served = dict.fromkeys("abc", 0)
+    for _ in range(30):
+        for one in waiting.take(0.0).batch:
+            served[one.caller] += one.tokens
+    assert max(served["a"], served["b"]) - min(served["a"], served["b"]) <= 800
+
+
+def test_batches_are_short_while_another_caller_waits_or_has_just_come():
+    flood = [entry(20, 1.0, caller="flood") for _ in range(40)]
+    waiting = backlog(*flood, max_batch_texts=8, short_for_s=2.0)
+    assert len(waiting.take(1.0).batch) == 8
+    waiting.add(other := entry(200, 2.0, caller="other"))
+    assert other in waiting.take(2.0).batch + waiting.take(2.0).batch
+    assert len(waiting.take(3.9).batch) == 2
+    assert len(waiting.take(4.1).batch) == 8
+
+
+def test_bulk_batches_are_short_while_interactive_work_comes_of_the_same_caller_too():
+    bulk = [entry(20, 1.0, Priority.BULK) for _ in range(40)]
+    waiting = backlog(*bulk, max_batch_texts=8)
+    assert len(waiting.take(1.0).batch) == 8
+    waiting.add(interactive := entry(20, 2.0))
+    assert waiting.take(2.0).batch[0] is interactive
+    assert len(waiting.take(2.1).batch) == 2
+
+
+def test_batches_of_many_callers_are_full():
+    many = [entry(20, n, caller=str(n)) for n in range(16)]
+    assert len(backlog(*many, max_batch_texts=8).take(99.0).batch) == 8
+
+
+def test_those_who_wait_are_spread_over_the_runners():
+    waiting = Backlog(policy(max_batch_texts=4, max_batch_tokens=1000), runners=2)
+    for n in range(4):
+        waiting.add(entry(20, n, caller=str(n)))
+    assert [len(waiting.take(9.0).batch) for _ in range(3)] == [2, 1, 1]
 
 
 def test_ready_at_is_at_once_without_max_wait():
@@ -122,6 +197,7 @@ entries = st.builds(
     arrived=st.floats(0, 100),
     priority=st.sampled_from(Priority),
     deadline=st.one_of(st.just(math.inf), st.floats(0, 200)),
+    caller=st.sampled_from("abc"),
 )
 
 
@@ -152,7 +228,7 @@ def test_backlog_loses_and_repeats_nothing(waiting, max_batch_tokens, max_batch_
 
 
 @given(waiting=st.lists(entries, min_size=1, max_size=40))
-def test_take_leads_with_the_oldest_of_the_priority(waiting):
+def test_take_leads_with_the_oldest_of_the_priority_and_the_caller(waiting):
     queue = backlog(*sorted(waiting, key=lambda e: e.arrived))  # as they come
     lead = queue.take(-1.0).batch[0]
-    assert lead.arrived == min(e.arrived for e in waiting if e.priority is lead.priority)
+    assert lead.arrived == min(e.arrived for e in waiting if e.priority is lead.priority and e.caller == lead.caller)

@@ -34,12 +34,14 @@ class Submission:
         priority: which queue they wait in.
         deadline: when their caller stops waiting; seconds of the machine's monotonic clock.
         origin: the call.
+        caller: who that is; callers share an engine.
     """
 
     texts: Sequence[TextTask]
     priority: Priority = Priority.INTERACTIVE
     deadline: float = math.inf
     origin: Origin = NOWHERE
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +81,14 @@ class EngineClient(Protocol):
     def start(self, observer: Observer) -> None:
         """Begin to run what is submitted, and tell an observer of every batch."""
 
-    def admit(self, priority: Priority) -> None:
-        """Refuse work that would not be taken now, before more is done for it.
+    def admit(self, priority: Priority, caller: str) -> None:
+        """Refuse a caller's work that would not be taken now, before more is done for it.
 
         Raises:
             QueueFullError: too much waits already.
         """
 
-    async def wait_for_room(self, priority: Priority) -> None:
+    async def wait_for_room(self, priority: Priority, caller: str) -> None:
         """Return when work would be admitted: for callers that are to be slowed down rather than refused."""
 
     async def submit(self, submission: Submission) -> Completed:

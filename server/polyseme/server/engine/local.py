@@ -144,24 +144,19 @@ class LocalEngine:
         )
         self._unwatch = self._engines.watch(self.scheduler.pool, self._artifact)
 
-    def admit(self, priority: Priority) -> None:
+    def admit(self, priority: Priority, caller: str) -> None:
         """Refuse work that would not be taken now."""
-        self.scheduler.refuse_if_full(priority)
+        self.scheduler.refuse_if_full(priority, caller)
 
-    async def wait_for_room(self, priority: Priority) -> None:
+    async def wait_for_room(self, priority: Priority, caller: str) -> None:
         """Return when work would be admitted."""
-        await self.scheduler.wait_for_room(priority)
+        await self.scheduler.wait_for_room(priority, caller)
 
     async def submit(self, submission: Submission) -> Completed:
         """Run texts; see `EngineClient`."""
+        priority, deadline, caller = submission.priority, submission.deadline, submission.caller
         entries = [
-            Entry(
-                ids=ids,
-                task=task,
-                priority=submission.priority,
-                deadline=submission.deadline,
-                origin=submission.origin,
-            )
+            Entry(ids=ids, task=task, priority=priority, deadline=deadline, caller=caller, origin=submission.origin)
             for ids, task in submission.texts
         ]
         return await self.scheduler.submit(entries)

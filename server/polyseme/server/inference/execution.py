@@ -27,11 +27,13 @@ class QueueOptions:
     Attributes:
         priority: which queue its texts wait in.
         deadline: when its caller stops waiting; seconds of the monotonic clock.
+        caller: who that is; callers share an engine.
         waits_for_room: whether it waits where the queue is full, and is not refused.
     """
 
     priority: Priority = Priority.INTERACTIVE
     deadline: float = math.inf
+    caller: str = ""
     waits_for_room: bool = False
 
 
@@ -106,25 +108,27 @@ class Execution:
         Raises:
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
+        queue = self.queue
         submission = Submission(
-            texts=texts, priority=self.queue.priority, deadline=self.queue.deadline, origin=self.origin
+            texts=texts, priority=queue.priority, deadline=queue.deadline, caller=queue.caller, origin=self.origin
         )
         while True:
             try:
                 completed = await self.model.engine.submit(submission)
             except QueueFullError:
-                if not self.queue.waits_for_room:
+                if not queue.waits_for_room:
                     raise
-                await self.model.engine.wait_for_room(self.queue.priority)
+                await self.model.engine.wait_for_room(queue.priority, queue.caller)
             else:
                 self.stopwatch.ran(completed)
                 return completed
 
     async def _admit(self) -> None:
         """Let a call in, before work is put into texts that would be refused after it."""
-        if self.queue.waits_for_room:
-            await self.model.engine.wait_for_room(self.queue.priority)
-        self.model.engine.admit(self.queue.priority)
+        queue = self.queue
+        if queue.waits_for_room:
+            await self.model.engine.wait_for_room(queue.priority, queue.caller)
+        self.model.engine.admit(queue.priority, queue.caller)
 
     def _options(self, options: TextOptions) -> EncodeOptions:
         return self.model.encoder.options(

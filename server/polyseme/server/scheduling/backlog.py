@@ -1,8 +1,8 @@
 """What waits, and which of it to run next. Pure: no clock, no threads, no I/O; `now` is passed in.
 
-Texts lie in buckets of one batch key and similar length, one set of buckets per priority. A batch is led by the text
-that has waited longest of its priority, so nothing starves; it is filled with texts of similar length, so that
-little goes to padding.
+Texts lie in buckets of one batch key and similar length, one set of buckets per priority. A batch is led by the oldest
+text of the caller whose turn it is (`callers.py`), so nothing starves; it is filled with texts of similar length, so
+that little goes to padding. Batches are short while others could come and would wait behind them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from polyseme.server.scheduling.callers import Callers
 from polyseme.server.scheduling.entry import Entry, Priority
 from polyseme.server.scheduling.policy import BatchPolicy
 
@@ -39,40 +40,66 @@ class Backlog:
         tokens: how many tokens wait.
     """
 
-    def __init__(self, policy: BatchPolicy) -> None:
+    def __init__(self, policy: BatchPolicy, *, runners: int = 1) -> None:
+        """Begin empty.
+
+        Args:
+            policy: how batches are made.
+            runners: how many batches are run side by side.
+        """
         self.policy = policy
         self.tokens = 0
+        self._runners = runners
+        self._portions = [_portion(policy, quarters) for quarters in range(5)]
         self._waiting: dict[Priority, dict[Key, Bucket]] = {priority: {} for priority in Priority}
+        self._callers = {priority: Callers() for priority in Priority}
         self._texts = 0
         self._led_since_bulk = 0
+        # The last caller of interactive work, when it came, and when last another one did.
+        self._last_caller, self._last_at, self._other_at = "", -math.inf, -math.inf
 
     def __len__(self) -> int:
         """How many texts wait."""
         return self._texts
 
-    def limit(self, priority: Priority) -> int:
-        """The waiting tokens from which on no more work is admitted; bulk leaves one half to interactive work."""
-        return self.policy.max_queue_tokens // (2 if priority is Priority.BULK else 1)
+    def is_full(self, priority: Priority, caller: str) -> bool:
+        """Whether a caller's work is refused. A call is admitted whole, so the last one may exceed the limit.
 
-    def is_full(self, priority: Priority) -> bool:
-        """Whether no more work is admitted. A call is admitted whole, so the last one may exceed the limit."""
-        return self.tokens >= self.limit(priority)
+        Beyond the limit is let in who holds less than half of its share, while all but the heaviest hold less than the
+        limit: nobody can fill the queue for others.
+        """
+        limit = self.policy.max_queue_tokens
+        if self.tokens < limit:
+            return False
+        callers = self._callers[priority]
+        own = callers.waiting.get(caller)
+        if own is not None and own.tokens * 2 * len(callers.waiting) >= limit:
+            return True
+        rivals = Priority if priority is Priority.INTERACTIVE else (priority,)
+        return self.tokens - max(self._callers[rival].most_tokens() for rival in rivals) >= limit
 
     def add(self, entry: Entry) -> None:
-        """Put a text behind those of its priority and length."""
-        self._waiting[entry.priority].setdefault(_key(entry), OrderedDict())[entry] = None
+        """Put a text behind those of its priority and length, and of its caller."""
+        key = entry.bucket = _key(entry)
+        self._waiting[entry.priority].setdefault(key, OrderedDict())[entry] = None
+        self._callers[entry.priority].add(entry)
         self.tokens += entry.tokens
         self._texts += 1
+        if entry.priority is Priority.INTERACTIVE:
+            if entry.caller != self._last_caller:
+                self._last_caller, self._other_at = entry.caller, self._last_at
+            self._last_at = entry.arrived
 
     def discard(self, entry: Entry) -> bool:
         """Take a text out that nobody waits for any more; False where it has left already."""
-        buckets = self._waiting[entry.priority]
-        key = _key(entry)
-        if key not in buckets or entry not in buckets[key]:
+        if entry.place is None or entry not in entry.place.texts:
             return False
-        del buckets[key][entry]
-        if not buckets[key]:
-            del buckets[key]
+        buckets = self._waiting[entry.priority]
+        bucket = buckets[entry.bucket]
+        del bucket[entry]
+        if not bucket:
+            del buckets[entry.bucket]
+        self._callers[entry.priority].remove(entry)
         self.tokens -= entry.tokens
         self._texts -= 1
         return True
@@ -90,9 +117,13 @@ class Backlog:
         """Remove the next batch, and what expired on the way to it."""
         expired: list[Entry] = []
         while (lead := self._lead()) is not None:
+            policy = self._portions[self._quarters(lead, now)]
             self.discard(lead)
             if lead.deadline > now:
-                return Dequeued(batch=self._filled(lead, now, expired), expired=expired)
+                batch = self._filled(lead, policy, now, expired)
+                for entry in batch:
+                    entry.place.served += entry.tokens
+                return Dequeued(batch=batch, expired=expired)
             expired.append(lead)
         return Dequeued(batch=[], expired=expired)
 
@@ -104,28 +135,45 @@ class Backlog:
         return entries
 
     def _lead(self) -> Entry | None:
-        """The text that leads the next batch: the oldest of the priority whose turn it is."""
-        interactive, bulk = self._waiting[Priority.INTERACTIVE], self._waiting[Priority.BULK]
-        bulk_is_due = self._led_since_bulk + 1 >= self.policy.bulk_share
-        buckets = bulk if bulk and (bulk_is_due or not interactive) else interactive
-        if bulk:
-            self._led_since_bulk = 0 if buckets is bulk else self._led_since_bulk + 1
-        return min(map(_head, buckets.values()), key=lambda entry: entry.arrived, default=None)
+        """The text that leads the next batch: of the priority and the caller whose turn it is."""
+        interactive, bulk = self._callers[Priority.INTERACTIVE], self._callers[Priority.BULK]
+        if not bulk.waiting:
+            return interactive.next()
+        if interactive.waiting and self._led_since_bulk + 1 < self.policy.bulk_share:
+            self._led_since_bulk += 1
+            return interactive.next()
+        self._led_since_bulk = 0
+        return bulk.next()
 
-    def _filled(self, lead: Entry, now: float, expired: list[Entry]) -> list[Entry]:
+    def _quarters(self, lead: Entry, now: float) -> int:
+        """How much of a full batch the next one may be, in quarters: little while others would wait behind it.
+
+        Those who wait are spread over the runners first. Others are those with interactive work, and all bulk as one.
+        """
+        interactive, bulk = self._callers[Priority.INTERACTIVE].waiting, self._callers[Priority.BULK].waiting
+        parties = len(interactive) + bool(bulk)
+        if parties > 1 and interactive:
+            return min(4, -(-parties // self._runners))
+        others = lead.priority is Priority.BULK or lead.caller != self._last_caller
+        came = self._last_at if others else self._other_at
+        return 1 if now - came < self.policy.short_for_s else 4
+
+    def _filled(self, lead: Entry, policy: BatchPolicy, now: float, expired: list[Entry]) -> list[Entry]:
         batch = [lead]
         if not self._texts:
             return batch
         shortest = longest = tokens = lead.tokens
-        policy = self.policy
         cells = policy.max_batch_cells or policy.max_batch_tokens
-        for entry in self._company(lead):
+        most_served = lead.place.served + self.policy.max_batch_tokens
+        for entry in self._company(lead, policy):
             low, high = min(shortest, entry.tokens), max(longest, entry.tokens)
             if len(batch) >= policy.max_batch_texts or (len(batch) + 1) * longest > cells:
                 break
             if tokens + entry.tokens > policy.max_batch_tokens:
                 continue
             if low < policy.min_fill * high or (len(batch) + 1) * high > cells:
+                continue
+            if entry.priority is lead.priority and entry.place.served > most_served:
                 continue
             self.discard(entry)
             if entry.deadline <= now:
@@ -136,11 +184,11 @@ class Backlog:
             shortest, longest = low, high
         return batch
 
-    def _company(self, lead: Entry) -> Iterator[Entry]:
+    def _company(self, lead: Entry, policy: BatchPolicy) -> Iterator[Entry]:
         """Texts of its batch key and similar length, nearest buckets first, the lead's priority before the other."""
-        batch_key, center = _key(lead)
+        batch_key, center = lead.bucket
         priorities = [lead.priority, *(priority for priority in Priority if priority is not lead.priority)]
-        for step in _outwards(center, _reach(self.policy.min_fill)):
+        for step in _outwards(center, _reach(policy.min_fill)):
             for priority in priorities:
                 # A copy, as entries leave while the batch is filled; a batch needs no more than this many.
                 yield from _first(self._waiting[priority].get((batch_key, step), ()), self.policy.max_batch_texts)
@@ -155,6 +203,16 @@ def _head(bucket: Bucket) -> Entry:
 
 def _first(entries: Iterable[Entry], count: int) -> list[Entry]:
     return [entry for entry, _ in zip(entries, range(count), strict=False)]
+
+
+def _portion(policy: BatchPolicy, quarters: int) -> BatchPolicy:
+    """Give the policy of batches of so many quarters of a full one."""
+    return replace(
+        policy,
+        max_batch_tokens=max(1, policy.max_batch_tokens * quarters // 4),
+        max_batch_cells=policy.max_batch_cells * quarters // 4,
+        max_batch_texts=max(1, policy.max_batch_texts * quarters // 4),
+    )
 
 
 _BUCKET_RATIO = math.log(1.15)  # neighbouring buckets differ by 15%: fewer than 50 up to 512 tokens

@@ -46,10 +46,13 @@ class Entry:
         arrived: when it was queued, in seconds of the scheduler's clock.
         deadline: when its caller stops waiting, on the same clock.
         origin: the call that it is of.
+        caller: for whom it is run; callers share.
         owner: where its result goes; the backlog does not read it.
         position: which text of its owner it is.
         batch_key: texts of equal keys may share a batch.
         started: when its batch was begun.
+        bucket: the backlog's: where it lies.
+        place: the backlog's: its caller among those that wait.
         tokens: its length.
     """
 
@@ -59,10 +62,13 @@ class Entry:
     arrived: float = 0.0
     deadline: float = math.inf
     origin: Origin = NOWHERE
+    caller: str = ""
     owner: Any = None
     position: int = 0
     batch_key: Hashable = field(init=False)
     started: float = field(default=0.0, init=False)
+    bucket: Any = field(default=None, init=False)
+    place: Any = field(default=None, init=False)
     tokens: int = field(init=False)
 
     def __post_init__(self) -> None:

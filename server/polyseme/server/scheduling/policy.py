@@ -17,6 +17,7 @@ class BatchPolicy:
         min_fill: shortest row of a batch over its longest; 1 allows equal lengths only, 0 any mix. Bounds padding.
         max_wait_s: how long a batch that is not full may wait for company while a runner is free. 0 starts it at once.
         max_queue_tokens: work is admitted while fewer tokens than this are waiting.
+        short_for_s: how long batches stay short after another caller's interactive work came.
         bulk_share: of every so many batches, one is led by bulk work although interactive work waits.
     """
 
@@ -26,4 +27,5 @@ class BatchPolicy:
     min_fill: float = 0.75
     max_wait_s: float = 0.0
     max_queue_tokens: int = 65_536
+    short_for_s: float = 2.0
     bulk_share: int = 8

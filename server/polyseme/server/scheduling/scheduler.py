@@ -125,7 +125,7 @@ class Scheduler:
         """
         self.pool = runners if isinstance(runners, RunnerPool) else RunnerPool(runners, clock=clock)
         self._owns_pool = self.pool is not runners
-        self._backlog = Backlog(policy)
+        self._backlog = Backlog(policy, runners=self.pool.threads)
         self._run = run
         self._observer = observer
         self._clock = self.pool.clock
@@ -145,18 +145,19 @@ class Scheduler:
         """Texts that wait."""
         return len(self._backlog)
 
-    def refuse_if_full(self, priority: Priority) -> None:
-        """Raise QueueFullError where no more work of a priority is admitted."""
-        if self._backlog.is_full(priority):
+    def refuse_if_full(self, priority: Priority, caller: str) -> None:
+        """Raise QueueFullError where no more work of a caller is admitted."""
+        backlog = self._backlog
+        if backlog.is_full(priority, caller):
             raise QueueFullError(
-                f"queue has {self._backlog.tokens} tokens; "
-                f"limit {self._backlog.limit(priority)} ({priority.name.lower()})",
+                f"queue has {backlog.tokens} tokens; limit {backlog.policy.max_queue_tokens}",
                 retry_after_s=self._drain_s(),
             )
 
-    async def wait_for_room(self, priority: Priority) -> None:
+    async def wait_for_room(self, priority: Priority, caller: str) -> None:
         """Return when work would be admitted: for callers that are to be slowed down rather than refused."""
-        while self._backlog.is_full(priority):  # noqa: ASYNC110  runner threads make room, and must not pay for telling
+        # Runner threads make room, and must not pay for telling.
+        while self._backlog.is_full(priority, caller):  # noqa: ASYNC110
             await asyncio.sleep(min(self._drain_s() / 4, 0.05))
 
     def ready_at(self) -> float | None:
@@ -210,7 +211,7 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise EngineError("server stopped")
-            self.refuse_if_full(entries[0].priority)
+            self.refuse_if_full(entries[0].priority, entries[0].caller)
             self.pool.wake(self._account, len(entries))
             for entry in entries:
                 self._backlog.add(entry)

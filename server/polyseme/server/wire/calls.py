@@ -32,6 +32,7 @@ from polyseme.server.wire.status import status_of, trailers
 _OK: Final = grpc.StatusCode.OK.name
 _CANCELLED: Final = grpc.StatusCode.CANCELLED.name
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Identify: TypeAlias = Callable[[ServicerContext], str]
 T = TypeVar("T")
 
 
@@ -45,6 +46,7 @@ class Call:
         deadline: when the caller stops waiting; infinite where it set none.
         trace: is told when it ends.
         stopwatch: where its time goes.
+        caller: who the caller is; callers share the queue.
         usage: what the call used so far; requests of a stream share it.
     """
 
@@ -53,6 +55,7 @@ class Call:
     deadline: float
     trace: Trace
     stopwatch: Stopwatch
+    caller: str
     usage: Usage = field(default_factory=Usage)
 
     def elapsed_s(self) -> float:
@@ -94,11 +97,26 @@ class Service:
 _NOT_TRACED: Final = NoTracing()
 
 
-def generic_handler(
-    service: Service, admission: Admission, observer: CallObserver, tracing: Tracing = _NOT_TRACED
-) -> grpc.GenericRpcHandler:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Those who have to do with every call of a service.
+
+    Attributes:
+        admission: lets calls in.
+        identify: names the caller of a call.
+        observer: is told of calls that have ended.
+        tracing: traces calls.
+    """
+
+    admission: Admission
+    identify: Identify
+    observer: CallObserver
+    tracing: Tracing = _NOT_TRACED
+
+
+def generic_handler(service: Service, surroundings: Surroundings) -> grpc.GenericRpcHandler:
     """Wrap a service for `Server.add_generic_rpc_handlers`."""
-    return _Handlers(service, admission, observer, tracing)
+    return _Handlers(service, surroundings)
 
 
 class _Handlers(grpc.GenericRpcHandler):
@@ -107,14 +125,14 @@ class _Handlers(grpc.GenericRpcHandler):
     A call that cannot come in, of a stranger above all, is ended here: its messages are never taken from the network.
     """
 
-    def __init__(self, service: Service, admission: Admission, observer: CallObserver, tracing: Tracing) -> None:
-        self._admission = admission
+    def __init__(self, service: Service, surroundings: Surroundings) -> None:
+        self._admission = surroundings.admission
         self._adapters: dict[str, _Adapter] = {}
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         for descriptor in service.descriptor.methods:
             path = f"/{service.descriptor.full_name}/{descriptor.name}"
-            intake = Intake(descriptor.input_type, service.bounds, admission.large_requests)
-            adapter = _Adapter(path, service.prefix + descriptor.name, intake, admission, observer, tracing)
+            intake = Intake(descriptor.input_type, service.bounds, surroundings.admission.large_requests)
+            adapter = _Adapter(path, service.prefix + descriptor.name, intake, surroundings)
             self._adapters[path] = adapter
             if descriptor.name in service.methods:
                 self._handlers[path] = adapter.unary(service.methods[descriptor.name])
@@ -140,21 +158,14 @@ Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 class _Adapter:
     """What calls of one method pass through on their way in and out."""
 
-    def __init__(
-        self,
-        path: str,
-        name: str,
-        intake: Intake,
-        admission: Admission,
-        observer: CallObserver,
-        tracing: Tracing,
-    ) -> None:
+    def __init__(self, path: str, name: str, intake: Intake, surroundings: Surroundings) -> None:
         self._path = path
         self._name = name
         self._intake = intake
-        self._admission = admission
-        self._observer = observer
-        self._tracing = tracing
+        self._admission = surroundings.admission
+        self._identify = surroundings.identify
+        self._observer = surroundings.observer
+        self._tracing = surroundings.tracing
 
     def unary(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         """Wrap a method that takes one message and gives one."""
@@ -251,6 +262,7 @@ class _Adapter:
             deadline=math.inf if remaining is None else started + remaining,
             trace=trace,
             stopwatch=Stopwatch(),
+            caller=self._identify(context),
         )
 
     def _admit(self, call: Call) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import grpc
@@ -13,10 +14,11 @@ from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
 from polyseme.server.lifecycle.admission import Admission, open_to_all
 from polyseme.server.observe.calls import CallObserver
-from polyseme.server.observe.tracing import Tracing
+from polyseme.server.observe.tracing import NoTracing, Tracing
 from polyseme.server.security.tls import server_credentials
-from polyseme.server.wire.calls import Service, generic_handler
+from polyseme.server.wire.calls import Service, Surroundings, generic_handler
 from polyseme.server.wire.health import Health
+from polyseme.server.wire.identity import identifier
 from polyseme.server.wire.proxies import ForProxies
 from polyseme.server.wire.reflection import reflection_service
 
@@ -64,19 +66,23 @@ class Listener:
         """Bind and listen: alive, not ready.
 
         Raises:
-            ConfigError: the address cannot be had, or TLS cannot be done.
+            ConfigError: the address cannot be had, TLS cannot be done, or a trusted proxy is no address or network.
         """
         credentials = server_credentials(self._config)
         # Before gRPC is begun at all: a process that only has to say why it cannot listen then ends without it.
         _refuse_taken(self._config.host, self._config.port)
+        identify = identifier(self._config)
+        guarded = Surroundings(
+            admission=self._admission, identify=identify, observer=self._observer, tracing=self._tracing
+        )
+        open_ = replace(guarded, admission=open_to_all(), tracing=NoTracing())
         server = self._server = grpc.aio.server(options=_channel_options(self._config))
         server.add_generic_rpc_handlers(
-            tuple(generic_handler(one, self._admission, self._observer, self._tracing) for one in self._services)
-        )
-        for_proxies = generic_handler(self._health.service_for_proxies, open_to_all(), self._observer)
-        server.add_generic_rpc_handlers((ForProxies(for_proxies),))
-        server.add_generic_rpc_handlers(
-            tuple(generic_handler(service, open_to_all(), self._observer) for service in self._open_services())
+            (
+                *(generic_handler(service, guarded) for service in self._services),
+                ForProxies(generic_handler(self._health.service_for_proxies, open_)),
+                *(generic_handler(service, open_) for service in self._open_services()),
+            )
         )
         self.port = _bind(server, self._config, credentials)
         self.set_ready(False)

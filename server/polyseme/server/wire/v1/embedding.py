@@ -164,10 +164,12 @@ class EmbeddingService:
             UnknownModelError: no such model.
             InvalidInputError: an unknown priority.
         """
-        queue = QueueOptions(deadline=call.deadline)
+        queue = QueueOptions(deadline=call.deadline, caller=call.caller)
         if not isinstance(request, pb.TokenizeRequest):  # which waits in no queue
             priority = requests.priority(request.priority)
-            queue = QueueOptions(priority=priority, deadline=call.deadline, waits_for_room=waits_for_room)
+            queue = QueueOptions(
+                priority=priority, deadline=call.deadline, caller=call.caller, waits_for_room=waits_for_room
+            )
         model = (models or self.models).find(request.model.name, request.model.version)
         call.usage.model = call.usage.model or model.manifest.name
         return Execution(

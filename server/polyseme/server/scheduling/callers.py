@@ -1,0 +1,87 @@
+"""Whose turn it is: within a priority, callers share by tokens. Pure.
+
+Tokens served are kept as virtual time. Who has been served least is next. A caller that comes back from idleness starts
+at the floor, the least of those that wait, so it is owed nothing for the time it was away; a debt from before stays.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
+
+from polyseme.server.scheduling.entry import Entry
+
+MOST_CALLERS: Final = 1024  # callers told apart; those beyond share as one
+_REST: Final = ""
+
+_served = attrgetter("served")
+
+
+@dataclass(slots=True, eq=False)
+class Caller:
+    """One caller of one priority.
+
+    Attributes:
+        name: who it is.
+        served: tokens that were run for it, as virtual time; moved forward to the floor after idling.
+        texts: those that wait, in order of arrival.
+        tokens: how many tokens wait.
+    """
+
+    name: str
+    served: int = 0
+    texts: OrderedDict[Entry, None] = field(default_factory=OrderedDict)
+    tokens: int = 0
+
+
+class Callers:
+    """The callers of one priority.
+
+    Attributes:
+        waiting: those with texts that wait, by name; the longest at it first.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Caller] = {}
+        self._idle: OrderedDict[str, Caller] = OrderedDict()  # those that may have a debt; the latest to leave last
+        self._floor = 0  # never falls
+
+    def add(self, entry: Entry) -> None:
+        """Put a text behind those of its caller."""
+        caller = entry.place = self.waiting.get(entry.caller) or self._arrived(entry.caller)
+        caller.texts[entry] = None
+        caller.tokens += entry.tokens
+
+    def remove(self, entry: Entry) -> None:
+        """Take a text out that waits."""
+        caller = entry.place
+        del caller.texts[entry]
+        caller.tokens -= entry.tokens
+        if not caller.texts:
+            del self.waiting[caller.name]
+            self._idle[caller.name] = caller
+            if len(self._idle) > MOST_CALLERS:
+                self._idle.popitem(last=False)
+
+    def next(self) -> Entry | None:
+        """Give the oldest text of the caller that has been served least; None where nothing waits."""
+        if not self.waiting:
+            return None
+        caller = min(self.waiting.values(), key=_served)
+        self._floor = max(self._floor, caller.served)
+        return next(iter(caller.texts))
+
+    def most_tokens(self) -> int:
+        """How many tokens of the caller wait that holds most."""
+        return max((caller.tokens for caller in self.waiting.values()), default=0)
+
+    def _arrived(self, name: str) -> Caller:
+        if len(self.waiting) >= MOST_CALLERS:
+            name = _REST
+            if name in self.waiting:
+                return self.waiting[name]
+        caller = self.waiting[name] = self._idle.pop(name) if name in self._idle else Caller(name)
+        caller.served = max(caller.served, self._floor)
+        return caller
