@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,14 @@ def server(artifact: Path, *flags: str) -> Iterator[str]:
 
 
 @contextmanager
-def server_process(artifact: Path, *flags: str) -> Iterator[tuple[str, int]]:
-    """The same; gives its target and its process id."""
+def server_process(
+    artifact: Path, *flags: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """The same, in this environment or our own; gives its target and its process id."""
     port = _free_port()
     command = [sys.executable, "-m", "polyseme.cli.main", "serve", str(artifact), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--metrics-port", "0", "--drain-delay-s", "0", "--log-level", "warning", *flags]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env=environment)
     target = f"127.0.0.1:{port}"
     try:
         _wait_until_ready(target, process)
@@ -41,6 +43,12 @@ def resident_mib(pid: int | None = None) -> float:
     status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
     return int(line.split()[1]) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds of CPU that the threads of a process have taken, to the nanosecond; of those that have not ended."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
 
 def _wait_until_ready(target: str, process: subprocess.Popen[bytes]) -> None:
