@@ -8,11 +8,11 @@ PYTEST_ARGS ?=
 # What has to hold for the CPU provider of onnxruntime-gpu too.
 ON_ITS_CPU := tests/runtime tests/export/graphs/test_graph.py tests/export/graphs/test_head_nodes.py tests/export/gates/test_parity.py tests/export/graphs/test_standard_operators.py tests/server/test_packed.py
 # What no version of a dependency can change: other languages, pages, files of deploy, the pure policy, habits of the source.
-NOT_OF_VERSIONS := tests/callers tests/docs tests/deploy/test_build_image.py tests/deploy/test_dockerfile.py tests/deploy/test_manifests.py tests/server/scheduling tests/server/engine/test_watchdog.py tests/test_style.py tests/test_untested.py
+NOT_OF_VERSIONS := tests/callers tests/docs tests/deploy/test_build_image.py tests/deploy/test_dockerfile.py tests/deploy/test_manifests.py tests/server/scheduling tests/simulation tests/server/engine/test_watchdog.py tests/test_style.py tests/test_untested.py
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel callers bench ghz loadtest image clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel callers bench simulate ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -147,6 +147,9 @@ callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in 
 
 bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
 	$(BIN)/python -m bench.serving.serving $(MODEL)
+
+simulate: $(VENV)/.installed-dev  ## Simulate who runs next, in virtual time (SEED=7 shows one again, SEEDS=10000 runs many)
+	$(BIN)/python -m bench.simulation.simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
 ghz: .cache/bin/ghz  ## Install ghz into .cache/bin; with Go
 

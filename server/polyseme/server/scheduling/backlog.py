@@ -164,7 +164,7 @@ class Backlog:
             return batch
         shortest = longest = tokens = lead.tokens
         cells = policy.max_batch_cells or policy.max_batch_tokens
-        most_served = lead.place.served + self.policy.max_batch_tokens
+        ahead = {p: callers.least_served() + self.policy.max_batch_tokens for p, callers in self._callers.items()}
         for entry in self._company(lead, policy):
             low, high = min(shortest, entry.tokens), max(longest, entry.tokens)
             if len(batch) >= policy.max_batch_texts or (len(batch) + 1) * longest > cells:
@@ -173,7 +173,7 @@ class Backlog:
                 continue
             if low < policy.min_fill * high or (len(batch) + 1) * high > cells:
                 continue
-            if entry.priority is lead.priority and entry.place.served > most_served:
+            if entry.place.served > ahead[entry.priority]:  # its caller is a batch ahead of one that waits
                 continue
             self.discard(entry)
             if entry.deadline <= now:
@@ -187,11 +187,12 @@ class Backlog:
     def _company(self, lead: Entry, policy: BatchPolicy) -> Iterator[Entry]:
         """Texts of its batch key and similar length, nearest buckets first, the lead's priority before the other."""
         batch_key, center = lead.bucket
-        priorities = [lead.priority, *(priority for priority in Priority if priority is not lead.priority)]
+        own, other = self._waiting[lead.priority], self._waiting[Priority(1 - lead.priority)]
         for step in _outwards(center, _reach(policy.min_fill)):
-            for priority in priorities:
-                # A copy, as entries leave while the batch is filled; a batch needs no more than this many.
-                yield from _first(self._waiting[priority].get((batch_key, step), ()), self.policy.max_batch_texts)
+            for buckets in (own, other):
+                if bucket := buckets.get((batch_key, step)):
+                    # A copy, as entries leave while the batch is filled; a batch needs no more than this many.
+                    yield from _first(bucket, self.policy.max_batch_texts)
 
     def _heads(self) -> Iterator[Entry]:
         return (_head(bucket) for buckets in self._waiting.values() for bucket in buckets.values())

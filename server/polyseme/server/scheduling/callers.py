@@ -6,6 +6,7 @@ at the floor, the least of those that wait, so it is owed nothing for the time i
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -72,6 +73,13 @@ class Callers:
         caller = min(self.waiting.values(), key=_served)
         self._floor = max(self._floor, caller.served)
         return next(iter(caller.texts))
+
+    def least_served(self) -> float:
+        """How many tokens the caller has had that is next; without end where nobody waits beside it."""
+        if len(self.waiting) < 2:
+            return math.inf
+        least: int = min(map(_served, self.waiting.values()))
+        return least
 
     def most_tokens(self) -> int:
         """How many tokens of the caller wait that holds most."""

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,11 +73,23 @@ class RunnerPool:
         threads: how many there are.
     """
 
-    def __init__(self, threads: int | Sequence[Host], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start so many threads, or begin on those of others until `close`."""
+    def __init__(
+        self,
+        threads: int | Sequence[Host],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        condition: Callable[[threading.RLock], threading.Condition] = threading.Condition,
+    ) -> None:
+        """Start so many threads, or begin on those of others until `close`.
+
+        Args:
+            threads: how many, or those of others.
+            clock: seconds, monotonic.
+            condition: makes what threads wait on.
+        """
         lock = threading.RLock()
-        self.changed = threading.Condition(lock)
-        self._ended = threading.Condition(lock)  # of its own: who waits for an end must not take a runner's wake-up
+        self.changed = condition(lock)
+        self._ended = condition(lock)  # of its own: who waits for an end must not take a runner's wake-up
         self.clock = clock
         self._accounts: list[Account] = []
         self._floor = 0.0  # the least virtual time of those at work; never falls
@@ -122,7 +134,7 @@ class RunnerPool:
         with self.changed:
             self._closed = True
             self.changed.notify_all()
-        await asyncio.to_thread(wait, self._running, _JOIN_S)
+        await asyncio.wait(map(asyncio.wrap_future, self._running), timeout=_JOIN_S)
 
     def _wait_for(self, account: Account) -> None:
         with self._ended:
