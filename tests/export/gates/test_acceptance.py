@@ -5,6 +5,7 @@ import onnx
 import pytest
 
 from polyseme.artifact import Artifact, Layout, Precision
+from polyseme.artifact.graphs import SPAN_VECTORS
 from polyseme.export import ExportOptions, GateError, export_model
 from polyseme.export.encoders.architectures import bert, post_norm
 from polyseme.export.encoders.reference import gelu
@@ -119,6 +120,23 @@ def test_packed_graphs_are_judged_too(tiny_checkpoint, tmp_path, monkeypatch):
 
     monkeypatch.setattr(native, "write_weights", spoil)
     assert "fp16 packed is not equal to the reference" in refusal(tiny_checkpoint, tmp_path, ExportOptions(name="tiny"))
+
+
+def test_the_pooling_of_spans_is_judged_too(tiny_checkpoint, tmp_path, monkeypatch):
+    """Words, and texts without their prompt, are sums of the `layers` graph over tokens."""
+    assemble = build.assemble
+
+    def sums_for_means(*arguments, **options):
+        model = assemble(*arguments, **options)
+        for place, node in enumerate(model.graph.node):
+            if node.output[0] == SPAN_VECTORS:
+                model.graph.node.insert(place, onnx.helper.make_node("Sign", [node.input[0]], ["ones"]))
+                node.input[0] = "ones"
+                break
+        return model
+
+    monkeypatch.setattr(build, "assemble", sums_for_means)
+    assert "fp32 is not equal to the reference: span_l2 is" in refusal(tiny_checkpoint, tmp_path)
 
 
 def test_the_report_says_what_was_measured(tiny_artifact):

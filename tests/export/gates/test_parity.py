@@ -31,6 +31,13 @@ def test_the_worst_token_of_the_worst_layer_counts():
     assert [pytest.approx(1e-3), 0.0] == list(deviation.layer_l2.values())
 
 
+def test_the_mean_over_a_text_is_measured_by_its_tokens():
+    deviation = Deviation()
+    opposite = np.array([[3.0, 4.0], [-3.0, -4.0]])  # their mean has no length of its own
+    deviation.see_spans(np.array([[0.05, 0], [3.0, 4.0]]), [opposite, WANT[:1]])
+    assert pytest.approx(deviation.span_l2) == 0.01
+
+
 def test_differences_are_in_units_of_a_large_layer_only():
     small, large = Deviation(), Deviation()
     small.see_layer(0, np.full((1, 4), 0.1) + 1e-5, np.full((1, 4), 0.1))
@@ -39,7 +46,7 @@ def test_differences_are_in_units_of_a_large_layer_only():
     assert pytest.approx(large.token_abs) == 1e-6
 
 
-BEYOND = {"token_l2": 1.1e-5, "token_abs": 3.1e-5, "last_four_abs": 5.1e-5, "pooled_abs": 1.1e-6,
+BEYOND = {"token_l2": 1.1e-5, "token_abs": 3.1e-5, "last_four_abs": 5.1e-5, "span_l2": 1.1e-5, "pooled_abs": 1.1e-6,
           "token_cosine": 0.9999, "pooled_cosine": 0.9999}  # fmt: skip
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from polyseme.artifact import Artifact, Layout, Precision, Variant
-from polyseme.artifact.graphs import NORMALIZED, TOKEN_VECTORS
+from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.export.encoders.reference import Float64Array
 from polyseme.export.errors import GateError
 from polyseme.export.gates.reference_cases import ReferenceCase
@@ -23,7 +23,7 @@ from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
 from polyseme.runtime.verification.vectors import cosines
 
-_DISTANCES = ("token_l2", "token_abs", "last_four_abs", "pooled_abs")
+_DISTANCES = ("token_l2", "token_abs", "last_four_abs", "span_l2", "pooled_abs")
 _COSINES = ("token_cosine", "pooled_cosine")
 
 
@@ -36,6 +36,7 @@ class Tolerance:
         token_abs: largest difference of any element of a token's vector, at any layer; where the elements of a layer
             are larger than those of BERT, as many times more: in units of their root mean square, if above 1.
         last_four_abs: the same for the sum of the last four layers.
+        span_l2: largest L2 distance of the mean over a text's tokens, at any layer, relative to their mean length.
         pooled_abs: largest difference of any element of a normalized text vector.
         token_cosine: smallest cosine of a token's vector, at any layer.
         pooled_cosine: smallest cosine of a text's vector.
@@ -44,6 +45,7 @@ class Tolerance:
     token_l2: float
     token_abs: float
     last_four_abs: float
+    span_l2: float
     pooled_abs: float
     token_cosine: float
     pooled_cosine: float
@@ -53,12 +55,19 @@ class Tolerance:
 # this checks structure and the rounding of weights; fp16 arithmetic is checked on a GPU.
 TOLERANCES = {
     Precision.FP32: Tolerance(
-        token_l2=1e-5, token_abs=3e-5, last_four_abs=5e-5, pooled_abs=1e-6, token_cosine=0.99999, pooled_cosine=0.99999
+        token_l2=1e-5,
+        token_abs=3e-5,
+        last_four_abs=5e-5,
+        span_l2=1e-5,
+        pooled_abs=1e-6,
+        token_cosine=0.99999,
+        pooled_cosine=0.99999,
     ),
     Precision.FP16: Tolerance(
         token_l2=2e-2,
         token_abs=np.inf,
         last_four_abs=np.inf,
+        span_l2=2e-2,
         pooled_abs=np.inf,
         token_cosine=0.9999,
         pooled_cosine=0.999995,
@@ -73,6 +82,7 @@ class Deviation:
     token_l2: float = 0.0
     token_abs: float = 0.0
     last_four_abs: float = 0.0
+    span_l2: float = 0.0
     pooled_abs: float = 0.0
     token_cosine: float = 1.0
     pooled_cosine: float = 1.0
@@ -89,6 +99,12 @@ class Deviation:
     def see_last_four(self, got: Float64Array, want: Float64Array) -> None:
         """Sums [T, H] of the last four layers."""
         self.last_four_abs = _larger(self.last_four_abs, _scaled_abs(got, want))
+
+    def see_spans(self, got: Float64Array, tokens: Sequence[Float64Array]) -> None:
+        """Means [N, H] over the tokens of each text in one layer, and N times these tokens' vectors [T, H]."""
+        for mean, each in zip(got, tokens, strict=True):
+            distance = np.linalg.norm(mean - each.mean(axis=0)) / np.linalg.norm(each, axis=1).mean()
+            self.span_l2 = _larger(self.span_l2, float(distance))
 
     def see_pooled(self, got: Float64Array, want: Float64Array) -> None:
         """Normalized text vectors [N, H]."""
@@ -145,10 +161,12 @@ class Judge:
         if Variant.LAYERS not in self._sessions:
             return
         selection = every_state(batch, self._num_hidden_layers)
-        (vectors,) = self._sessions[Variant.LAYERS].run(batch, [TOKEN_VECTORS], selection)
-        states = vectors[1:].astype(np.float64)  # the first is the row of the word table
+        outputs = self._sessions[Variant.LAYERS].run(batch, [TOKEN_VECTORS, SPAN_VECTORS], selection)
+        # The first state is the row of the word table.
+        states, spans = (vectors[1:].astype(np.float64) for vectors in outputs)
         for layer, (got, want) in enumerate(zip(states, case.layers, strict=True)):
             self.deviation.see_layer(layer, got, want)
+            self.deviation.see_spans(spans[layer, :, 0], np.split(want, np.cumsum(batch.lengths)[:-1]))
         last = slice(-min(4, self._num_hidden_layers), None)
         self.deviation.see_last_four(_sum(states[last]), _sum(case.layers[last]))
 
