@@ -38,13 +38,15 @@ def evaluation_file(name: str) -> Path:
         "wic-dev.json": f"dev.en-en.data {mcl_wic}",
         "wic-dev.gold.json": f"dev.en-en.gold {mcl_wic}",
         "stsbenchmark-dev.tsv": "the official dev file of the STS Benchmark (Cer et al. 2017), sts-dev.csv",
+        "CoarseWSD-20": "a folder of CoarseWSD-20 (Loureiro et al. 2021, github.com/danlou/bert-disambiguation, data)",
     }
+    whence = origin[name.partition("/")[0]]
     folder = os.environ.get("POLYSEME_EVAL_DATA")
     if not folder:
-        raise SystemExit(f"set POLYSEME_EVAL_DATA to a folder with {name}: {origin[name]}")
+        raise SystemExit(f"set POLYSEME_EVAL_DATA to a folder with {name}: {whence}")
     path = Path(folder) / name
     if not path.is_file():
-        raise SystemExit(f"POLYSEME_EVAL_DATA has no {name}: {origin[name]}")
+        raise SystemExit(f"POLYSEME_EVAL_DATA has no {name}: {whence}")
     return path
 
 

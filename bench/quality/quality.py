@@ -1,26 +1,27 @@
 """Which layer for words, which for sentences: MCL-WiC and STS Benchmark dev through a running server.
 
-Usage: POLYSEME_EVAL_DATA=FOLDER python -m bench.quality.quality ARTIFACT [--json] [-o FILE]
+Usage: POLYSEME_EVAL_DATA=FOLDER python -m bench.quality.quality ARTIFACT... [--layers] [-o FILE] [--kept FILE.npz]
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from bench.lib.kept import KeptArrays
 from bench.lib.machine import heading
 from bench.lib.server import server
 from bench.quality.quality_data import (
+    BoolArray,
     FloatArray,
     Judgement,
     SentencePairs,
     WordPairs,
+    auc,
     auc_difference,
     cosines,
     judge,
@@ -92,59 +93,71 @@ class Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("artifact", type=Path, help="folder made by `polyseme export`")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("artifacts", type=Path, nargs="+", help="folders made by `polyseme export`")
+    parser.add_argument("--layers", action="store_true", help="ask for layers alone: a third of the time")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the page for bench/results/")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="keep scores in this .npz, and go on from them")
     arguments = parser.parse_args()
     sentences, words = sentence_pairs(), word_pairs()
-    with server(arguments.artifact, "--max-queue-tokens", "1000000") as target, Client(target, timeout=600) as client:
-        model = client.model()
-        result = measured(client, sentences, words, model.num_hidden_layers)
-    identity = model.identity
-    lines = [
+    parts = [
         heading(),
-        f"model:   {identity.name}@{identity.version}, {identity.precision}, {identity.execution_provider}",
+        f"data:    stsbenchmark-dev.tsv, {len(sentences.left)} pairs; wic-dev.json, {len(words.left)} pairs",
     ]
-    lines += [f"data:    stsbenchmark-dev.tsv, {len(sentences.left)} pairs; wic-dev.json, {len(words.left)} pairs"]
+    for artifact in arguments.artifacts:
+        with server(artifact, "--max-queue-tokens", "1000000") as target, Client(target, timeout=600) as client:
+            model = client.model()
+            identity = model.identity
+            owner = f"{identity.name}@{identity.version}"
+            kept = KeptArrays(arguments.kept, owner)
+            result = measured(client, kept, sentences, words, model.num_hidden_layers, layers_alone=arguments.layers)
+        parts += ["", f"model:   {owner}, {identity.precision}, {identity.execution_provider}"]
+        parts += [table(result), conclusion(result)]
+    report = "\n".join(parts)
     if arguments.output:
-        arguments.output.write_text(page("\n".join(lines), result), encoding="utf-8")
-    if arguments.json:
-        print(json.dumps({"heading": "\n".join(lines).splitlines(), **asdict(result)}, indent=1))
-    else:
-        print(*lines, table(result), conclusion(result), sep="\n")
+        arguments.output.write_text(f"{_PREFACE}\n```\n{report}\n```\n", encoding="utf-8")
+    print(report)
 
 
-def measured(client: Client, sentences: SentencePairs, words: WordPairs, num_hidden_layers: int) -> Result:
-    """Ask the server for everything."""
-    kept: dict[str, FloatArray] = {}
-    rows: list[Row] = []
-    choices = layer_choices(num_hidden_layers)
-    for choice, scores in zip(choices, layer_scores(client, choices, words), strict=True):
-        kept[choice.name] = scores
-    joined = combinations(num_hidden_layers)
-    for choice in joined:
-        kept[choice.name] = word_scores(client, choice, words)
-    by_sentence = dict(zip([c.name for c in choices], sentence_layer_scores(client, choices, sentences), strict=True))
-    by_sentence |= {choice.name: sentence_scores(client, choice, sentences) for choice in joined}
-    for kind, group in (("layer", choices), ("combination", joined)):
-        rows += [
-            Row(name=c.name, kind=kind, words=judge(kept[c.name], words), sentences=by_sentence[c.name]) for c in group
-        ]
-    best = max(rows, key=lambda row: row.words.auc if row.words else 0.0).name
-    (chosen,) = [choice for choice in (*choices, *joined) if choice.name == best]
-    rows += pooling_rows(client, chosen, words)
-    whole = cosines(client.embed(words.left), client.embed(words.right))
-    own = spearman(cosines(client.embed(sentences.left), client.embed(sentences.right)), sentences.judged)
-    rows.append(Row(name="the model's own text vector", kind="baseline", words=judge(whole, words), sentences=own))
+def measured(
+    client: Client,
+    kept: KeptArrays,
+    sentences: SentencePairs,
+    words: WordPairs,
+    num_hidden_layers: int,
+    *,
+    layers_alone: bool,
+) -> Result:
+    """Ask the server: for every layer, and unless these are wanted alone, for other poolings and for whole texts."""
+    layers, joined = layer_choices(num_hidden_layers), combinations(num_hidden_layers)
+    choices = [*layers, *joined]
+    of_words = kept.get("words", word_scores, client, choices, words)
+    of_sentences = kept.get("sentences", sentence_scores, client, choices, sentences)
+    rows = [
+        Row(
+            name=choice.name,
+            kind="layer" if choice in layers else "combination",
+            words=judge(word, words),
+            sentences=spearman(sentence, sentences.judged),
+        )
+        for choice, word, sentence in zip(choices, of_words, of_sentences, strict=True)
+    ]
+    best = int(np.argmax([auc(scores, words.same) for scores in of_words]))
+    left, right = several_tokens(client, words)
+    if not layers_alone:
+        rows += pooling_rows(client, kept, choices[best], words, of_words[best], left | right)
+        whole = judge(kept.get("words, text vector", text_scores, client, words.left, words.right), words)
+        scores = kept.get("sentences, text vector", text_scores, client, sentences.left, sentences.right)
+        own = spearman(scores, sentences.judged)
+        rows.append(Row(name="the model's own text vector", kind="baseline", words=whole, sentences=own))
     share = float(max(words.same.mean(), 1 - words.same.mean()))
     majority = Judgement(accuracy=share, accuracy_error=0.0, auc=0.5, auc_error=0.0)
     rows.append(Row(name="always the same answer", kind="baseline", words=majority))
     return Result(
         rows=rows,
-        words=best,
-        gain=auc_difference(kept[best], kept[choices[-1].name], words),
+        words=choices[best].name,
+        gain=auc_difference(of_words[best], of_words[len(layers) - 1], words),
         sentences=max(rows, key=lambda row: row.sentences or 0.0).name,
-        many_tokens=many_tokens(client, words),
+        many_tokens=float(np.concatenate([left, right]).mean()),
     )
 
 
@@ -159,88 +172,98 @@ def layer_choices(num_hidden_layers: int) -> list[Choice]:
 
 
 def combinations(num_hidden_layers: int) -> list[Choice]:
-    """Those that the literature takes."""
-    last = (-4, -3, -2, -1)
-    return [
-        Choice(name="last four, sum", layers=last),
-        Choice(name="last four, mean", layers=last, combine="mean"),
-        Choice(name="last four, concat", layers=last, combine="concat"),
-        Choice(name=f"layers 1 to {num_hidden_layers}, sum", layers=tuple(range(1, num_hidden_layers + 1))),
-    ]
+    """The one that the literature takes; a mean has the direction, hence the cosines, of the sum."""
+    return [Choice(name="last four, sum", layers=tuple(range(num_hidden_layers - 3, num_hidden_layers + 1)))]
 
 
-def layer_scores(client: Client, choices: list[Choice], words: WordPairs) -> Iterator[FloatArray]:
-    """Cosines of the two mentions of each pair, layer by layer; all layers come in one reply."""
-    layers = [layer for choice in choices for layer in choice.layers]
+def word_scores(client: Client, choices: list[Choice], words: WordPairs) -> FloatArray:
+    """Cosines of the two mentions of each pair, [choices, N]."""
     left, right = (
-        span_vectors(client, texts, spans, layers, "none")
+        all_layers(client, texts, spans)
         for texts, spans in ((words.left, words.left_spans), (words.right, words.right_spans))
     )
-    return (cosines(left[:, i], right[:, i]) for i in range(len(layers)))
+    return np.stack([cosines(joined(left, choice), joined(right, choice)) for choice in choices])
 
 
-def word_scores(client: Client, choice: Choice, words: WordPairs) -> FloatArray:
+def sentence_scores(client: Client, choices: list[Choice], sentences: SentencePairs) -> FloatArray:
+    """Cosines of the token means of each pair, [choices, N]; a span over all of a text leaves special tokens out."""
+    left, right = (
+        all_layers(client, texts, [(0, len(text)) for text in texts]) for texts in (sentences.left, sentences.right)
+    )
+    return np.stack([cosines(joined(left, choice), joined(right, choice)) for choice in choices])
+
+
+def all_layers(client: Client, texts: list[str], spans: list[tuple[int, int]]) -> dict[Layer, Vectors]:
+    """[N, H] by layer, `static` too; all of them come in one reply."""
+    layers: list[Layer] = ["static", *range(client.model().num_hidden_layers + 1)]
+    return dict(
+        zip(layers, span_vectors(client, texts, spans, Choice(name="", layers=(*layers,), combine="none")), strict=True)
+    )
+
+
+def joined(by_layer: dict[Layer, Vectors], choice: Choice) -> Vectors:
+    """What a server gives for a choice, [N, D]: here of vectors that it gave layer by layer."""
+    total: Vectors = np.sum([by_layer[layer] for layer in choice.layers], axis=0)
+    return total
+
+
+def text_scores(client: Client, left: list[str], right: list[str]) -> FloatArray:
+    """Cosines of the model's own text vectors of each pair."""
+    return cosines(client.embed(left), client.embed(right))
+
+
+def span_vectors(client: Client, texts: list[str], spans: list[tuple[int, int]], choice: Choice) -> Vectors:
+    """One vector per text: [N, D]; with combine "none" one per layer and text: [layers, N, H]."""
+    found = client.embed_words(
+        texts,
+        spans=[[span] for span in spans],
+        layers=choice.layers,
+        combine=choice.combine,
+        subtokens=choice.subtokens,
+    )
+    return np.stack([entry.vectors[..., 0, :] for entry in found], axis=-2)
+
+
+def pooling_rows(
+    client: Client, kept: KeptArrays, chosen: Choice, words: WordPairs, means: FloatArray, several: BoolArray
+) -> list[Row]:
+    """The best choice again, with the other ways to make one vector of several tokens.
+
+    Args:
+        client: of the server.
+        kept: the scores.
+        chosen: the best choice.
+        words: all pairs.
+        means: its scores [N], which those pairs keep whose words are one token each.
+        several: the other pairs, [N].
+    """
+    rows, some = [], words.only(several)
+    for subtokens in _POOLINGS:
+        choice = Choice(name=chosen.name, layers=chosen.layers, combine=chosen.combine, subtokens=subtokens)
+        name = f"{chosen.name}; {subtokens.replace('_', ' and ')} token"
+        scores = means.copy()
+        scores[several] = kept.get(f"words of several tokens, {name}", pooled_scores, client, choice, some)
+        rows.append(Row(name=name, kind="pooling", words=judge(scores, words)))
+    return rows
+
+
+def pooled_scores(client: Client, choice: Choice, words: WordPairs) -> FloatArray:
     """Cosines of the two mentions of each pair."""
     left, right = (
-        span_vectors(client, texts, spans, choice.layers, choice.combine, choice.subtokens)
+        span_vectors(client, texts, spans, choice)
         for texts, spans in ((words.left, words.left_spans), (words.right, words.right_spans))
     )
     return cosines(left, right)
 
 
-def sentence_layer_scores(client: Client, choices: list[Choice], sentences: SentencePairs) -> Iterator[float]:
-    """Spearman of the cosines of token means, layer by layer."""
-    layers = [layer for choice in choices for layer in choice.layers]
-    left, right = (whole_text(client, texts, layers, "none") for texts in (sentences.left, sentences.right))
-    return (spearman(cosines(left[:, i], right[:, i]), sentences.judged) for i in range(len(layers)))
+def several_tokens(client: Client, words: WordPairs) -> tuple[BoolArray, BoolArray]:
+    """Which mentions are more than one token: [N] of the left ones, [N] of the right."""
 
+    def of(texts: list[str], spans: list[tuple[int, int]]) -> BoolArray:
+        tokenized = zip(client.tokenize(texts), spans, strict=True)
+        return np.array([sum(b < end and e > start for b, e in each.offsets) > 1 for each, (start, end) in tokenized])
 
-def sentence_scores(client: Client, choice: Choice, sentences: SentencePairs) -> float:
-    """Spearman of the cosines of token means."""
-    left, right = (
-        whole_text(client, texts, choice.layers, choice.combine) for texts in (sentences.left, sentences.right)
-    )
-    return spearman(cosines(left, right), sentences.judged)
-
-
-def whole_text(client: Client, texts: list[str], layers: list[Layer] | tuple[Layer, ...], combine: Combine) -> Vectors:
-    """The mean over all tokens of a text, special tokens left out: a span over the whole text."""
-    return span_vectors(client, texts, [(0, len(text)) for text in texts], layers, combine)
-
-
-def span_vectors(
-    client: Client,
-    texts: list[str],
-    spans: list[tuple[int, int]],
-    layers: list[Layer] | tuple[Layer, ...],
-    combine: Combine,
-    subtokens: Subtokens = "mean",
-) -> Vectors:
-    """One vector per text: [N, H], [N, layers * H] for concat, [N, layers, H] for none."""
-    found = client.embed_words(
-        texts, spans=[[span] for span in spans], layers=layers, combine=combine, subtokens=subtokens
-    )
-    return np.stack([entry.vectors[..., 0, :] for entry in found])
-
-
-def pooling_rows(client: Client, chosen: Choice, words: WordPairs) -> list[Row]:
-    """The best choice again, with the other ways to make one vector of several tokens."""
-    rows = []
-    for subtokens in _POOLINGS:
-        choice = Choice(name=chosen.name, layers=chosen.layers, combine=chosen.combine, subtokens=subtokens)
-        name = f"{chosen.name}; {subtokens.replace('_', ' and ')} token"
-        rows.append(Row(name=name, kind="pooling", words=judge(word_scores(client, choice, words), words)))
-    return rows
-
-
-def many_tokens(client: Client, words: WordPairs) -> float:
-    """Share of the mentions that are more than one token."""
-    counts = [
-        len(entry.tokens[0])
-        for texts, spans in ((words.left, words.left_spans), (words.right, words.right_spans))
-        for entry in client.embed_words(texts, spans=[[span] for span in spans])
-    ]
-    return float(np.mean(np.array(counts) > 1))
+    return of(words.left, words.left_spans), of(words.right, words.right_spans)
 
 
 def table(result: Result) -> str:
@@ -276,11 +299,6 @@ def conclusion(result: Result) -> str:
             f"{result.many_tokens:.1%} of the word mentions are more than one token",
         )
     )
-
-
-def page(lines: str, result: Result) -> str:
-    """The file for bench/results/."""
-    return f"{_PREFACE}\n```\n{lines}\n{table(result)}\n{conclusion(result)}\n```\n"
 
 
 if __name__ == "__main__":

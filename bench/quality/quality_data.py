@@ -45,6 +45,18 @@ class WordPairs:
     same: BoolArray
     lemmas: IntArray
 
+    def only(self, chosen: BoolArray) -> WordPairs:
+        """Some of the pairs, [N]."""
+        numbers = np.flatnonzero(chosen).tolist()
+        return WordPairs(
+            left=[self.left[i] for i in numbers],
+            left_spans=[self.left_spans[i] for i in numbers],
+            right=[self.right[i] for i in numbers],
+            right_spans=[self.right_spans[i] for i in numbers],
+            same=self.same[chosen],
+            lemmas=self.lemmas[chosen],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
