@@ -28,8 +28,7 @@ const serviceConfig = `{
       }
     },
     {"name": [{"service": "polyseme.v1.EmbeddingService", "method": "StreamEmbed"}]}
-  ],
-  "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}
+  ]
 }`
 
 // connect makes a channel; nothing is sent before the first call. One channel serves a whole program.
@@ -43,8 +42,8 @@ func connect(target string) (*grpc.ClientConn, error) {
 			grpc.MaxRetryRPCBufferSize(maxMessageBytes), // gRPC's 256 KiB: a larger request would not be retried
 		),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
-			Time:    310 * time.Second, // more often than every 5 min is more than many proxies take
-			Timeout: 20 * time.Second,
+			Time:    12 * time.Second, // the server takes a ping every 10 s; a server that is silent is given up after 20 s
+			Timeout: 8 * time.Second,
 		}),
 	)
 }

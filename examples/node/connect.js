@@ -23,7 +23,6 @@ const SERVICE_CONFIG = {
     },
     { name: [{ service: 'polyseme.v1.EmbeddingService', method: 'StreamEmbed' }] },
   ],
-  retryThrottling: { maxTokens: 100, tokenRatio: 0.1 },
 };
 
 const definition = protoLoader.loadSync('polyseme/v1/embedding_service.proto', {
@@ -43,7 +42,7 @@ export function connect(target) {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     'grpc.per_rpc_retry_buffer_size': MAX_MESSAGE_BYTES, // gRPC's 1 MiB: a larger request would not be retried
-    'grpc.keepalive_time_ms': 310_000, // more often than every 5 min is more than many proxies take
-    'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.keepalive_time_ms': 12_000, // the server takes a ping every 10 s; a server that is silent is given up after 20 s
+    'grpc.keepalive_timeout_ms': 8_000,
   });
 }

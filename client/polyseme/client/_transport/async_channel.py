@@ -13,7 +13,8 @@ import grpc.aio
 
 from polyseme.client._transport.async_stream import AsyncStream
 from polyseme.client._transport.connection import Connection
-from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, retry_delay
+from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls
+from polyseme.client._transport.sending_again import Again
 from polyseme.client._transport.status import error_from_status
 from polyseme.client.errors import PolysemeError
 
@@ -118,19 +119,22 @@ class AsyncChannel:
             raise
 
     async def _settle(self, pending: deque[_Started], calls: Calls) -> None:
-        """Receive the first reply; where there are several calls, send one again that a full server refuses."""
-        began = pending[0].at
+        """Receive the first reply; send its call again where and when `Again` says.
+
+        Raises:
+            PolysemeError: it failed for good.
+        """
+        again = Again(calls, pending[0].at)
         while True:
             try:
                 reply = await self.unless_closed(pending[0].call)
                 break
             except grpc.RpcError as failure:
                 error = self.error(failure, calls.path)
-                left = None if calls.timeout is None else calls.timeout - (time.monotonic() - began)
-                if calls.count == 1 or (wait := retry_delay(error, left)) is None:
+                if (wait := again.delay(error, time.monotonic())) is None:
                     raise error from failure
             await self.pause(wait)
-            pending[0] = self._start(pending[0].request, calls.path, None if left is None else left - wait)
+            pending[0] = self._start(pending[0].request, calls.path, again.left(time.monotonic()))
         calls.receive(reply)
         pending.popleft()
 

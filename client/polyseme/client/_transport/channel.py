@@ -31,8 +31,8 @@ _SERVICE_CONFIG: Final = {
         # A stream is opened again by its plan (_plans/streams/resumable.py), which knows what was answered.
         {"name": [{"service": "polyseme.v1.EmbeddingService", "method": "StreamEmbed"}]},
     ],
-    # No retries while more than half of a budget of 100 is spent: a failure costs 1, a success earns 0.1.
-    "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
+    # No retryThrottling: the largest budget (gRPC's proposal A6: 1,000 tokens, half of which may be spent) is less than
+    # the calls that one lost server can leave behind. Nor would it spare a full server, which is not UNAVAILABLE.
 }
 
 _DEFAULTS: Final[dict[str, str | int]] = {
@@ -44,13 +44,18 @@ _DEFAULTS: Final[dict[str, str | int]] = {
     "grpc.service_config_disable_resolution": 1,
     # An attempt to connect lasts this long (the option's name is misleading; its default is 20 s) ...
     "grpc.min_reconnect_backoff_ms": 1_000,
-    # ... and a server that comes back is found within 5 s instead of gRPC's 2 min.
+    # ... and a server that comes back is found within 0.6 s, which the retries outlast, instead of gRPC's 2 min.
     "grpc.initial_reconnect_backoff_ms": 200,
-    "grpc.max_reconnect_backoff_ms": 5_000,
-    # A server with gRPC's defaults allows a ping every 5 min while calls run, and hangs up on more (too_many_pings).
-    # TCP_USER_TIMEOUT, set through keepalive_timeout, ends a connection whose data is unacknowledged for 20 s.
-    "grpc.keepalive_time_ms": 310_000,
-    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.max_reconnect_backoff_ms": 500,
+    # A server that has fallen silent is pinged after 12 s without a byte of it, and given up 8 s later: of the default
+    # timeout, 10 s are left to another server. Every Polyseme server allows a ping every 10 s. One with gRPC's defaults
+    # allows one in 5 min, and hangs up on more (too_many_pings): core then pings half as often, up to five times.
+    "grpc.keepalive_time_ms": 12_000,
+    "grpc.keepalive_timeout_ms": 8_000,
+    # Keepalive's ping waits behind those that probe the bandwidth after a reply, whose own timeout is 60 s.
+    "grpc.http2.ping_timeout_ms": 8_000,
+    # Core would stop after two pings, or send one a minute, while the caller sends nothing.
+    "grpc.http2.max_pings_without_data": 0,
     "grpc.keepalive_permit_without_calls": 0,
 }
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from polyseme.client.errors import InvalidReplyError, PolysemeError, ResourceExhaustedError
+from polyseme.client.errors import InvalidReplyError, PolysemeError
 
 MAX_IN_FLIGHT: Final = 4
 """Calls of one operation that are under way at once: enough to hide the round trip behind the server's work, few enough
@@ -45,8 +45,8 @@ class Calls:
         requests: serialized requests, made as they are needed.
         count: how many there are.
         receive: takes the serialized replies, in the order of the requests.
-        timeout: seconds for each call; None: without end. Where there are several, a call that a full server refuses
-            is sent again when the server says, within this time.
+        timeout: seconds for each call; None: without end. Within this time a failed call may be sent again, see
+            `sending_again`.
     """
 
     path: str
@@ -116,20 +116,6 @@ Plan: TypeAlias = Generator[Step, Any, _T]
 def resume(plan: Generator[Step, Any, Any], answer: object, error: PolysemeError | None) -> Step:
     """Go on with a plan after a step; give the next step, or raise StopIteration with the result."""
     return plan.send(answer) if error is None else plan.throw(error)
-
-
-def retry_delay(error: PolysemeError, left: float | None) -> float | None:
-    """Give the seconds after which to send a refused call again.
-
-    Args:
-        error: the refusal.
-        left: seconds of its timeout that are left; None: without end.
-
-    Returns:
-        None: do not send it again: the server did not say when it has room, or that is later than the timeout.
-    """
-    wait = error.retry_after if isinstance(error, ResourceExhaustedError) else None
-    return wait if wait and (left is None or wait < left) else None
 
 
 class MessageType(Protocol[_Reply_co]):

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import grpc
 
 from polyseme.client._transport.connection import Connection
-from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls, retry_delay
+from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls
+from polyseme.client._transport.sending_again import Again
 from polyseme.client._transport.status import error_from_status
 from polyseme.client._transport.sync_stream import SyncStream
 from polyseme.client.errors import PolysemeError
@@ -81,13 +82,13 @@ class SyncChannel:
 
     def _call(self, calls: Calls) -> None:
         """Make one call without a future, which costs a third less."""
-        stub = self._stub(calls.path)
+        (request,) = calls.requests
+        began = time.monotonic()
         try:
-            replies = [stub(one, timeout=calls.timeout, metadata=self._connection.metadata) for one in calls.requests]
+            reply = self._stub(calls.path)(request, timeout=calls.timeout, metadata=self._connection.metadata)
         except grpc.RpcError as failure:
-            raise self.error(failure, calls.path) from failure
-        for reply in replies:
-            calls.receive(reply)
+            reply = self._send_again(request, failure, began, calls)
+        calls.receive(reply)
 
     def _pipeline(self, calls: Calls) -> None:
         """Keep MAX_IN_FLIGHT calls under way; the first error cancels the others."""
@@ -104,21 +105,32 @@ class SyncChannel:
                 started.future.cancel()
 
     def _settle(self, pending: deque[_Started], calls: Calls) -> None:
-        """Receive the first reply; send a call again that a full server refuses."""
-        began = pending[0].at
-        while True:
-            try:
-                reply = pending[0].future.result()
-                break
-            except grpc.RpcError as failure:
-                error = self.error(failure, calls.path)
-                left = None if calls.timeout is None else calls.timeout - (time.monotonic() - began)
-                if (wait := retry_delay(error, left)) is None:
-                    raise error from failure
-            self.pause(wait)
-            pending[0] = self._start(pending[0].request, calls.path, None if left is None else left - wait)
+        """Receive the first reply."""
+        request, future, began = pending[0]
+        try:
+            reply = future.result()
+        except grpc.RpcError as failure:
+            reply = self._send_again(request, failure, began, calls)
         calls.receive(reply)
         pending.popleft()
+
+    def _send_again(self, request: bytes, failure: grpc.RpcError, began: float, calls: Calls) -> bytes:
+        """Send a failed call again where and when `Again` says; give its reply.
+
+        Raises:
+            PolysemeError: it failed for good.
+        """
+        again = Again(calls, began)
+        while True:
+            error = self.error(failure, calls.path)
+            if (wait := again.delay(error, time.monotonic())) is None:
+                raise error from failure
+            self.pause(wait)
+            timeout = again.left(time.monotonic())
+            try:
+                return self._stub(calls.path)(request, timeout=timeout, metadata=self._connection.metadata)
+            except grpc.RpcError as another:
+                failure = another
 
     def _start(self, request: bytes, path: str, timeout: float | None) -> _Started:
         future = self._stub(path).future(request, timeout=timeout, metadata=self._connection.metadata)

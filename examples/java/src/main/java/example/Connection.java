@@ -32,8 +32,7 @@ final class Connection {
                   }
                 },
                 {"name": [{"service": "polyseme.v1.EmbeddingService", "method": "StreamEmbed"}]}
-              ],
-              "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}
+              ]
             }""";
 
     private Connection() {}
@@ -47,8 +46,8 @@ final class Connection {
                 .disableServiceConfigLookUp()
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .perRpcBufferLimit(MAX_MESSAGE_BYTES) // gRPC's 1 MiB: a larger request would not be retried
-                .keepAliveTime(310, TimeUnit.SECONDS) // more often than every 5 min is more than many proxies take
-                .keepAliveTimeout(20, TimeUnit.SECONDS)
+                .keepAliveTime(12, TimeUnit.SECONDS) // the server takes a ping every 10 s; a silent one is given up after 20 s
+                .keepAliveTimeout(8, TimeUnit.SECONDS)
                 .build();
     }
 }
