@@ -1,19 +1,20 @@
 """One word, a vector for each context: the word *bank*, compared layer by layer, and where else it is used so.
 
-Usage: python examples/bank.py [TARGET]
+Usage: python examples/bank.py [--target HOST:PORT]
 
-TARGET is a server: `make serve` leaves one on localhost:50051, the default.
+The target is a server: `make serve` leaves one on localhost:50051, the default.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyseme.client import Client, Mention, Word
+from polyseme.client import Client, Mention, PolysemeError, Word
 
 MONEY = "I deposited the check at the bank."
 RIVER = "We sat on the bank of the river."
@@ -74,9 +75,9 @@ def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
-def main() -> None:
+def show(target: str) -> None:
     """Print all three."""
-    with Client(sys.argv[1] if len(sys.argv) > 1 else "localhost:50051") as client:
+    with Client(target) as client:
         model = client.model()
         print(f"{model.identity.name}, {model.num_hidden_layers} layers; cosine: 1 is the same direction\n")
         show_layers(client, model.num_hidden_layers)
@@ -84,5 +85,17 @@ def main() -> None:
         show_closest(client)
 
 
+def main() -> int:
+    """Read the command line, and show it; one line where the server cannot be called."""
+    parser = argparse.ArgumentParser(description="Compare the word bank in several sentences, layer by layer.")
+    parser.add_argument("--target", metavar="HOST:PORT", default="localhost:50051", help="server to call [%(default)s]")
+    try:
+        show(parser.parse_args().target)
+    except PolysemeError as error:
+        print(f"bank: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

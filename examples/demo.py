@@ -5,6 +5,7 @@ Usage: python examples/demo.py ARTIFACT
 
 from __future__ import annotations
 
+import argparse
 import signal
 import socket
 import subprocess
@@ -121,8 +122,10 @@ def timed_ms(client: Client, text: str) -> float:
 
 def main() -> int:
     """Run the demo."""
+    parser = argparse.ArgumentParser(description="Serve a model, call it through the SDK, print, stop.")
+    parser.add_argument("artifact", metavar="ARTIFACT", help="directory that `polyseme export` wrote")
     try:
-        show(sys.argv[1])
+        show(parser.parse_args().artifact)
     except (ServerDiedError, PolysemeError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

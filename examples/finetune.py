@@ -7,8 +7,8 @@ CHECKPOINT is a folder with config.json, model.safetensors and tokenizer.json.
 
 from __future__ import annotations
 
+import argparse
 import importlib
-import sys
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class Classifier:
         return float((torch.cat(chunks).numpy() == part.labels).mean())
 
 
-def main() -> None:
+def main(checkpoint: str) -> None:
     """Train for every choice, size and draw; print the table."""
     train, test = read("train"), read("test")
     transformers.logging.set_verbosity_error()
@@ -89,7 +89,7 @@ def main() -> None:
             for seed in range(SEEDS):
                 torch.manual_seed(seed)
                 chosen = drawn(train.labels, size, seed)
-                model = Classifier(sys.argv[1], int(train.labels.max()) + 1, tuned)
+                model = Classifier(checkpoint, int(train.labels.max()) + 1, tuned)
                 model.fit([train.sentences[i] for i in chosen], train.labels[chosen])
                 found.append(model.accuracy(test))
             print(f"{np.mean(found):>8.3f} ± {np.std(found, ddof=1) / SEEDS**0.5:.3f}", end="", flush=True)
@@ -97,4 +97,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description="Fine-tune a BERT checkpoint on the sentences of probe.py.")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="folder with config.json, model.safetensors and tokenizer.json"
+    )
+    main(parser.parse_args().checkpoint)

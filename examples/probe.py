@@ -1,13 +1,14 @@
 """A head on frozen vectors: how good it is by layer, and by how many examples it is trained on.
 
-Usage: python examples/probe.py [TARGET]
+Usage: python examples/probe.py [--target HOST:PORT]
 
-TARGET is a server: `make serve` leaves one on localhost:50051, the default. The task: which of four presidents said a
-sentence. Logistic regression in numpy on vectors of the server; nothing of the model is trained.
+The target is a server: `make serve` leaves one on localhost:50051, the default. The task: which of four presidents said
+a sentence. Logistic regression in numpy on vectors of the server; nothing of the model is trained.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from polyseme.client import Client
+from polyseme.client import Client, PolysemeError
 
 DATA = Path(__file__).parent / "data" / "addresses.tsv"
 SIZES = (8, 16, 32, 64, 128)  # sentences of each class
@@ -118,10 +119,10 @@ def found(train: Float64Array, labels: IntArray, test: Float64Array, test_labels
     ]
 
 
-def main() -> None:
+def show(target: str) -> None:
     """Train a head for every layer, size and draw; print the table."""
     train, test = read("train"), read("test")
-    with Client(sys.argv[1] if len(sys.argv) > 1 else "localhost:50051", timeout=300) as client:
+    with Client(target, timeout=300) as client:
         model = client.model()
         known = features(client, train.sentences, model.num_hidden_layers)
         asked = features(client, test.sentences, model.num_hidden_layers)
@@ -142,5 +143,17 @@ def main() -> None:
     )
 
 
+def main() -> int:
+    """Read the command line, and show it; one line where the server cannot be called."""
+    parser = argparse.ArgumentParser(description="Train a head on frozen vectors, by layer and by number of examples.")
+    parser.add_argument("--target", metavar="HOST:PORT", default="localhost:50051", help="server to call [%(default)s]")
+    try:
+        show(parser.parse_args().target)
+    except PolysemeError as error:
+        print(f"probe: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -70,8 +70,13 @@ const { values: options } = parseArgs({
     target: { type: 'string', default: 'localhost:50051' },
     json: { type: 'boolean', default: false },
     dtype: { type: 'string', default: 'float32' }, // how vectors travel: float32, float16, bfloat16 or int8
+    help: { type: 'boolean', default: false },
   },
 });
+if (options.help) {
+  console.log('Usage: node main.js [--target HOST:PORT] [--dtype float32|float16|bfloat16|int8] [--json]');
+  process.exit();
+}
 const client = connect(options.target);
 const dtype = `DATA_TYPE_${options.dtype.toUpperCase()}`;
 try {

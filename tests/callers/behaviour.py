@@ -19,6 +19,11 @@ class Behaviour:
         assert "[384]" in done.stdout
         assert "bank at 14 to 18" in done.stdout
 
+    def test_prints_its_usage(self, program):
+        done = program.run("--help")
+        assert done.returncode == 0, done.stderr
+        assert "-target" in done.stdout + done.stderr
+
     @pytest.mark.parametrize(
         "error", [NotReadyError("starting"), QueueFullError("the queue is full", retry_after_s=0.02)]
     )

@@ -52,6 +52,17 @@ def test_main_returns_what_the_command_returns(command, code):
             "polyseme: error: cannot use loop: Too many levels of symbolic links",
         ),
         (UnavailableError("host:1: refused"), 1, "polyseme: error: host:1: refused"),
+        (
+            UnavailableError("host:1: failed to connect: Connection refused", target="host:1"),
+            1,
+            "polyseme: error: no server listens at host:1; `polyseme serve` starts one, "
+            "--target or POLYSEME_TARGET names another",
+        ),
+        (
+            UnavailableError("host:1: Connection refused (by way of the proxy p of http_proxy)", target="host:1"),
+            1,
+            "polyseme: error: host:1: Connection refused (by way of the proxy p of http_proxy)",
+        ),
         (KeyboardInterrupt(), 130, ""),
         (
             ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime.capi"),

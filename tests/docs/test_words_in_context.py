@@ -45,7 +45,7 @@ def test_the_programs_of_the_page_print_what_it_shows(server):
 
 
 def test_the_example_prints_what_the_page_shows(server):
-    command = [sys.executable, str(ROOT / "examples/bank.py"), server.target]
+    command = [sys.executable, str(ROOT / "examples/bank.py"), "--target", server.target]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
     figures = [float(figure) for figure in re.findall(r"\d\.\d{4}", printed)]
     assert figures == pytest.approx(layer_figures() + robber_figures(), abs=0.00011)

@@ -72,6 +72,7 @@ _DISTRIBUTIONS: Final = {
 
 _WRONG_PATHS: Final = (errno.ELOOP, errno.ENAMETOOLONG)  # the path itself is wrong, not what lies there
 _LONGEST: Final = 2000
+_REFUSED: Final = "Connection refused"  # in gRPC's message, which is the system's
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -157,7 +158,7 @@ def _report_failure(error: Exception, command: Command | None) -> int:
         case OSError(filename=str(path)) if error.errno in _WRONG_PATHS:  # wherever the path is looked at first
             message, code = f"error: cannot use {path}: {error.strerror}", 2
         case _ if _is_from_client(error):
-            message, code = f"error: {error}", 1
+            message, code = f"error: {_told(error)}", 1
         case _:
             raise error
     return _print_error(f"polyseme: {message}", code)
@@ -179,6 +180,14 @@ def _one_line(message: str) -> str:
 def _is_third_party(error: ModuleNotFoundError) -> bool:
     package = (error.name or "polyseme").partition(".")[0]
     return package != "polyseme" and package not in sys.stdlib_module_names
+
+
+def _told(error: Exception) -> str:
+    """Say where no server listens, and what to do, in place of gRPC's words for it."""
+    target, message = getattr(error, "target", None), str(error)
+    if not target or _REFUSED not in message or "proxy" in message:
+        return message
+    return f"no server listens at {target}; `polyseme serve` starts one, --target or POLYSEME_TARGET names another"
 
 
 def _is_from_client(error: Exception) -> bool:

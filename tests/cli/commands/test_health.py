@@ -37,7 +37,7 @@ def test_health_where_nobody_listens(capsys):
     assert main(["health", "127.0.0.1:1"]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("polyseme: error: 127.0.0.1:1: ")
+    assert err.startswith("polyseme: error: no server listens at 127.0.0.1:1; ")
 
 
 def test_health_of_an_unknown_service(server, capsys):

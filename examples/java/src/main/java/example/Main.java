@@ -23,7 +23,7 @@ public final class Main {
 
     private Main() {}
 
-    /** Takes --target ADDRESS, --dtype float32, float16, bfloat16 or int8 (how vectors travel), and --json. */
+    /** Takes --target ADDRESS, --dtype float32, float16, bfloat16 or int8 (how vectors travel), --json, --help. */
     public static void main(String[] args) throws InterruptedException {
         String target = "localhost:50051";
         DataType dtype = DataType.DATA_TYPE_FLOAT32;
@@ -33,6 +33,10 @@ public final class Main {
                 case "--target" -> target = args[++i];
                 case "--dtype" -> dtype = DataType.valueOf("DATA_TYPE_" + args[++i].toUpperCase(Locale.ROOT));
                 case "--json" -> json = true;
+                case "--help" -> {
+                    System.out.println("Usage: [--target HOST:PORT] [--dtype float32|float16|bfloat16|int8] [--json]");
+                    return;
+                }
                 default -> throw new IllegalArgumentException("unknown argument " + args[i]);
             }
         }
