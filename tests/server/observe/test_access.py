@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import grpc
 import pytest
@@ -72,6 +73,13 @@ def test_probes_that_succeed_are_left_out(tiny_artifact, lines):
     with running(tiny_artifact, access_log=True) as server:
         stub = health_pb2_grpc.HealthStub(server.channel)
         stub.Check(health_pb2.HealthCheckRequest(), timeout=300)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=300)
+        next(watch)
+        watch.cancel()
+        counted = server.app._metrics.registry.get_sample_value
+        labels = {"method": "grpc.health.v1.Health/Watch", "code": "CANCELLED", "model": ""}
+        while not counted("polyseme_calls_total", labels):
+            time.sleep(0.001)
         with pytest.raises(grpc.RpcError):
             stub.Check(health_pb2.HealthCheckRequest(service="none"), timeout=300)
     assert [(each["method"], each["status"]) for each in lines()] == [("grpc.health.v1.Health/Check", "NOT_FOUND")]

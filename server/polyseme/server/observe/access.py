@@ -21,8 +21,8 @@ class AccessLog:
         log.setLevel(logging.INFO)
 
     def call_done(self, report: CallReport) -> None:
-        """Log a call; probes that succeed, which come every few seconds, are left out."""
-        if report.method.startswith(_HEALTH) and report.code == "OK":
+        """Log a call, but for probes that succeed, and for the watch that each client of the SDK has and gives up."""
+        if report.method.startswith(_HEALTH) and report.code in ("OK", "CANCELLED"):
             return
         fields = {
             "method": report.method,
