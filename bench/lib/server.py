@@ -25,17 +25,23 @@ def server_process(
     artifact: Path, *flags: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, int]]:
     """The same, in this environment or our own; gives its target and its process id."""
-    port = _free_port()
-    command = [sys.executable, "-m", "polyseme.cli.main", "serve", str(artifact), "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--metrics-port", "0", "--drain-delay-s", "0", "--log-level", "warning", *flags]
-    process = subprocess.Popen(command, env=environment)
-    target = f"127.0.0.1:{port}"
+    target = f"127.0.0.1:{free_port()}"
+    process = start_server(artifact, target, "--drain-delay-s", "0", *flags, environment=environment)
     try:
-        _wait_until_ready(target, process)
+        wait_until_ready(target, process)
         yield target, process.pid
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+def start_server(
+    artifact: Path, address: str, *flags: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `polyseme serve` at HOST:PORT, without metrics; it is not ready yet."""
+    host, _, port = address.partition(":")
+    command = [sys.executable, "-m", "polyseme.cli.main", "serve", str(artifact), "--host", host, "--port", port]
+    return subprocess.Popen([*command, "--metrics-port", "0", "--log-level", "warning", *flags], env=environment)
 
 
 def resident_mib(pid: int | None = None) -> float:
@@ -51,7 +57,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
 
-def _wait_until_ready(target: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(target: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once a server may be called.
+
+    Raises:
+        SystemExit: its process has ended.
+    """
     with Client(target) as client:
         while not _is_ready(client):
             if process.poll() is not None:
@@ -66,7 +77,8 @@ def _is_ready(client: Client) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
