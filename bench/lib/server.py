@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -42,6 +43,14 @@ def start_server(
     host, _, port = address.partition(":")
     command = [sys.executable, "-m", "polyseme.cli.main", "serve", str(artifact), "--host", host, "--port", port]
     return subprocess.Popen([*command, "--metrics-port", "0", "--log-level", "warning", *flags], env=environment)
+
+
+def environment_of(checkout: Path | None) -> dict[str, str]:
+    """The environment in which the code of another checkout runs, on what is installed here; None: this one's."""
+    if checkout is None:
+        return dict(os.environ)
+    roots = [str((checkout / root).resolve()) for root in ("proto", "runtime", "export", "server", "client", "cli")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(roots)}
 
 
 def resident_mib(pid: int | None = None) -> float:

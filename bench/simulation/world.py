@@ -72,7 +72,7 @@ class Event:
     calls: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class World:
     """The parts of one server, and what happened to it."""
 
@@ -85,8 +85,23 @@ class World:
     admission: Admission = field(init=False)
     models: lifecycle.ModelLifecycle = field(init=False)
 
-    async def live(self) -> None:
-        """Serve every call of the scenario, then close."""
+    def run(self) -> None:
+        """Live to the end.
+
+        Raises:
+            HangError: something waits for ever.
+        """
+        try:
+            with mock.patch.object(lifecycle, "load_models", _load_models):
+                self.loop.run_until_complete(self._live())
+        except HangError:
+            self.loop.set_exception_handler(lambda *_: None)  # of tasks that never end
+            raise
+        finally:
+            self.loop.close()
+
+    async def _live(self) -> None:
+        """Load, serve, close."""
         config = ServerConfig(runners=self.scenario.runners)
         self.admission = Admission(self.scenario.max_calls, Tokens(""))
         metrics: Any = _NoMetrics()
@@ -95,12 +110,16 @@ class World:
         self.models.look()
         await self.models.load()
         self.admission.open()
+        await self.serve()
+        await self.models.close()
+
+    async def serve(self) -> None:
+        """Serve every call of the scenario, and reload."""
         async with asyncio.TaskGroup() as tasks:
             for arrival in self.scenario.arrivals:
                 tasks.create_task(self._caller(arrival))
             for at, damaged in self.scenario.reloads:
                 tasks.create_task(self._reload(at, damaged=damaged))
-        await self.models.close()
 
     def note(self, kind: str, texts: Sequence[int], detail: str = "", rows: Sequence[tuple[int, int]] = ()) -> None:
         """Write down what happened."""
@@ -128,7 +147,7 @@ class World:
     async def _caller(self, arrival: Arrival) -> None:
         """Call, and go away when there has been enough of it."""
         await asyncio.sleep(arrival.at)
-        call = asyncio.ensure_future(self._call(arrival))
+        call = asyncio.ensure_future(self.call(arrival))
         if arrival.cancel_s < math.inf:
             self.loop.call_later(arrival.cancel_s, call.cancel)
         rows: list[tuple[int, int]] = []
@@ -141,7 +160,7 @@ class World:
             outcome = type(error).__name__
         self.note("ended", arrival.texts, outcome, rows)
 
-    async def _call(self, arrival: Arrival) -> list[tuple[int, int]]:
+    async def call(self, arrival: Arrival) -> list[tuple[int, int]]:
         """Do what is done around a call, and in it."""
         self.admission.check_arrival(())
         generation = self.admission.enter()
@@ -300,14 +319,6 @@ def simulate(scenario: Scenario) -> World:
     Raises:
         HangError: something waits for ever.
     """
-    loop = VirtualLoop(scenario.seed)
-    world = World(scenario, loop)
-    try:
-        with mock.patch.object(lifecycle, "load_models", _load_models):
-            loop.run_until_complete(world.live())
-    except HangError:
-        loop.set_exception_handler(lambda *_: None)  # of tasks that never end
-        raise
-    finally:
-        loop.close()
+    world = World(scenario, VirtualLoop(scenario.seed))
+    world.run()
     return world
