@@ -21,6 +21,7 @@ from polyseme import client as sdk
 from polyseme.client._transport.status import BY_CODE
 from polyseme.server import errors
 from polyseme.server.config import ServerConfig, variable_of
+from polyseme.server.memory.budget import Budget
 from polyseme.server.observe.calls import CallReport
 from polyseme.server.observe.metrics import Metrics
 
@@ -74,6 +75,8 @@ def _default(value: object) -> str:
 def _metrics() -> str:
     metrics, rows = Metrics(), []
     metrics.call_done(CallReport(method="Embed", code="OK", seconds=0.0))  # labels show once there is a value
+    metrics.transfer_ended("reply", "late")
+    metrics.watch_memory(Budget(), lambda: 0, lambda: 0)
     metrics.of_model("name", "version")
     for family in sorted(metrics.registry.collect(), key=lambda family: family.name):
         name = family.name + ("_total" if family.type == "counter" else "")

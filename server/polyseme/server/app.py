@@ -14,8 +14,11 @@ from polyseme.server.engine.local import LocalEngines
 from polyseme.server.engine.watchdog import Watchdog
 from polyseme.server.inference.validation import Limits
 from polyseme.server.lifecycle.admission import Admission
-from polyseme.server.lifecycle.announcement import announce_all, warn_if_open
+from polyseme.server.lifecycle.announcement import announce_all, announce_memory, warn_if_open
 from polyseme.server.lifecycle.models import Engines, ModelLifecycle
+from polyseme.server.memory.budget import Budget
+from polyseme.server.memory.machine import memory_limit, resident_bytes
+from polyseme.server.memory.watch import MemoryWatch, room_for_calls
 from polyseme.server.models.registry import Registry
 from polyseme.server.observe.access import AccessLog
 from polyseme.server.observe.calls import Observers
@@ -26,6 +29,7 @@ from polyseme.server.security.tokens import Tokens
 from polyseme.server.wire import v1
 from polyseme.server.wire.calls import Service
 from polyseme.server.wire.listener import Listener
+from polyseme.server.wire.transfers import Transfers
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +73,20 @@ class App:
         self._before_open = before_open
         self._metrics = Metrics()
         self._tracing = tracing_for(os.environ, self._metrics)
-        self._admission = Admission(config.max_concurrent_calls, Tokens(config.token_file))
+        self._memory_limit = memory_limit(config.max_memory)
+        self._budget = Budget()
+        transfers = Transfers(self._budget, config.max_transfer_s, config.max_message_bytes, self._metrics)
+        self._memory = MemoryWatch(self._memory_limit, self._budget, transfers)
+        self._watching: asyncio.Task[None] | None = None
+        self._admission = Admission(config.max_concurrent_calls, Tokens(config.token_file), self._budget)
         self.registry = Registry()
         self.watchdog = Watchdog(config.max_run_s)
         engines = make_engines(config, self.watchdog)
         self._models = ModelLifecycle(find_artifacts, config, self.registry, engines, self._metrics, self._tracing)
         services = make_services(self.registry, _limits(config))
         observers = Observers([self._metrics, *([AccessLog()] if config.access_log else [])])
-        self._listener = Listener(config, services, self._admission, observers, self._tracing)
+        self._listener = Listener(config, services, self._admission, observers, self._tracing, transfers)
+        self._metrics.watch_memory(self._budget, lambda: transfers.requests, resident_bytes)
 
     @property
     def port(self) -> int:
@@ -88,7 +98,8 @@ class App:
 
         Raises:
             ArtifactError: an artifact is not what export wrote.
-            ConfigError: a port cannot be had, a model is given twice, or the default model is not among them.
+            ConfigError: a port cannot be had, a model is given twice, the default model is not among them, or
+                --max-memory has no room for calls.
             RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
         """
         self._models.look()
@@ -98,6 +109,9 @@ class App:
             self._metrics.calls_in_flight.set_function(lambda: float(self._admission.calls))
             self._listen_for_metrics()
             await self._models.load()
+            self._budget.limit = room_for_calls(self._config.max_memory, self._memory_limit, resident_bytes())
+            announce_memory(self._config, self._memory_limit, self._budget.limit)
+            self._watching = asyncio.create_task(self._memory.run())
             self._before_open()
             self._admission.open()
             self._listener.set_ready(True)
@@ -155,6 +169,8 @@ class App:
         self._metrics.listen(config.host, config.metrics_port, authorize=authorize, tls=metrics_context(config))
 
     async def _close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
         await self._listener.stop()
         await self._models.close()
         await self._tracing.close()

@@ -64,6 +64,17 @@ class ServerConfig:
     max_spans: int = _setting(1024, "spans and words of one text", least=1, most=1 << 20)
     max_message_bytes: int = _setting(16 << 20, "bytes of one gRPC message", least=1 << 10, most=1 << 30)
     max_concurrent_calls: int = _setting(4096, "calls under way at once", least=1, most=1 << 20)
+    max_memory: str = _setting(
+        "auto",
+        "what the process may hold, mapped weights not counted; auto: 3/4 of the control group's limit or the machine",
+        choices=("auto", "512MiB", "4GiB"),
+        pattern=r"auto|[1-9]\d{0,5}(MiB|GiB)",
+    )
+    max_transfer_s: float = _setting(
+        300.0, "seconds that a request may take to come, or a reply to be taken", least=1, most=86400
+    )
+    max_connections: int = _setting(1024, "connections at once", least=1, most=1 << 20)
+    max_streams: int = _setting(256, "calls at once on one connection; callers hold back more", least=1, most=1 << 20)
     drain_delay_s: float = _setting(1.0, "seconds between NOT_SERVING and refusing calls, at SIGTERM", most=600)
     grace_s: float = _setting(30.0, "seconds that calls under way may take at SIGTERM", most=3600)
     tls_cert: str = _setting("", "PEM file of the server's certificate, with those between it and its authority")

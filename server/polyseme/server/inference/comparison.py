@@ -63,6 +63,7 @@ class Comparison:
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
         operands = self._operands
+        self._execution.reserve(len(self._query.a) * (len(self._query.b) or len(self._query.a)) * 4)
         seen: dict[int, TokenIds] = {}
         vectors: dict[int, FloatArray] = {}
         texts = [i for i, operand in enumerate(operands) if operand.part is None]

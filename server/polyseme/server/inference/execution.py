@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from polyseme.runtime.text.tokenizer import EncodeOptions, TokenIds, TokenizedText
 from polyseme.server.engine.client import Submission, TextTask
@@ -18,6 +18,8 @@ from polyseme.server.models.served import ServedModel
 from polyseme.server.scheduling import NOWHERE, Completed, Origin, Priority
 
 T = TypeVar("T")
+
+_COPIES: Final = 4  # of a reply while it is made: vectors, the reply to each text, the reply to all, its bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Execution:
         stopwatch: where its time goes.
         usage: counts its texts and tokens.
         origin: what logs and traces name it by.
+        take_memory: counts bytes as held by the call; raises QueueFullError where they would be too many.
     """
 
     model: ServedModel
@@ -56,6 +59,15 @@ class Execution:
     stopwatch: Stopwatch
     usage: Usage
     origin: Origin = NOWHERE
+    take_memory: Callable[[int], None] = lambda _: None
+
+    def reserve(self, size: int) -> None:
+        """Count a reply of so many bytes, and what is held while it is made, before it is.
+
+        Raises:
+            QueueFullError: too much is held already.
+        """
+        self.take_memory(size * _COPIES)
 
     async def encode(self, texts: Sequence[str], options: TextOptions, path_of: PathOf) -> list[TokenIds]:
         """Give the token ids of texts, cut to the model's length.

@@ -131,6 +131,7 @@ class PartEmbedding(Generic[R]):
             size += sum(self._writer.size(text.reply, self._rows(text), self._width) for text in some)
             check_reply_bytes(size, self._execution.limits, advice)
             prepared += some
+        self._execution.reserve(size)
         for group in self._groups(prepared):
             await self._fill(group)
         return [text.reply for text in prepared]
@@ -170,7 +171,9 @@ class PartEmbedding(Generic[R]):
         Raises:
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
-        for group in self._groups(prepared):
+        texts = list(prepared)
+        self._execution.reserve(sum(self._rows(text) for text in texts) * self._width * 4)
+        for group in self._groups(texts):
             for text, vectors in zip(group, await self._run(group), strict=True):
                 yield text, vectors
 

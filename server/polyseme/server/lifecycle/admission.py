@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from polyseme.server.errors import NotReadyError, QueueFullError
+from polyseme.server.memory.budget import Budget
 from polyseme.server.security.tokens import Tokens
 
 _QUIET_S = 0.1  # longer than a reply and the next request of the same caller take
@@ -24,10 +25,12 @@ class Admission:
         closed: set when it has been closed: streams read no further.
         tokens: with which calls are let in.
         large_requests: held while one is read, so that they hold up the event loop one at a time.
+        budget: the memory that calls may hold.
     """
 
-    def __init__(self, max_concurrent_calls: int, tokens: Tokens) -> None:
+    def __init__(self, max_concurrent_calls: int, tokens: Tokens, budget: Budget | None = None) -> None:
         self.tokens = tokens
+        self.budget = budget or Budget()
         self.closed_because = "starting: the model is being loaded"
         self.closed = asyncio.Event()
         self.large_requests = asyncio.Lock()
@@ -79,11 +82,12 @@ class Admission:
         Raises:
             UnauthenticatedError: it carries no token, or another.
             NotReadyError: the server is starting or draining.
-            QueueFullError: too many calls are under way.
+            QueueFullError: too many calls are under way, or memory is short.
         """
         if self.tokens.needed:
             self.tokens.check(metadata)
         self.check_open()
+        self.budget.refuse_if_short()
         if self.calls >= self._max_calls:
             raise self._too_many(self.calls)
 

@@ -6,6 +6,7 @@ import logging
 
 from polyseme.runtime.engines.onnxruntime.padded_session import runtime_version
 from polyseme.server.config import ServerConfig
+from polyseme.server.memory.budget import UNASKED_BYTES
 from polyseme.server.models.registry import Models
 from polyseme.server.models.served import ServedModel
 from polyseme.server.security.address import is_loopback
@@ -20,6 +21,24 @@ def warn_if_open(config: ServerConfig) -> None:
             "OPEN: whoever reaches %s may call, in plaintext: no TLS, no tokens, and --host is not loopback",
             config.host or "any address of this machine",
         )
+
+
+def announce_memory(config: ServerConfig, limit: int, room: int) -> None:
+    """Say in one line what memory is bounded by; a warning where gRPC alone could exceed it."""
+    unasked = config.max_connections * config.max_streams * UNASKED_BYTES
+    log.log(
+        logging.WARNING if unasked > room else logging.INFO,
+        "memory: %d MiB at most (--max-memory %s), %d of them for calls; gRPC alone may hold %d MiB: "
+        "%d connections x %d calls x %d kB that come unasked%s",
+        limit >> 20,
+        config.max_memory,
+        room >> 20,
+        unasked >> 20,
+        config.max_connections,
+        config.max_streams,
+        UNASKED_BYTES >> 10,
+        "; that is more: lower --max-connections or --max-streams" if unasked > room else "",
+    )
 
 
 def announce_all(models: Models, config: ServerConfig, port: int) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from polyseme.server.errors import ConfigError
+from polyseme.server.memory.budget import Budget, Kind
 from polyseme.server.observe.calls import CallReport
 from polyseme.server.observe.endpoint import MetricsEndpoint
 from polyseme.server.observe.tracing import DROPPED
@@ -74,6 +76,28 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.calls_in_flight = Gauge("polyseme_calls_in_flight", "Calls under way.", registry=self.registry)
+        self._requests_incomplete = Gauge(
+            "polyseme_requests_incomplete",
+            "Requests, messages of streams too, that are waited for or have not come whole.",
+            registry=self.registry,
+        )
+        self._held_bytes = Gauge(
+            "polyseme_held_bytes",
+            "Memory that calls hold: their work, and replies that their callers have not taken.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._resident_bytes = Gauge(
+            "polyseme_resident_bytes",
+            "Memory of the process, mapped files not counted, which --max-memory bounds.",
+            registry=self.registry,
+        )
+        self._transfers_ended = Counter(
+            "polyseme_transfers_ended",
+            "Calls ended since a request did not come or a reply was not taken: too late, or memory was short.",
+            ["what", "why"],
+            registry=self.registry,
+        )
         self._calls = Counter(
             "polyseme_calls",
             "Calls ended, by method, status and the model that answered; no model where a call found none.",
@@ -129,6 +153,23 @@ class Metrics:
     def spans_dropped(self, reason: str, count: int) -> None:
         """Spans were dropped."""
         self._spans_dropped.labels(reason).inc(count)
+
+    def transfer_ended(self, what: str, why: str) -> None:
+        """A call was ended whose request did not come, or whose reply was not taken."""
+        self._transfers_ended.labels(what, why).inc()
+
+    def watch_memory(self, budget: Budget, requests: Callable[[], int], resident: Callable[[], int]) -> None:
+        """Publish what is held, read when somebody looks.
+
+        Args:
+            budget: of the calls.
+            requests: gives how many have not come whole.
+            resident: gives the bytes of the process.
+        """
+        self._requests_incomplete.set_function(lambda: float(requests()))
+        self._resident_bytes.set_function(lambda: float(resident()))
+        for kind in Kind:
+            self._held_bytes.labels(kind.value).set_function(partial(budget.held, kind))
 
     def of_model(self, name: str, version: str) -> ModelMetrics:
         """Count for one model."""

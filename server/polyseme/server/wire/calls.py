@@ -18,27 +18,30 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from polyseme.server.errors import DeadlineExpiredError, ServerError, UnauthenticatedError
+from polyseme.server.errors import DeadlineExpiredError, InvalidInputError, ServerError, UnauthenticatedError
 from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.inference.usage import Usage
 from polyseme.server.lifecycle.admission import Admission
+from polyseme.server.memory.budget import Share
 from polyseme.server.observe.calls import CallObserver, CallReport
 from polyseme.server.observe.tracing import NoTracing, Trace, Tracing
 from polyseme.server.scheduling import Origin
 from polyseme.server.wire.intake import Bounds, Intake
 from polyseme.server.wire.request_ids import HEADER, request_id_of
 from polyseme.server.wire.status import status_of, trailers
+from polyseme.server.wire.transfers import ServicerContext, Transfers
 
 _OK: Final = grpc.StatusCode.OK.name
 _CANCELLED: Final = grpc.StatusCode.CANCELLED.name
-ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Identify: TypeAlias = Callable[[ServicerContext], str]
 T = TypeVar("T")
 
+WORK_FACTOR: Final = 32  # bytes of memory that one byte of a request takes until it is answered, at worst
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class Call:
-    """One call, or one request of a stream: its id, its time, and what it used.
+    """One call, or one request of a stream: its id, its time, its memory, and what it used.
 
     Attributes:
         origin: what the log and traces name it by; requests of a stream share the stream's id.
@@ -47,6 +50,7 @@ class Call:
         trace: is told when it ends.
         stopwatch: where its time goes.
         caller: who the caller is; callers share the queue.
+        share: what it holds of the memory of all calls.
         usage: what the call used so far; requests of a stream share it.
     """
 
@@ -56,6 +60,7 @@ class Call:
     trace: Trace
     stopwatch: Stopwatch
     caller: str
+    share: Share
     usage: Usage = field(default_factory=Usage)
 
     def elapsed_s(self) -> float:
@@ -105,12 +110,14 @@ class Surroundings:
         admission: lets calls in.
         identify: names the caller of a call.
         observer: is told of calls that have ended.
+        transfers: have their requests and replies.
         tracing: traces calls.
     """
 
     admission: Admission
     identify: Identify
     observer: CallObserver
+    transfers: Transfers
     tracing: Tracing = _NOT_TRACED
 
 
@@ -165,32 +172,44 @@ class _Adapter:
         self._admission = surroundings.admission
         self._identify = surroundings.identify
         self._observer = surroundings.observer
+        self._transfers = surroundings.transfers
         self._tracing = surroundings.tracing
 
     def unary(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
-        """Wrap a method that takes one message and gives one."""
+        """Wrap a method that takes one message and gives one.
 
-        async def answer(request: bytes, context: ServicerContext) -> bytes:
+        To gRPC it takes a stream: then the message is received here, where it can be waited for no longer, and not
+        before the method is called at all.
+        """
+
+        async def answer(_: object, context: ServicerContext) -> bytes:
             async def body(call: Call) -> bytes:
                 self._admit(call)
-                reply = (await method(await self._intake.read(request), call)).SerializeToString()
+                data = await self._transfers.receive(context)
+                if data is grpc.aio.EOF:
+                    raise InvalidInputError("no request was sent")
+                call.started = time.monotonic()
+                call.share.take(len(data) * WORK_FACTOR)
+                reply = (await method(await self._intake.read(data), call)).SerializeToString()
                 call.stopwatch.encoded()
                 return reply
 
-            return await self._pass(context, body)
+            reply = await self._pass(context, body)
+            self._transfers.leave_to_core(len(reply))
+            return reply
 
-        return grpc.unary_unary_rpc_method_handler(answer)
+        return grpc.stream_unary_rpc_method_handler(answer)
 
     def stream(self, method: StreamMethod) -> grpc.RpcMethodHandler[Any, Any]:
         """Wrap a method that takes and gives any number of messages."""
 
         async def answer(_: object, context: ServicerContext) -> None:
             async def write(message: Message) -> None:
-                await context.write(message.SerializeToString())
+                await self._transfers.send(context, message.SerializeToString())
 
             async def body(call: Call) -> None:
                 self._admit(call)
-                reader = _Reader(context, self._admission, self._intake)
+                reader = _Reader(context, self._admission, self._intake, self._transfers)
                 await method(reader.messages(), call, write)
                 if reader.cut_off:  # what was read is answered; the rest has to go to another server
                     self._admission.check_open()
@@ -222,8 +241,9 @@ class _Adapter:
         generation = self._admission.enter()
         try:
             result = await body(call)
-        except asyncio.CancelledError:
-            raise
+        except asyncio.CancelledError as error:
+            # A TaskGroup's frame and this error hold each other; with it they would hold the call until they are found.
+            raise error.with_traceback(None) from None
         except BaseException as error:  # a panic in Rust is no Exception
             status = status_of(error, call.origin.request_id)
             code = status.code.name
@@ -232,6 +252,7 @@ class _Adapter:
             return result
         finally:
             # Before the status goes out: who has seen the answer can see the count.
+            call.share.give_back()
             self._admission.leave(generation)
             self._report(call, code, context)
             call.trace.end(code, call.stopwatch.steps, call.origin.request_id)
@@ -263,6 +284,7 @@ class _Adapter:
             trace=trace,
             stopwatch=Stopwatch(),
             caller=self._identify(context),
+            share=Share(self._admission.budget),
         )
 
     def _admit(self, call: Call) -> None:
@@ -278,29 +300,32 @@ class _Reader:
         cut_off: whether it ended before the last message.
     """
 
-    def __init__(self, context: ServicerContext, admission: Admission, intake: Intake) -> None:
+    def __init__(self, context: ServicerContext, admission: Admission, intake: Intake, transfers: Transfers) -> None:
         self._context = context
         self._closed = admission.closed
         self._intake = intake
+        self._transfers = transfers
         self.cut_off = False
 
     async def messages(self) -> AsyncIterator[Message | ServerError]:
         """Messages, or why one cannot be read."""
         closed = asyncio.ensure_future(self._closed.wait())
+        reads = [closed]
         try:
             while True:
-                read = asyncio.ensure_future(self._context.read())
+                read = asyncio.ensure_future(self._transfers.receive(self._context, may_idle=True))
+                reads[1:] = [read]
                 await asyncio.wait((read, closed), return_when=asyncio.FIRST_COMPLETED)
                 if not read.done():
                     self.cut_off = True
-                    read.add_done_callback(lambda late: late.cancelled() or late.exception())  # ends with the call
                     return
                 data = read.result()
                 if data is grpc.aio.EOF:
                     return
                 yield await self._message(data)
         finally:
-            closed.cancel()
+            for waiting in reads:  # a read that goes on would hold the call, and the replies that it keeps
+                waiting.cancel()
 
     async def _message(self, data: bytes) -> Message | ServerError:
         try:

@@ -13,14 +13,17 @@ import grpc
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
 from polyseme.server.lifecycle.admission import Admission, open_to_all
+from polyseme.server.memory.budget import UNASKED_BYTES
 from polyseme.server.observe.calls import CallObserver
 from polyseme.server.observe.tracing import NoTracing, Tracing
 from polyseme.server.security.tls import server_credentials
+from polyseme.server.wire.call_tasks import know_parents
 from polyseme.server.wire.calls import Service, Surroundings, generic_handler
 from polyseme.server.wire.health import Health
 from polyseme.server.wire.identity import identifier
 from polyseme.server.wire.proxies import ForProxies
 from polyseme.server.wire.reflection import reflection_service
+from polyseme.server.wire.transfers import Transfers
 
 _MOST_WAITING: Final = 1 << 20
 _LONGEST_WAIT_S: Final = 3600
@@ -42,6 +45,7 @@ class Listener:
         admission: Admission,
         observer: CallObserver,
         tracing: Tracing,
+        transfers: Transfers,
     ) -> None:
         """Take what is to be served.
 
@@ -51,12 +55,14 @@ class Listener:
             admission: lets calls in.
             observer: is told of every call.
             tracing: of the calls of `services`; not of probes.
+            transfers: have its requests and replies.
         """
         self._config = config
         self._services = services
         self._admission = admission
         self._observer = observer
         self._tracing = tracing
+        self._transfers = transfers
         self._health = Health()
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
@@ -73,10 +79,15 @@ class Listener:
         _refuse_taken(self._config.host, self._config.port)
         identify = identifier(self._config)
         guarded = Surroundings(
-            admission=self._admission, identify=identify, observer=self._observer, tracing=self._tracing
+            admission=self._admission,
+            identify=identify,
+            observer=self._observer,
+            transfers=self._transfers,
+            tracing=self._tracing,
         )
         open_ = replace(guarded, admission=open_to_all(), tracing=NoTracing())
         server = self._server = grpc.aio.server(options=_channel_options(self._config))
+        know_parents(asyncio.get_running_loop())
         server.add_generic_rpc_handlers(
             (
                 *(generic_handler(service, guarded) for service in self._services),
@@ -140,6 +151,12 @@ def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
         ("grpc.server.max_pending_requests", _MOST_WAITING),
         ("grpc.server.max_pending_requests_hard_limit", _MOST_WAITING),
         ("grpc.server_max_unrequested_time_in_server", _LONGEST_WAIT_S),
+        # What comes before it is asked for. gRPC would raise it to megabytes a call on a fast network.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", UNASKED_BYTES),
+        ("grpc.max_concurrent_streams", config.max_streams),
+        ("grpc.http.overload_protection", 0),
+        ("grpc.max_allowed_incoming_connections", config.max_connections),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.http2.ping_timeout_ms", 20_000),  # of gRPC's other pings, behind which keepalive's own waits

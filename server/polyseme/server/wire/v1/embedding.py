@@ -61,8 +61,10 @@ class EmbeddingService:
         """
         dtype = requests.wire_type(request.dtype)
         embedding = TextEmbedding(requests.embed_texts(request, dtype), execution)
+        size = encoded_bytes(*embedding.shape, dtype)
         if not in_chunks:
-            check_reply_bytes(encoded_bytes(*embedding.shape, dtype), self._limits, _CHUNKS)
+            check_reply_bytes(size, self._limits, _CHUNKS)
+        execution.reserve(size)
         embedded = await embedding.run()
         return pb.EmbedResponse(
             embeddings=replies.tensor(embedded.vectors, dtype),
@@ -157,7 +159,7 @@ class EmbeddingService:
         Args:
             request: what is asked.
             call: of the request.
-            waits_for_room: whether it waits where the queue is full, and is not refused.
+            waits_for_room: whether it waits where the queue is full, and is not refused; its memory has been counted.
             models: default: those that are served now.
 
         Raises:
@@ -179,4 +181,9 @@ class EmbeddingService:
             stopwatch=call.stopwatch,
             usage=call.usage,
             origin=call.origin,
+            take_memory=_nothing if waits_for_room else call.share.take,
         )
+
+
+def _nothing(_: int) -> None:
+    """Count no memory."""

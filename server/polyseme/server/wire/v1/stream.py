@@ -20,7 +20,7 @@ from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.parts import PartEmbedding
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models
-from polyseme.server.wire.calls import Call, StreamMethod
+from polyseme.server.wire.calls import WORK_FACTOR, Call, StreamMethod
 from polyseme.server.wire.status import CallStatus, status_of
 from polyseme.server.wire.v1 import replies
 from polyseme.server.wire.v1.chunks import Chunk, Packer, embed_chunks
@@ -56,6 +56,7 @@ class EmbeddingStream:
             tasks.create_task(self._begin_all(messages, call, models, answers, tasks))
             while (answer := await answers.get()) is not None:
                 await answer.write_all(write)
+                call.share.give_back(answer.held)
 
     async def _begin_all(
         self,
@@ -67,11 +68,19 @@ class EmbeddingStream:
     ) -> None:
         sequence = 0
         async for request in messages:
-            answer = _Answer(sequence)
+            # In their order, so that the one that is written next is never the one that waits.
+            answer = _Answer(sequence, self._memory(request))
+            await call.share.take_when_free(answer.held)
             await answers.put(answer)
             tasks.create_task(self._answer(request, call, models, answer))
             sequence += 1
         await answers.put(None)
+
+    def _memory(self, request: Request) -> int:
+        """Give the bytes that a request and the chunks of its answer take at most."""
+        if isinstance(request, ServerError):
+            return 0
+        return request.ByteSize() * WORK_FACTOR + (_READY + 2) * self._chunk_bytes
 
     async def _answer(self, request: Request, call: Call, models: Models, answer: _Answer) -> None:
         """Run one request; whatever happens, its answer ends."""
@@ -124,9 +133,14 @@ class EmbeddingStream:
 
 
 class _Answer:
-    """The reply to one request: chunks on their way from who computes them to who writes them."""
+    """The reply to one request: chunks on their way from who computes them to who writes them.
 
-    def __init__(self, sequence: int) -> None:
+    Attributes:
+        held: bytes of memory that are counted for it.
+    """
+
+    def __init__(self, sequence: int, held: int) -> None:
+        self.held = held
         self._sequence = sequence
         self._chunks: asyncio.Queue[pb.StreamEmbedResponse | None] = asyncio.Queue(_READY)
 

@@ -1,0 +1,1 @@
+"""The memory of calls: what they hold, how much they may, and what ends when it is short."""

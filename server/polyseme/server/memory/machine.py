@@ -1,0 +1,63 @@
+"""The memory of the machine and of this process, as Linux tells it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Final
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_GROUPS: Final = Path("/sys/fs/cgroup")
+
+
+def available_bytes(groups: Path = _GROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
+    """Give the bytes that this process may have: the least limit of its control groups, else what the machine has."""
+    machine = os.sysconf("SC_PHYS_PAGES") * _PAGE
+    return min([machine, *_limits(groups, own)])
+
+
+def memory_limit(setting: str) -> int:
+    """Give the bytes that `--max-memory` names; `auto`: a share of what there is."""
+    if setting == "auto":
+        return available_bytes() * 3 // 4
+    return int(setting[:-3]) << (30 if setting.endswith("GiB") else 20)
+
+
+def resident_bytes() -> int:
+    """Give the bytes that this process holds, without files that it maps, as weights are."""
+    resident, shared = Path("/proc/self/statm").read_text(encoding="ascii").split()[1:3]
+    return (int(resident) - int(shared)) * _PAGE
+
+
+def trim() -> None:
+    """Give memory that was freed back to the system; the C library keeps it otherwise, and it counts as held."""
+    if _malloc_trim is not None:
+        _malloc_trim(0)
+
+
+def _limits(groups: Path, own: Path) -> list[int]:
+    """Give the limits of a process's control groups; of both versions, where there are any."""
+    limits = []
+    for line in _text(own).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        root, name = (groups / "memory", "memory.limit_in_bytes") if controllers else (groups, "memory.max")
+        group = root / path.lstrip("/")
+        # A container sees its own group as the root, whatever /proc says of its path.
+        for folder in {group, *group.parents, root}:
+            text = _text(folder / name).strip()
+            if text.isdecimal():
+                limits.append(int(text))
+    return limits
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
