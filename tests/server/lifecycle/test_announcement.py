@@ -32,5 +32,5 @@ def test_what_grpc_alone_may_hold_is_said_and_warned_of(caplog, connections, lev
     (record,) = caplog.records
     assert record.levelname == level
     assert record.getMessage().startswith("memory: 2048 MiB at most (--max-memory 2GiB), 1024 of them for calls; ")
-    assert f"{connections} connections x 10 calls x 16 kB that come unasked" in record.getMessage()
+    assert f"{connections} connections x 10 calls x 64 kB that come unasked" in record.getMessage()
     assert ("lower --max-connections or --max-streams" in record.getMessage()) == (level == "WARNING")

@@ -10,7 +10,7 @@ from typing import Final
 
 from polyseme.server.errors import QueueFullError
 
-UNASKED_BYTES: Final = 16 << 10  # of each request that gRPC takes in before anybody asks for it
+UNASKED_BYTES: Final = 64 << 10  # of each request that gRPC takes in before anybody asks for it
 RETRY_S: Final = 1.0  # when to come again
 _LOOK_S: Final = 0.02
 
