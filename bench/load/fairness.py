@@ -255,7 +255,7 @@ def lines(versions: Sequence[Version], loads: Sequence[str]) -> Iterator[str]:
     for load in loads:
         for version in versions[1:]:
             ratios = [
-                mine.load_rate / theirs.load_rate
+                mine.load_rate / theirs.load_rate if theirs.load_rate else float("nan")
                 for mine, theirs in zip(version.rows[load, True], first.rows[load, True], strict=True)
             ]
             spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
