@@ -56,6 +56,7 @@ EXCUSED = {
     "client/_transport/async_transport": "client/test_async_client.py",
     "client/_transport/sync_channel": "client/test_client.py",
     "client/_transport/sync_stream": "client/_plans/streams/test_embed_stream.py",
+    "client/_transport/sync_stub": "client/_transport/test_forks.py",
     "client/_transport/sync_transport": "client/test_client.py",
     "client/models": "client/_plans/test_similarity.py",
     "export/encoders/architectures/modernbert": "export/encoders/architectures/test_families.py",

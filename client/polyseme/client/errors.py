@@ -15,6 +15,8 @@ PolysemeError
 ├── InvalidReplyError         the reply breaks the contract
 ├── ModelChangedError         one list or stream of texts was answered by two versions of a model
 ├── ClosedClientError         the client was closed, before the call or under it
+├── ForkedProcessError        also RuntimeError: the parent was inside gRPC when it forked this process
+├── EventLoopError            also RuntimeError: another event loop that runs uses this AsyncClient
 └── MissingDependencyError    also ImportError: an optional package is not installed
 
 No message holds a part of a text.
@@ -113,6 +115,14 @@ class ModelChangedError(PolysemeError):
 
 class ClosedClientError(PolysemeError):
     """A method was called after close(), or was under way then."""
+
+
+class ForkedProcessError(PolysemeError, RuntimeError):
+    """The parent was inside gRPC when it forked this process, in which gRPC would hang or crash; nothing was sent."""
+
+
+class EventLoopError(PolysemeError, RuntimeError):
+    """An AsyncClient is used by an event loop while another one, which still runs, uses it too; nothing was sent."""
 
 
 class MissingDependencyError(PolysemeError, ImportError):

@@ -13,10 +13,11 @@ import grpc.aio
 
 from polyseme.client._transport.async_stream import AsyncStream
 from polyseme.client._transport.connection import Connection
+from polyseme.client._transport.forks import FORKS
 from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls
 from polyseme.client._transport.sending_again import Again
 from polyseme.client._transport.status import error_from_status
-from polyseme.client.errors import PolysemeError
+from polyseme.client.errors import EventLoopError, PolysemeError
 
 _T = TypeVar("_T")
 
@@ -28,32 +29,38 @@ class _Started(NamedTuple):
 
 
 class AsyncChannel:
-    """One channel, opened at the first call: a grpc.aio channel belongs to the loop that runs then."""
+    """One channel, opened at the first call, and again in the next event loop once the one before has ended."""
 
     def __init__(self, connection: Connection, options: Sequence[tuple[str, Any]]) -> None:
         self._connection = connection
         self._options = options
-        self._stubs: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
-        self._channel: grpc.aio.Channel | None = None
-        self._streams: set[AsyncStream] = set()
         self._closed = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._channel: grpc.aio.Channel | None = None
+        self._stubs: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+        self._streams: set[AsyncStream] = set()
 
     async def close(self) -> None:
         """Close the channel; calls and pauses under way end with ClosedClientError."""
         self._closed.set()
+        if FORKS.broken or self._loop is not asyncio.get_running_loop():
+            return  # a channel of a loop that has ended closes as garbage
         for stream in tuple(self._streams):
             stream.cancel()
         if self._channel is not None:
             await self._channel.close()
+            FORKS.end_lasting(self._channel)
 
     def check_open(self) -> None:
-        """Refuse to go on after close().
+        """Refuse to go on after close(), and in a process that cannot use gRPC.
 
         Raises:
             ClosedClientError: it was called.
+            ForkedProcessError: the parent was inside gRPC when it forked this process.
         """
         if self._closed.is_set():
             raise self._connection.closed_error()
+        FORKS.check()
 
     async def exchange(self, calls: Calls) -> None:
         """Make the calls, MAX_IN_FLIGHT at a time; the first error cancels the others.
@@ -146,10 +153,20 @@ class AsyncChannel:
 
     def _opened(self) -> grpc.aio.Channel:
         self.check_open()
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None and self._loop.is_running():
+                target = self._connection.target
+                raise EventLoopError(
+                    f"{target}: another event loop uses this AsyncClient; make one in each loop", target=target
+                )
+            self._closed = asyncio.Event()  # an Event too belongs to the loop that first waited for it
+            self._loop, self._channel, self._stubs, self._streams = loop, None, {}, set()
         if self._channel is None:
             target, credentials = self._connection.target, self._connection.credentials
             if credentials is None:
                 self._channel = grpc.aio.insecure_channel(target, options=self._options)
             else:
                 self._channel = grpc.aio.secure_channel(target, credentials, options=self._options)
+            FORKS.begin_lasting(self._channel)
         return self._channel

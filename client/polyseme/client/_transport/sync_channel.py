@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import grpc
 
 from polyseme.client._transport.connection import Connection
+from polyseme.client._transport.forks import FORKS
 from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls
 from polyseme.client._transport.sending_again import Again
 from polyseme.client._transport.status import error_from_status
 from polyseme.client._transport.sync_stream import SyncStream
+from polyseme.client._transport.sync_stub import SyncStub
 from polyseme.client.errors import PolysemeError
 
 
@@ -25,31 +27,33 @@ class _Started(NamedTuple):
 
 
 class SyncChannel:
-    """One channel, which connects at the first call."""
+    """One channel, opened at the first call, and again in a forked process: connections are their process's own."""
 
     def __init__(self, connection: Connection, options: Sequence[tuple[str, Any]]) -> None:
         self._connection = connection
-        self._stubs: dict[str, grpc.UnaryUnaryMultiCallable[bytes, bytes]] = {}
+        self._options = options
         self._closed = threading.Event()
-        target, credentials = connection.target, connection.credentials
-        if credentials is None:
-            self._channel = grpc.insecure_channel(target, options=options)
-        else:
-            self._channel = grpc.secure_channel(target, credentials, options=options)
+        self._generation = FORKS.generation
+        self._channel: grpc.Channel | None = None
+        self._stubs: dict[str, SyncStub] = {}
 
     def close(self) -> None:
         """Close the channel; calls and pauses under way end with ClosedClientError."""
         self._closed.set()
-        self._channel.close()
+        with FORKS.opening:
+            if self._channel is not None and self._generation == FORKS.generation:
+                self._channel.close()
 
     def check_open(self) -> None:
-        """Refuse to go on after close().
+        """Refuse to go on after close(), and in a process that cannot use gRPC.
 
         Raises:
             ClosedClientError: it was called.
+            ForkedProcessError: the parent was inside gRPC when it forked this process.
         """
         if self._closed.is_set():
             raise self._connection.closed_error()
+        FORKS.check()
 
     def exchange(self, calls: Calls) -> None:
         """Make the calls, MAX_IN_FLIGHT at a time; the first error cancels the others.
@@ -64,8 +68,7 @@ class SyncChannel:
 
     def stream(self, path: str) -> SyncStream:
         """Open a stream."""
-        self.check_open()
-        stub: grpc.StreamStreamMultiCallable[bytes, bytes] = self._channel.stream_stream(path)
+        stub: grpc.StreamStreamMultiCallable[bytes, bytes] = self._opened().stream_stream(path)
         return SyncStream(stub, self._connection.metadata, self._connection.target)
 
     def pause(self, seconds: float) -> None:
@@ -136,9 +139,25 @@ class SyncChannel:
         future = self._stub(path).future(request, timeout=timeout, metadata=self._connection.metadata)
         return _Started(request, future, time.monotonic())
 
-    def _stub(self, path: str) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
-        self.check_open()
-        stub = self._stubs.get(path)
+    def _stub(self, path: str) -> SyncStub:
+        channel, stub = self._opened(), self._stubs.get(path)
         if stub is None:
-            stub = self._stubs[path] = self._channel.unary_unary(path)
+            stub = self._stubs[path] = SyncStub(channel.unary_unary(path))
         return stub
+
+    def _opened(self) -> grpc.Channel:
+        self.check_open()
+        if self._channel is not None and self._generation == FORKS.generation:
+            return self._channel
+        with FORKS.opening:
+            if self._generation != FORKS.generation:
+                self._closed = threading.Event()  # the lock in it may be held by a thread that is not here
+                self._generation, self._channel, self._stubs = FORKS.generation, None, {}
+            self.check_open()
+            if self._channel is None:
+                target, credentials = self._connection.target, self._connection.credentials
+                if credentials is None:
+                    self._channel = grpc.insecure_channel(target, options=self._options)
+                else:
+                    self._channel = grpc.secure_channel(target, credentials, options=self._options)
+            return self._channel

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import grpc
 
+from polyseme.client._transport.forks import FORKS
 from polyseme.client.errors import UnavailableError
 
 _Replies: TypeAlias = SimpleQueue[bytes | grpc.RpcError | None]
@@ -32,7 +33,14 @@ class SyncStream:
         self._requests: _Requests = SimpleQueue()
         self._replies: _Replies = SimpleQueue()
         self._ended = False
-        self._call: Any = stub(iter(self._requests.get, None), metadata=metadata)
+        FORKS.enter()
+        try:
+            self._call = cast("Any", stub(iter(self._requests.get, None), metadata=metadata))
+        except BaseException:
+            FORKS.leave()
+            raise
+        self._call.add_done_callback(lambda _: FORKS.leave())
+        FORKS.begin_lasting(self)
         Thread(
             target=_pump, args=(self._call, self._requests, self._replies), name="polyseme-stream", daemon=True
         ).start()
@@ -47,7 +55,9 @@ class SyncStream:
         Raises:
             grpc.RpcError: the stream ended with this status.
             UnavailableError: it ended without one.
+            ForkedProcessError: it is a stream of the process that forked this one.
         """
+        FORKS.check()
         try:
             reply = self._replies.get(block=timeout != 0, timeout=timeout)
         except Empty:
@@ -61,6 +71,9 @@ class SyncStream:
 
     def end(self, grace_s: float) -> None:
         """Wait at most this many seconds for the server to end the stream, then cancel it; both of its threads end."""
+        if FORKS.broken:
+            return
+        FORKS.end_lasting(self)
         self._requests.put(None)
         deadline = time.monotonic() + grace_s
         try:
