@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
-import grpc
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
 from polyseme.client._plans.defaults import Defaults
-from polyseme.client._plans.server import plan_health, plan_model, plan_models
+from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
 from polyseme.client._plans.similarity import (
     plan_similarity,
     plan_similarity_pairwise,
@@ -27,7 +28,8 @@ from polyseme.client._plans.texts import plan_embed, plan_tokenize
 from polyseme.client._plans.words import plan_embed_tokens, plan_embed_words
 from polyseme.client._transport.async_transport import AsyncTransport
 from polyseme.client._transport.channel import channel_options, health_channel_options
-from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
+from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection, Credentials, Token
+from polyseme.client._transport.rpc import Plan
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model
 from polyseme.client.options import (
@@ -45,11 +47,14 @@ from polyseme.client.options import (
 from polyseme.client.results import EmbedResult, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
 from polyseme.client.words import Operands, WordInText
 
+_T = TypeVar("_T")
+
 
 class AsyncClient:
-    """A connection to a Polyseme server, for one event loop: `Client` with `await`.
+    """A connection to a Polyseme server, for one event loop at a time: `Client` with `await`.
 
-    Arguments, results and errors are those of `Client`; cancelling a task cancels its calls.
+    Arguments, results and errors are those of `Client`; cancelling a task cancels its calls. Used while another event
+    loop that uses it still runs, it raises EventLoopError. A process that is forked while it is open cannot use gRPC.
     """
 
     def __init__(
@@ -58,8 +63,8 @@ class AsyncClient:
         *,
         model: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
-        credentials: grpc.ChannelCredentials | None = None,
-        token: str | None = None,
+        credentials: Credentials | None = None,
+        token: Token | None = None,
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
@@ -68,6 +73,9 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         return f"AsyncClient({self._connection.target!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **self._connection.picklable(), **self._defaults.picklable()), ()
 
     async def __aenter__(self) -> Self:
         return self
@@ -224,8 +232,17 @@ class AsyncClient:
     async def health(self, service: str = "", *, timeout: float | None = None) -> HealthStatus:
         """Ask the server's health service, as `Client.health`."""
         self._transport.check_open()
+        return await self._run_apart(plan_health(self._defaults, service, timeout=timeout))
+
+    async def wait_until_ready(self, timeout: float = READY_TIMEOUT_S) -> None:
+        """Wait until the server takes calls, as `Client.wait_until_ready`."""
+        self._transport.check_open()
+        await self._run_apart(plan_wait_until_ready(self._defaults, timeout, time.monotonic))
+
+    async def _run_apart(self, plan: Plan[_T]) -> _T:
+        """Run a plan over a channel of its own, which neither retries nor heeds health."""
         transport = AsyncTransport(self._connection, health_channel_options(self._connection.options))
         try:
-            return await transport.run(plan_health(self._defaults, service, timeout=timeout))
+            return await transport.run(plan)
         finally:
             await transport.close()

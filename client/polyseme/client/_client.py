@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
-import grpc
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
 from polyseme.client._plans.defaults import Defaults
-from polyseme.client._plans.server import plan_health, plan_model, plan_models
+from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
 from polyseme.client._plans.similarity import (
     plan_similarity,
     plan_similarity_pairwise,
@@ -25,7 +26,8 @@ from polyseme.client._plans.streams.embed_stream import plan_embed_stream
 from polyseme.client._plans.texts import plan_embed, plan_tokenize
 from polyseme.client._plans.words import plan_embed_tokens, plan_embed_words
 from polyseme.client._transport.channel import channel_options, health_channel_options
-from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection
+from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection, Credentials, Token
+from polyseme.client._transport.rpc import Plan
 from polyseme.client._transport.sync_transport import SyncTransport
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model
@@ -44,6 +46,8 @@ from polyseme.client.options import (
 from polyseme.client.results import EmbedResult, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
 from polyseme.client.words import Operands, WordInText
 
+_T = TypeVar("_T")
+
 
 class Client:
     """A connection to a Polyseme server; safe to share between threads.
@@ -52,13 +56,18 @@ class Client:
     `PolysemeError`. A bad argument is an InvalidArgumentError, raised before anything is sent where the SDK can know;
     an unknown keyword is a TypeError. A call is retried four times, for 1.2 s in all, where no server listens.
 
+    A client can be pickled, without its token and its credentials: the copy takes its token from POLYSEME_TOKEN, or
+    from the function that was given as token. A forked process can go on with it, unless it was forked beside an open
+    stream or AsyncClient: then calls raise ForkedProcessError.
+
     Args:
         target: the server, as "host:port" or another gRPC name; calls go in turn to all addresses of the name that
             serve.
         model: NAME or NAME@VERSION of the model for calls that name none; default: the server's default model.
         timeout: seconds for each call to the server; math.inf: no limit.
-        credentials: for TLS, from grpc.ssl_channel_credentials(); None: plaintext.
-        token: sent with each call as `authorization: Bearer ...`; over plaintext anyone on the way can read it.
+        credentials: for TLS, from grpc.ssl_channel_credentials(), or a function that makes them; None: plaintext.
+        token: sent with each call as `authorization: Bearer ...`; over plaintext anyone on the way can read it. A
+            function is asked for it at each call.
         options: gRPC channel options, which override the SDK's.
 
     Raises:
@@ -71,8 +80,8 @@ class Client:
         *,
         model: str | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
-        credentials: grpc.ChannelCredentials | None = None,
-        token: str | None = None,
+        credentials: Credentials | None = None,
+        token: Token | None = None,
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
@@ -81,6 +90,9 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._connection.target!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **self._connection.picklable(), **self._defaults.picklable()), ()
 
     def __enter__(self) -> Self:
         return self
@@ -358,6 +370,21 @@ class Client:
             UnavailableError: no server listens.
         """
         self._transport.check_open()
-        transport = SyncTransport(self._connection, health_channel_options(self._connection.options))
-        with closing(transport):
-            return transport.run(plan_health(self._defaults, service, timeout=timeout))
+        return self._run_apart(plan_health(self._defaults, service, timeout=timeout))
+
+    def wait_until_ready(self, timeout: float = READY_TIMEOUT_S) -> None:
+        """Wait until the server takes calls: until it listens, and its models are loaded.
+
+        Args:
+            timeout: seconds; math.inf: no limit.
+
+        Raises:
+            DeadlineExceededError: it was not ready in time; the message says what it was last found to be.
+        """
+        self._transport.check_open()
+        self._run_apart(plan_wait_until_ready(self._defaults, timeout, time.monotonic))
+
+    def _run_apart(self, plan: Plan[_T]) -> _T:
+        """Run a plan over a channel of its own, which neither retries nor heeds health."""
+        with closing(SyncTransport(self._connection, health_channel_options(self._connection.options))) as transport:
+            return transport.run(plan)

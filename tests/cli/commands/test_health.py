@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -43,6 +44,20 @@ def test_health_where_nobody_listens(capsys):
 def test_health_of_an_unknown_service(server, capsys):
     assert main(["health", server.target, "--service", "no.such.Service"]) == 1
     assert capsys.readouterr().err.startswith(f"polyseme: error: {server.target}: ")
+
+
+def test_health_waits_for_a_server_that_starts(server, capsys):
+    server.set_health(SERVICE, serving=False)
+    threading.Timer(0.5, server.set_health, (SERVICE,), {"serving": True}).start()
+    assert main(["health", "--wait", server.target, "--timeout", "300"]) == 0
+    assert capsys.readouterr().out == "SERVING\n"
+
+
+def test_health_waits_no_longer_than_its_timeout(capsys):
+    assert main(["health", "--wait", "127.0.0.1:1", "--timeout", "0.5"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("polyseme: error: not ready within 0.5 s (timeout): 127.0.0.1:1: ")
 
 
 def test_health_takes_the_target_from_the_environment(server, monkeypatch, capsys):

@@ -17,14 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("server", metavar="TARGET", nargs="?", help="host:port, the same as --target")
     add_target_argument(parser)
-    parser.add_argument(
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument(
         "--service",
         metavar="NAME",
         default="",
         help="service to ask about: polyseme.v1.EmbeddingService does not serve while the server starts or drains "
         "[the whole server: whether it is alive]",
     )
-    parser.add_argument("--timeout", metavar="SECONDS", type=seconds, default=2.0, help="time limit [%(default)s]")
+    asked.add_argument("--wait", action="store_true", help="wait until the server takes calls, however long it starts")
+    parser.add_argument("--timeout", metavar="SECONDS", type=seconds, help="time limit [2.0; 60.0 with --wait]")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,6 +35,10 @@ def run(args: argparse.Namespace) -> int:
 
     args.target = args.server or args.target
     with open_client(args) as client:
-        status = client.health(args.service, timeout=args.timeout)
+        if args.wait:
+            client.wait_until_ready(args.timeout or 60.0)
+            status = HealthStatus.SERVING
+        else:
+            status = client.health(args.service, timeout=args.timeout or 2.0)
     print(status.name)
     return 0 if status is HealthStatus.SERVING else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from polyseme.client._convert.requests import checked_timeout
 from polyseme.client._plans.catalog import Catalog
 from polyseme.client.errors import InvalidArgumentError
@@ -27,6 +29,10 @@ class Defaults:
         self.catalog = Catalog()
         self._model = model or ""
         self._timeout = timeout
+
+    def picklable(self) -> dict[str, Any]:
+        """Give the arguments for a copy in another process."""
+        return {"model": self._model or None, "timeout": self._timeout}
 
     def model_name(self, options: CallOptions) -> str:
         """Give the model that a call goes to; "": the server's default model."""

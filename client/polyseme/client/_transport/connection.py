@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -15,16 +15,19 @@ from polyseme.client.errors import ClosedClientError, InvalidArgumentError
 DEFAULT_TARGET: Final = "localhost:50051"
 DEFAULT_TIMEOUT_S: Final = 30.0
 
+Token: TypeAlias = str | Callable[[], str]
+"""A token, or a function that gives it to each call."""
+Credentials: TypeAlias = grpc.ChannelCredentials | Callable[[], grpc.ChannelCredentials]
+"""Credentials for TLS, or a function that makes them for each channel."""
+
 
 class Connection:
     """The server to call, and the credentials and options to call it with.
 
     Attributes:
         target: the server, as "host:port" or another gRPC name.
-        credentials: for TLS; None: plaintext.
         options: gRPC channel options: the caller's, before them what the target needs.
         proxy: name of the proxy that calls go through, for errors; "": there is none.
-        metadata: headers of each call.
 
     Raises:
         InvalidArgumentError: gRPC has no such form of target, or no header can carry the token.
@@ -34,19 +37,74 @@ class Connection:
         self,
         target: str,
         *,
-        credentials: grpc.ChannelCredentials | None,
-        token: str | None,
+        credentials: Credentials | None,
+        token: Token | None,
         options: Sequence[tuple[str, Any]],
     ) -> None:
         check_target(target)
-        if token is not None and not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
-            raise InvalidArgumentError("token must be printable ASCII", field="token")  # never the token itself
+        if token is not None and not callable(token):
+            _check_token(token)
         self.target = target
-        self.credentials = credentials
         self.options = (*(((ENABLED, 0),) if is_local(target) else ()), *options)
         self.proxy = proxy_of(target, self.options, os.environ)
-        self.metadata: tuple[tuple[str, str], ...] = () if token is None else (("authorization", f"Bearer {token}"),)
+        self._given_options = tuple(options)
+        self._credentials = credentials
+        self._token = token
+
+    @property
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """The credentials for a channel; None: plaintext."""
+        return self._credentials() if callable(self._credentials) else self._credentials
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The headers of a call.
+
+        Raises:
+            InvalidArgumentError: the function for the token gave none that a header can carry.
+        """
+        if self._token is None:
+            return ()
+        token = self._token
+        if callable(token):
+            token = token()
+            _check_token(token)
+        return (("authorization", f"Bearer {token}"),)
+
+    def picklable(self) -> dict[str, Any]:
+        """Give the arguments for a copy in another process; never a token or a key.
+
+        Raises:
+            InvalidArgumentError: there are credentials, and no function that makes them.
+        """
+        if self._credentials is not None and not callable(self._credentials):
+            raise InvalidArgumentError(
+                "credentials cannot be pickled, since they may hold a key; pass a function that makes them",
+                field="credentials",
+            )
+        token = self._token if self._token is None or callable(self._token) else token_from_environment
+        return {"target": self.target, "credentials": self._credentials, "token": token, "options": self._given_options}
 
     def closed_error(self) -> ClosedClientError:
         """Make the error of a call on a closed client."""
         return ClosedClientError(f"the client of {self.target} is closed", target=self.target)
+
+
+def token_from_environment() -> str:
+    """Give the token of POLYSEME_TOKEN, for a client that was pickled.
+
+    Raises:
+        InvalidArgumentError: it is not set.
+    """
+    token = os.environ.get("POLYSEME_TOKEN")
+    if not token:
+        raise InvalidArgumentError(
+            "pickle left the client's token behind; set POLYSEME_TOKEN here, or give the client a function as token",
+            field="token",
+        )
+    return token
+
+
+def _check_token(token: object) -> None:
+    if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
+        raise InvalidArgumentError("token must be printable ASCII", field="token")  # never the token itself
