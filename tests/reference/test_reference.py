@@ -24,4 +24,4 @@ def test_every_case_has_a_golden_and_every_golden_a_case():
 
 
 def test_goldens_take_little_room():
-    assert sum(path.stat().st_size for path in goldens.FOLDER.iterdir()) < 1 << 20
+    assert sum(path.stat().st_size for path in goldens.FOLDER.iterdir()) < 2 << 20

@@ -38,7 +38,7 @@ from polyseme.export.reading.left_out import left_out_lines
 from polyseme.export.reading.modules import MODULES, encoder_folder
 from polyseme.export.reading.sentence_transformers import Dimensions, TextModel, read_text_model
 from polyseme.export.reading.source import Located, locate
-from polyseme.export.reading.tokenization import make_tokenizer, sample_ids
+from polyseme.export.reading.tokenization import make_tokenizer, refuse_other_ends, sample_ids
 from polyseme.export.reading.tokenizer.files import TokenizerFiles, read_tokenizer_files
 from polyseme.export.routes.build import Build
 from polyseme.export.routes.native import NativeRoute
@@ -150,6 +150,8 @@ def _export(
         vocab_size=config.vocab_size,
         lower_cases=text_model.transformer.lower_cases,
     )
+    if not text_model.pools_prompt:
+        refuse_other_ends(tokenizer, text_model.prompts.values(), tokenizer_files, checkpoint.config)
     progress("building graphs", f"{config.num_hidden_layers} layers")
     wanted = [precision for precision in Precision if precision in options.precisions]
     samples = sample_ids(tokenizer)

@@ -96,6 +96,7 @@ def fields_of_others(path, family, **fields):
 @case("config/decoder", is_decoder=True, expected=REFUSED)
 @case("config/cross-attention", add_cross_attention=True, is_decoder=True, expected=REFUSED)
 @case("config/quantized", quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}, expected=REFUSED)
+@case("config/causal", is_causal=True, expected=REFUSED)
 @case("config/pruned-heads", pruned_heads={"0": [1]}, expected=EITHER)
 @case(
     "config/unknown-family",
@@ -110,3 +111,32 @@ def refused_fields(path, **fields):
     folder = base(path).change("config.json", **fields)
     if max_positions is None:
         folder.change("config.json", max_position_embeddings=None)
+
+
+@case("config/modernbert-rope-scaling", "modernbert", rope_scaling={"rope_type": "linear", "factor": 2.0},
+      expected=REFUSED)  # fmt: skip
+@case("config/modernbert-sliding-window", "modernbert", sliding_window=2, expected=REFUSED)
+@case("config/distilbert-other-heads", "distilbert", num_attention_heads=2, expected=REFUSED)
+@case(
+    "config/modernbert-older-rope-type",
+    "modernbert",
+    rope_parameters={"full_attention": {"type": "linear", "factor": 2.0}, "sliding_attention": {"type": "default"}},
+    expected=REFUSED,
+)
+def other_names(path, family, **fields):
+    """a second name for what config.json says too, and says otherwise"""
+    base(path, family, **fields)
+
+
+@case("config/modernbert-theta-of-both", "modernbert")
+def theta_of_both(path, family):
+    """rope_parameters without an angle, and global_rope_theta beside it"""
+    parts = {"full_attention": {"rope_type": "default"}, "sliding_attention": {"rope_theta": 50.0}}
+    base(path, family, global_rope_theta=77.0, rope_parameters=parts)
+
+
+@case("config/modernbert-sliding-window-agrees", "modernbert", sliding_window=4)
+@case("config/distilbert-heads-agree", "distilbert", num_attention_heads=4)
+def names_that_agree(path, family, **fields):
+    """a second name for what config.json says too"""
+    base(path, family, **{"local_attention": 8, **fields} if family == "modernbert" else fields)

@@ -150,3 +150,11 @@ def two_files(path):
     index = dict.fromkeys(other, "model-00001-of-00001.safetensors")
     folder.write("model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": index}))
     assert read_weights(folder.path)
+
+
+@case("weights/twice", expected=REFUSED)
+def twice(path):
+    """each weight with a prefix and without, of other values"""
+    folder = base(path)
+    weights = weights_of(folder)
+    folder.weights({**weights, **{"bert." + name: values + 1 for name, values in weights.items()}})

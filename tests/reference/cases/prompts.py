@@ -60,6 +60,15 @@ def excluded_bytes(path, model_type):
     folder.write("config_sentence_transformers.json", {"prompts": {"query": "query: "}})
 
 
+@case("prompt/excluded-unnamed-end", {"pad_token": "[PAD]"}, expected=REFUSED)
+@case("prompt/excluded-named-end", {"pad_token": "[PAD]", "sep_token": "[SEP]"}, prompts=("query",))
+def excluded_end(path, named):
+    """include_prompt is false; [SEP] is a special token in tokenizer.json, and tokenizer_config.json names it or not"""
+    folder = base(path).sentence_transformer(include_prompt=False)
+    folder.write("tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", **named})
+    folder.write("config_sentence_transformers.json", {"prompts": {"query": "query: "}})
+
+
 for metric in ("cosine", "dot", "euclidean", "manhattan"):
 
     @case(f"setting/similarity-{metric}", metric)

@@ -99,6 +99,7 @@ def of_its_own(path):
 @case("tokenizer/bert-generation", "BertGenerationTokenizer", expected=REFUSED)
 @case("tokenizer/bert-tweet", "BertweetTokenizer", expected=REFUSED)
 @case("tokenizer/canine", "CanineTokenizer", expected=REFUSED)
+@case("tokenizer/convbert", "ConvBertTokenizer", expected=REFUSED)
 def other_class(path, name):
     """vocab.txt and a class that does not read it so"""
     vocab_txt(base(path)).remove("tokenizer.json").write("tokenizer_config.json", {"tokenizer_class": name})

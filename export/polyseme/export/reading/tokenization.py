@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from tokenizers import Tokenizer as HFTokenizer
 from tokenizers.normalizers import Lowercase, Sequence
 
 from polyseme.artifact import TOKENIZER
-from polyseme.export.errors import CheckpointError, ExportError
+from polyseme.export.errors import CheckpointError, ExportError, UnsupportedError
 from polyseme.export.gates.samples import SENTENCES
-from polyseme.export.reading.tokenizer.classes import write_tokenizer
-from polyseme.export.reading.tokenizer.files import TokenizerFiles
+from polyseme.export.reading.tokenizer.classes import special_tokens, write_tokenizer
+from polyseme.export.reading.tokenizer.files import CONFIG, TokenizerFiles
 from polyseme.runtime.errors import TokenizerError
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer
 
@@ -47,6 +47,29 @@ def make_tokenizer(
     if lower_cases:
         lower_case(target / TOKENIZER)
     return load_tokenizer(target / TOKENIZER, vocab_size=vocab_size)
+
+
+def refuse_other_ends(
+    tokenizer: Tokenizer, prompts: Iterable[str], files: TokenizerFiles, config: Mapping[str, Any]
+) -> None:
+    """Refuse prompts of which sentence-transformers would leave another number of tokens out of the pooling.
+
+    It counts the last token of a prompt unless it is one of those that transformers knows for special: these have a
+    role, or are listed, in tokenizer_config.json; what is special in tokenizer.json alone is not one of them.
+
+    Raises:
+        UnsupportedError: a prompt ends with a token of which the two say different things.
+    """
+    known = special_tokens(files, config)
+    for prompt in filter(None, prompts):
+        with translated():
+            (alone,) = tokenizer.tokenize([prompt], EncodeOptions(limit=sys.maxsize))
+            counted = tokenizer.prompt_tokens(EncodeOptions(limit=sys.maxsize, prompt=prompt))
+        if len(alone.ids) and (counted < len(alone.ids)) != (alone.tokens[-1] in known):
+            raise UnsupportedError(
+                f"{CONFIG} and {TOKENIZER} differ in whether {ascii(alone.tokens[-1])[:40]} is a special token; a "
+                "prompt that is left out of the pooling (include_prompt: false) ends with it: not supported"
+            )
 
 
 def load_tokenizer(path: Path, *, vocab_size: int) -> Tokenizer:

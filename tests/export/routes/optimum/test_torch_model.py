@@ -101,6 +101,7 @@ def test_heads_over_the_encoder_are_left_out(source):
         ({"text_config": {"n_layers": 2000}}, "config.json n_layers: got 2000; limit 1024"),
         ({"max_position_embeddings": 10**9}, "config.json max_position_embeddings: got 1000000000; limit 131072"),
         ({"is_decoder": True}, "config.json is_decoder is set"),
+        ({"is_causal": True}, "config.json is_causal is set"),
         ({"quantization_config": {"bits": 4}}, "config.json quantization_config is set"),
         ({"num_attention_heads": 0}, "cannot load it: "),
         ({"hidden_size": -1}, "cannot load it: "),

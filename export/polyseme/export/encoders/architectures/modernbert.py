@@ -144,18 +144,18 @@ def _kinds(config: Mapping[str, Any], layers: int) -> list[str]:
 
 
 def _theta(config: Mapping[str, Any], kind: str) -> float:
-    """The base of the angles, as older or newer configurations tell it."""
+    """The base of the angles: of newer configurations for each kind of layer, else under an older name."""
     older, default = {_GLOBAL: ("global_rope_theta", 160_000.0), _LOCAL: ("local_rope_theta", 10_000.0)}[kind]
+    if config.get("rope_scaling") is not None:
+        raise UnsupportedError(f"config.json rope_scaling {ascii(config['rope_scaling'])[:60]} is not supported")
     newer = config.get("rope_parameters")
     told = newer.get(kind) if isinstance(newer, dict) else None
-    if isinstance(told, dict):
-        how = told.get("rope_type", "default")
-        if how != "default":
-            raise UnsupportedError(f"config.json rope_type {str(how)[:40]!r} is not supported; default is")
-        value = told.get("rope_theta", default)
-    else:
-        value = config.get(older)
-        value = default if value is None else value
+    told = told if isinstance(told, dict) else {}
+    how = told.get("rope_type", told.get("type", "default"))
+    if how != "default":
+        raise UnsupportedError(f"config.json rope_type {str(how)[:40]!r} is not supported; default is")
+    value = told.get("rope_theta", config.get(older))
+    value = default if value is None else value
     if type(value) not in (int, float) or not 1 < value < 1e12:
         raise CheckpointError(f"config.json {older}: expected a number within 1..1e12, got {str(value)[:40]!r}")
     return float(value)
@@ -163,4 +163,10 @@ def _theta(config: Mapping[str, Any], kind: str) -> float:
 
 def _window(config: Mapping[str, Any]) -> int:
     """How many tokens to each side: half of what config.json calls local."""
-    return integer(config, "local_attention", 1 << 17, default=128) // 2
+    half = integer(config, "local_attention", 1 << 17, default=128) // 2
+    if config.get("sliding_window", half) != half:  # transformers takes it for another name of the half
+        raise CheckpointError(
+            f"config.json has sliding_window {ascii(config['sliding_window'])[:40]}, and half of "
+            f"local_attention is {half}"
+        )
+    return half

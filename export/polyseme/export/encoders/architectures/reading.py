@@ -13,6 +13,7 @@ from polyseme.export.reading.checkpoint import Checkpoint
 _EXACT_GELU = ("gelu", "gelu_python")  # two names of x * Phi(x), by erf
 _MOST = {"hidden_size": 1 << 16, "num_hidden_layers": 1 << 10, "num_attention_heads": 1 << 10,
          "intermediate_size": 1 << 18, "vocab_size": 1 << 24, "max_position_embeddings": 1 << 17}  # fmt: skip
+_ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")  # every family's, beside names of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,14 @@ def read_sizes(
         raise UnsupportedError(f"config.json {fields.hidden_act} {str(activation)[:40]!r} is not supported; gelu is")
     if config.get("quantization_config"):  # transformers would compute with other weights than those in the files
         raise UnsupportedError("config.json quantization_config is set; weights in plain floats are supported")
+    if config.get("is_causal"):
+        raise UnsupportedError("config.json is_causal is set; encoders whose tokens see both sides are supported")
+    for name in _ALIASES:
+        told, field = config.get(name), getattr(fields, name)
+        if told is not None and told != config.get(field):  # transformers takes it for another name of the field
+            raise CheckpointError(
+                f"config.json has {name} {ascii(told)[:40]} and {field} {ascii(config.get(field))[:40]}"
+            )
     for field, needed in must_be.items():
         if config.get(field, needed) != needed:
             raise UnsupportedError(f"config.json {field} {str(config[field])[:40]!r} is not supported; {needed!r} is")
@@ -113,10 +122,16 @@ class Weights:
             roots: with what the names of an encoder's weights begin.
             buffers: what is not learned, and may be there.
             words: the name of the word table.
+
+        Raises:
+            CheckpointError: the encoder is there twice.
         """
         self._checkpoint = checkpoint
-        prefixes = [outer + inner for outer in _WRAPPERS for inner in ("", prefix)]
-        self._prefix = next((known for known in prefixes if known + words in checkpoint), "")
+        prefixes = dict.fromkeys(outer + inner for outer in _WRAPPERS for inner in ("", prefix))
+        found = [known + words for known in prefixes if known + words in checkpoint]
+        if len(found) > 1:
+            raise CheckpointError(f"the weights hold two encoders: {found[0]} and {found[1]}")
+        self._prefix = found[0].removesuffix(words) if found else ""
         self._roots = tuple(self._prefix + root for root in roots)
         self._taken = {self._prefix + name for name in buffers}
 

@@ -88,6 +88,17 @@ def write_tokenizer(
         tokenizer.save(str(target))
 
 
+def special_tokens(files: TokenizerFiles, config: Mapping[str, Any]) -> frozenset[str]:
+    """What transformers' class takes for a special token: what has a role, or is listed in tokenizer_config.json.
+
+    Raises:
+        UnsupportedError: the class is not known.
+    """
+    name = _class_name(files, config)
+    named = {**({} if name == AS_IT_IS else _CLASSES[name].defaults), **files.named}
+    return frozenset(map(_text, (*named.values(), *files.extra)))
+
+
 def _class_name(files: TokenizerFiles, config: Mapping[str, Any]) -> str:
     """Of the class that AutoTokenizer would take.
 
@@ -325,7 +336,7 @@ _CLASSES = {
 _ALIASES = {
     **dict.fromkeys(("PreTrainedTokenizer", "TokenizersBackend"), AS_IT_IS),
     **dict.fromkeys(
-        ("DistilBertTokenizer", "ElectraTokenizer", "ConvBertTokenizer", "MobileBertTokenizer", "SqueezeBertTokenizer"),
+        ("DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer", "SqueezeBertTokenizer"),
         "BertTokenizer",
     ),
     **dict.fromkeys(("BartTokenizer", "LongformerTokenizer"), "RobertaTokenizer"),

@@ -24,7 +24,7 @@ Attention = Literal["eager", "sdpa"]
 _DROPPED = ("auto_map", "_name_or_path", "_attn_implementation", "attn_implementation", "dtype", "torch_dtype")
 # Largest integer of a field whose name has such a part: modules are made, one by one, before any weight is looked at.
 _LIMITS = {"layer": 1 << 10, "group": 1 << 10, "position": 1 << 17, "size": 1 << 24, "dim": 1 << 18, "head": 1 << 10}
-_MUST_BE_OFF = ("quantization_config", "is_decoder", "is_encoder_decoder", "add_cross_attention")
+_MUST_BE_OFF = ("quantization_config", "is_decoder", "is_causal", "is_encoder_decoder", "add_cross_attention")
 
 
 def load_model(checkpoint: Checkpoint, attention: Attention = "eager") -> Any:  # noqa: ANN401  torch may not be there
