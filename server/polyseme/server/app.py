@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, NoReturn, TypeAlias
 
 from polyseme.artifact import Artifact
@@ -16,8 +17,8 @@ from polyseme.server.inference.validation import Limits
 from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.lifecycle.announcement import announce_all, announce_memory, warn_if_open
 from polyseme.server.lifecycle.models import Engines, ModelLifecycle
-from polyseme.server.memory.budget import Budget
-from polyseme.server.memory.machine import memory_limit, resident_bytes
+from polyseme.server.memory.budget import UNASKED_BYTES, Budget
+from polyseme.server.memory.machine import connections_within, memory_limit, resident_bytes
 from polyseme.server.memory.watch import MemoryWatch, room_for_calls
 from polyseme.server.models.registry import Registry
 from polyseme.server.observe.access import AccessLog
@@ -74,6 +75,9 @@ class App:
         self._metrics = Metrics()
         self._tracing = tracing_for(os.environ, self._metrics)
         self._memory_limit = memory_limit(config.max_memory)
+        if not config.max_connections:
+            each = config.max_streams * UNASKED_BYTES
+            config = self._config = replace(config, max_connections=connections_within(self._memory_limit, each))
         self._budget = Budget()
         transfers = Transfers(self._budget, config.max_transfer_s, config.max_message_bytes, self._metrics)
         self._memory = MemoryWatch(self._memory_limit, self._budget, transfers)
@@ -110,7 +114,6 @@ class App:
             self._listen_for_metrics()
             await self._models.load()
             self._budget.limit = room_for_calls(self._config.max_memory, self._memory_limit, resident_bytes())
-            announce_memory(self._config, self._memory_limit, self._budget.limit)
             self._watching = asyncio.create_task(self._memory.run())
             self._before_open()
             self._admission.open()
@@ -135,6 +138,10 @@ class App:
     def announce(self) -> None:
         """Say in the log what is served."""
         announce_all(self.registry.models, self._config, self.port)
+
+    def announce_memory(self) -> None:
+        """Say in the log what bounds the memory of the process."""
+        announce_memory(self._config, self._memory_limit, self._budget.limit)
 
     async def drain(self) -> None:
         """Tell load balancers to go elsewhere, give them time to hear it, then let calls under way end.

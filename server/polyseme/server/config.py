@@ -73,7 +73,11 @@ class ServerConfig:
     max_transfer_s: float = _setting(
         300.0, "seconds that a request may take to come, or a reply to be taken", least=1, most=86400
     )
-    max_connections: int = _setting(1024, "connections at once", least=1, most=1 << 20)
+    max_connections: int = _setting(
+        0,
+        "connections at once; 0: 1024, or fewer, so that what gRPC takes in unasked fills half of the memory at most",
+        most=1 << 20,
+    )
     max_streams: int = _setting(256, "calls at once on one connection; callers hold back more", least=1, most=1 << 20)
     drain_delay_s: float = _setting(1.0, "seconds between NOT_SERVING and refusing calls, at SIGTERM", most=600)
     grace_s: float = _setting(30.0, "seconds that calls under way may take at SIGTERM", most=3600)

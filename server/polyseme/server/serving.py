@@ -76,6 +76,7 @@ async def _serve(make_app: Callable[..., App]) -> None:
     app = make_app(before_open=lambda: obey_signals(loop, lambda: _on_signal(stop), reload))
     async with app:
         app.announce()
+        app.announce_memory()
         lost = asyncio.create_task(app.watchdog.wait_until_lost())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([lost, stopped], return_when=asyncio.FIRST_COMPLETED)

@@ -37,6 +37,10 @@ def serve(tiny_checkpoint, tmp_path_factory):
         make_sentence_transformer(source, "Transformer", "Pooling", *kinds, **settings)
         if "Dense" in kinds:
             make_dense(source / "2_Dense", WEIGHT, None, "activation.Tanh")
+        roles = {"cls_token": "[CLS]", "sep_token": "[SEP]"}  # transformers knows what has one for special
+        (source / "tokenizer_config.json").write_text(
+            json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"} | roles)
+        )
         (source / "config_sentence_transformers.json").write_text(json.dumps({"prompts": {"q": PROMPT}}))
         export_model(str(source), folder / "artifact", ExportOptions(precisions=(Precision.FP32,)))
         return running(folder / "artifact")

@@ -53,3 +53,8 @@ def test_trim_gives_back_what_was_freed():
     machine.trim()
     assert before - machine.resident_bytes() > 60 << 20
     assert keep
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(64 << 30, 1024), (2 << 30, 64), (512 << 20, 16), (1 << 20, 1)])
+def test_connections_leave_half_of_the_memory(limit, expected):
+    assert machine.connections_within(limit, 16 << 20) == expected

@@ -9,6 +9,7 @@ from typing import Final
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _GROUPS: Final = Path("/sys/fs/cgroup")
+_MOST_CONNECTIONS: Final = 1024
 
 
 def available_bytes(groups: Path = _GROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
@@ -22,6 +23,11 @@ def memory_limit(setting: str) -> int:
     if setting == "auto":
         return available_bytes() * 3 // 4
     return int(setting[:-3]) << (30 if setting.endswith("GiB") else 20)
+
+
+def connections_within(limit: int, bytes_each: int) -> int:
+    """Give how many connections together fill half of the memory at most; not more than 1,024, and at least one."""
+    return max(1, min(_MOST_CONNECTIONS, limit // 2 // bytes_each))
 
 
 def resident_bytes() -> int:
