@@ -182,7 +182,7 @@ def test_embed_refuses_a_text_over_the_limit_before_sending(client, server):
     assert server.faults.calls == {"GetModel": 1}
 
 
-@pytest.mark.parametrize("texts", [[], ["a", "\ud800"], ["a", None], 3, b"a"])
+@pytest.mark.parametrize("texts", [["a", "\ud800"], ["a", None], 3, b"a"])
 def test_embed_refuses_what_are_no_texts_before_sending(client, server, texts):
     with pytest.raises(InvalidArgumentError):
         client.embed(texts)
@@ -574,3 +574,31 @@ def test_client_imports_nothing_but_its_dependencies():
     program = f"import sys, polyseme.client; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "dtype"),
+    [
+        ({}, (0, DIMENSIONS), np.float32),
+        ({"dimensions": 5}, (0, 5), np.float32),
+        ({"dtype": "int8"}, (0, DIMENSIONS), np.float32),
+        ({"dtype": "binary"}, (0, 2), np.uint8),
+    ],
+)
+def test_no_texts_have_no_vectors_of_the_width_of_the_model(server, client, options, shape, dtype):
+    result = client.embed_detailed([], **options)
+    assert (result.embeddings.shape, result.embeddings.dtype, result.texts) == (shape, dtype, ())
+    assert result.model == client.embed_detailed("a").model
+    assert server.faults.calls["Embed"] == 1
+
+
+def test_no_texts_are_checked_as_others_are(client):
+    with pytest.raises(InvalidArgumentError, match=r"^dimensions is 13; limit 12$"):
+        client.embed([], dimensions=13)
+    with pytest.raises(InvalidArgumentError, match=r"^normalize must be True or False, got str$"):
+        client.embed([], normalize="yes")
+
+
+def test_no_texts_have_no_tokens_and_no_words(server, client):
+    assert client.tokenize([]) == client.embed_tokens([]) == client.embed_words([], words=["a"]) == []
+    assert server.faults.calls.total() == 0

@@ -116,6 +116,15 @@ def test_types_resolve_for_users(python, tmp_path):
 
             with Client("localhost:50051") as client:
                 vectors: npt.NDArray[np.float32] = client.embed(["a"])
+                words: npt.NDArray[np.str_] = np.array(["a", "b"])
+                client.embed(words)
+                client.embed(text for text in "ab")
+                client.embed({1: "a"}.values())
+                client.similarity(words, (text for text in "ab"))
+                client.embed_words(words)[0].vectors
+                client.embed_tokens(text for text in "ab")[0].vectors
+                client.tokenize(words)[0].ids
+                client.embed_words("a").vectors
                 wrong: int = client.embed(["a"])
         """)
     )

@@ -153,7 +153,7 @@ class AsyncClient:
     ) -> TokenEmbeddings: ...
     @overload
     async def embed_tokens(
-        self, texts: Sequence[str], **options: Unpack[EmbedTokensOptions]
+        self, texts: Iterable[str], **options: Unpack[EmbedTokensOptions]
     ) -> list[TokenEmbeddings]: ...
     async def embed_tokens(
         self, texts: Texts, **options: Unpack[EmbedTokensOptions]
@@ -169,7 +169,7 @@ class AsyncClient:
     @overload
     async def embed_words(
         self,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         spans: Sequence[Sequence[tuple[int, int]]] | None = ...,
         **options: Unpack[EmbedWordsOptions],
@@ -211,7 +211,7 @@ class AsyncClient:
     ) -> TokenizedText: ...
     @overload
     async def tokenize(
-        self, texts: Sequence[str], *, offset_unit: OffsetUnit = ..., **options: Unpack[TextOptions]
+        self, texts: Iterable[str], *, offset_unit: OffsetUnit = ..., **options: Unpack[TextOptions]
     ) -> list[TokenizedText]: ...
     async def tokenize(
         self, texts: Texts, *, offset_unit: OffsetUnit = "code_point", **options: Unpack[TextOptions]

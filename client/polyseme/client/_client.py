@@ -120,7 +120,7 @@ class Client:
         The list may have any length: it is split into calls that the server accepts, several under way at once.
 
         Args:
-            texts: one text, or several. An empty text is valid, an empty list is not.
+            texts: one text, or several, as any iterable of str; for none, the result is [0, D].
             dtype: element type in which vectors are sent: "float16" and "bfloat16" halve the bytes, "int8" (one scale
                 per vector) quarters them, "binary" keeps the signs.
             **options: see `EmbedOptions`: normalize, dimensions, truncate, prompt_name, without_prompt,
@@ -204,7 +204,7 @@ class Client:
         self, texts: str, **options: Unpack[EmbedTokensOptions]
     ) -> TokenEmbeddings: ...
     @overload
-    def embed_tokens(self, texts: Sequence[str], **options: Unpack[EmbedTokensOptions]) -> list[TokenEmbeddings]: ...
+    def embed_tokens(self, texts: Iterable[str], **options: Unpack[EmbedTokensOptions]) -> list[TokenEmbeddings]: ...
     def embed_tokens(
         self, texts: Texts, **options: Unpack[EmbedTokensOptions]
     ) -> TokenEmbeddings | list[TokenEmbeddings]:
@@ -232,7 +232,7 @@ class Client:
     @overload
     def embed_words(
         self,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         spans: Sequence[Sequence[tuple[int, int]]] | None = ...,
         **options: Unpack[EmbedWordsOptions],
@@ -325,7 +325,7 @@ class Client:
     ) -> TokenizedText: ...
     @overload
     def tokenize(
-        self, texts: Sequence[str], *, offset_unit: OffsetUnit = ..., **options: Unpack[TextOptions]
+        self, texts: Iterable[str], *, offset_unit: OffsetUnit = ..., **options: Unpack[TextOptions]
     ) -> list[TokenizedText]: ...
     def tokenize(
         self, texts: Texts, *, offset_unit: OffsetUnit = "code_point", **options: Unpack[TextOptions]

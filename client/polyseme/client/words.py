@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -50,7 +50,7 @@ class Mention:
             raise InvalidArgumentError(f"a Mention takes one of word and span, got {found}; a whole text is a str")
 
 
-Operands: TypeAlias = str | Mention | Sequence[str | Mention]
+Operands: TypeAlias = str | Mention | Iterable[str | Mention]
 """Operands of similarity: one text or part of a text, or several."""
 WordInText: TypeAlias = Mention | tuple[str, str | Word | tuple[int, int]]
 """A text, and a word or (start, end) of it."""

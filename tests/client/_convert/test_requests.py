@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from polyseme.client import InvalidArgumentError
@@ -84,7 +85,16 @@ def test_requests_refuse_unknown_options_as_python_does(build, required):
 
 @pytest.mark.parametrize(
     ("timeout", "expected"),
-    [(None, 30.0), (2, 2.0), (0.5, 0.5), (math.inf, None), (1e10, None), (10**400, None), (1e9, 1e9)],
+    [
+        (None, 30.0),
+        (2, 2.0),
+        (0.5, 0.5),
+        (math.inf, None),
+        (1e10, None),
+        (10**400, None),
+        (1e9, 1e9),
+        (np.float32(0.5), 0.5),
+    ],
 )
 def test_checked_timeout_gives(timeout, expected):
     assert checked_timeout(timeout, 30.0) == expected
@@ -92,5 +102,5 @@ def test_checked_timeout_gives(timeout, expected):
 
 @pytest.mark.parametrize("timeout", [0, -1, math.nan, "3", True])
 def test_checked_timeout_refuses(timeout):
-    with pytest.raises(InvalidArgumentError, match=r"^timeout is "):
+    with pytest.raises(InvalidArgumentError, match=r"^timeout (is|must be) "):
         checked_timeout(timeout, 30.0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
 from polyseme.client._arguments.integers import as_int
+from polyseme.client._arguments.texts import is_several
 from polyseme.client._convert.enums import enum_value
 from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.options import Combine, Layers
@@ -57,7 +58,7 @@ def choose_layers(layers: Layers, combine: Combine) -> LayerChoice:
 def _listed(layers: object) -> list[object]:
     if isinstance(layers, str) or as_int(layers) is not None:
         return [layers]
-    if isinstance(layers, Iterable) and not isinstance(layers, bytes | bytearray | Set | Mapping):
+    if is_several(layers) and not isinstance(layers, bytes | bytearray | Set | Mapping):
         return list(layers)
     got = type(layers).__name__
     raise InvalidArgumentError(f"layers must be an int, 'static' or a sequence of them, got {got}", field="layers")

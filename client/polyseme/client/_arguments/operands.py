@@ -18,6 +18,8 @@ def as_operands(operands: Any, name: str) -> tuple[list[service_pb2.Operand], bo
         InvalidArgumentError: an operand is invalid; the message names it as `name[i]`.
     """
     listed, single = ([operands], True) if isinstance(operands, Mention) else as_list(operands, name)
+    if not listed:
+        raise InvalidArgumentError(f"{name} is empty; at least one text is needed", field=name)
     return [_operand(one, f"{name}[{index}]") for index, one in enumerate(listed)], single
 
 

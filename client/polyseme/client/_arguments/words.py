@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from polyseme.client._arguments.integers import unsigned
-from polyseme.client._arguments.texts import utf8_size
+from polyseme.client._arguments.texts import is_several, utf8_size
 from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.words import Word
 from polyseme.v1 import common_pb2
@@ -46,7 +45,7 @@ def span_message(span: Any, name: str) -> common_pb2.Span:  # noqa: ANN401  any 
     Raises:
         InvalidArgumentError: it is not (start, end) with 0 <= start < end.
     """
-    pair = list(span) if isinstance(span, Iterable) and not isinstance(span, str | bytes) else []
+    pair = list(span) if is_several(span) and not isinstance(span, str | bytes) else []
     if len(pair) != 2:
         raise InvalidArgumentError(f"{name} must be (start, end), got {type(span).__name__}", field=name)
     start, end = unsigned(pair[0], f"{name}: start"), unsigned(pair[1], f"{name}: end")
@@ -106,6 +105,6 @@ def _spans_of_text(spans: object, name: str, *, needed: bool) -> list[common_pb2
 
 
 def _listed(values: object, name: str) -> list[Any]:
-    if isinstance(values, str | bytes | set | frozenset | dict) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | set | frozenset | dict) or not is_several(values):
         raise InvalidArgumentError(f"{name} must be a sequence, got {type(values).__name__}", field=name)
     return list(values)

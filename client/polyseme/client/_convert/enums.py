@@ -26,10 +26,11 @@ def enum_value(enum: _EnumTypeWrapper[_V], prefix: str, option: str, name: objec
         InvalidArgumentError: the enum has no such name; the message lists the valid ones.
     """
     valid = [key.removeprefix(prefix).lower() for key in enum.keys() if not key.endswith("_UNSPECIFIED")]  # noqa: SIM118
-    if name not in valid:
+    if not isinstance(name, str) or name not in valid:
+        got = repr(name) if isinstance(name, str | bool | int | None) else f"a {type(name).__name__}"
         shown = ", ".join((*valid, *others))
-        raise InvalidArgumentError(f"{option} is {name!r}; valid: {shown}", field=option)
-    return enum.Value(prefix + str(name).upper())
+        raise InvalidArgumentError(f"{option} is {got}; valid: {shown}", field=option)
+    return enum.Value(prefix + name.upper())
 
 
 def enum_name(enum: _EnumTypeWrapper[_V], prefix: str, value: _V) -> str:

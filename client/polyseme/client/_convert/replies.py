@@ -11,8 +11,8 @@ import numpy.typing as npt
 from polyseme.client._convert.offsets import check_offsets
 from polyseme.client._convert.vectors import decode_asked
 from polyseme.client._transport.rpc import decode
-from polyseme.client.errors import InvalidReplyError, ModelChangedError
-from polyseme.client.models import ModelIdentity, identity_from
+from polyseme.client.errors import InvalidArgumentError, InvalidReplyError, ModelChangedError
+from polyseme.client.models import Model, ModelIdentity, identity_from
 from polyseme.client.results import EmbedResult, TextInfo, Timings, TokenizedText
 from polyseme.client.tensor import int8_and_scales
 from polyseme.v1 import common_pb2, tensor_pb2
@@ -118,6 +118,27 @@ class EmbeddingsAssembler:
             int8=_joined(self._int8, single=single),
             scales=_joined(self._scales, single=single),
         )
+
+
+def no_embeddings(model: Model, request: service_pb2.EmbedRequest) -> EmbedResult:
+    """Give the vectors of no texts, in the type and width that the request asks for.
+
+    Raises:
+        InvalidArgumentError: it asks for more elements than the model has.
+    """
+    dimensions = request.dimensions or model.dimensions
+    if dimensions > model.dimensions:
+        raise InvalidArgumentError(f"dimensions is {dimensions}; limit {model.dimensions}", field="dimensions")
+    binary, int8 = (request.dtype == kind for kind in (tensor_pb2.DATA_TYPE_BINARY, tensor_pb2.DATA_TYPE_INT8))
+    return EmbedResult(
+        embeddings=np.empty((0, -(-dimensions // 8)), np.uint8) if binary else np.empty((0, dimensions), np.float32),
+        dimensions=dimensions,
+        texts=(),
+        timings=(),
+        model=model.identity,
+        int8=np.empty((0, dimensions), np.int8) if int8 else None,
+        scales=np.empty(0, np.float32) if int8 else None,
+    )
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], *, single: bool) -> npt.NDArray[Any] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+
+from polyseme.client._arguments.flags import flag, flag_or_none, name_or_empty
 from polyseme.client._arguments.integers import unsigned
 from polyseme.client._arguments.layers import LayerChoice, choose_layers
 from polyseme.client._convert.enums import enum_value
@@ -46,17 +48,6 @@ def check_names(options: Mapping[str, Any], kind: type[CallOptions]) -> None:
         raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}; valid: {', '.join(valid)}")
 
 
-@contextmanager
-def _translating_errors() -> Iterator[None]:
-    """Turn protobuf's errors about a field's type or range into InvalidArgumentError."""
-    try:
-        yield
-    except InvalidArgumentError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise InvalidArgumentError(f"an option has an invalid value: {error}") from error
-
-
 def embed_request(options: EmbedOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
     """Build an EmbedRequest without its texts."""
     check_names(options, EmbedOptions)
@@ -73,26 +64,24 @@ def embed_stream_request(options: EmbedStreamOptions, *, model: str, dtype: str)
 
 def _embed_request(options: EmbedOptions | EmbedStreamOptions, *, model: str, dtype: str) -> service_pb2.EmbedRequest:
     dimensions = options.get("dimensions")
-    with _translating_errors():
-        return service_pb2.EmbedRequest(
-            model=model_ref(model),
-            text_options=_text_options(options),
-            priority=_priority(options),
-            normalize=options.get("normalize"),
-            dimensions=None if dimensions is None else unsigned(dimensions, "dimensions", least=1),
-            dtype=enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", dtype),
-        )
+    return service_pb2.EmbedRequest(
+        model=model_ref(model),
+        text_options=_text_options(options),
+        priority=_priority(options),
+        normalize=flag_or_none(options.get("normalize"), "normalize"),
+        dimensions=None if dimensions is None else unsigned(dimensions, "dimensions", least=1),
+        dtype=enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", dtype),
+    )
 
 
 def tokenize_request(options: TextOptions, *, model: str, offset_unit: str) -> service_pb2.TokenizeRequest:
     """Build a TokenizeRequest without its texts."""
     check_names(options, TextOptions)
-    with _translating_errors():
-        return service_pb2.TokenizeRequest(
-            model=model_ref(model),
-            text_options=_text_options(options),
-            offset_unit=_offset_unit(offset_unit),
-        )
+    return service_pb2.TokenizeRequest(
+        model=model_ref(model),
+        text_options=_text_options(options),
+        offset_unit=_offset_unit(offset_unit),
+    )
 
 
 def similarity_request(
@@ -102,18 +91,17 @@ def similarity_request(
     check_names(options, SimilarityOptions)
     metric = options.get("metric", "cosine")
     unset = service_pb2.METRIC_UNSPECIFIED
-    with _translating_errors():
-        return service_pb2.SimilarityRequest(
-            model=model_ref(model),
-            text_options=_text_options(options),
-            priority=_priority(options),
-            metric=unset if metric == MODEL_METRIC else metric_value(metric),
-            mode=mode,
-            top_k=top_k,
-            layers=_operand_layers(options),
-            subtokens=_subtokens(options.get("subtokens", "mean")),
-            offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
-        )
+    return service_pb2.SimilarityRequest(
+        model=model_ref(model),
+        text_options=_text_options(options),
+        priority=_priority(options),
+        metric=unset if metric == MODEL_METRIC else metric_value(metric),
+        mode=mode,
+        top_k=top_k,
+        layers=_operand_layers(options),
+        subtokens=_subtokens(options.get("subtokens", "mean")),
+        offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
+    )
 
 
 def metric_value(name: str) -> service_pb2.Metric.ValueType:
@@ -128,32 +116,30 @@ def metric_value(name: str) -> service_pb2.Metric.ValueType:
 def tokens_request(options: EmbedTokensOptions, *, model: str, layers: LayerChoice) -> service_pb2.EmbedTokensRequest:
     """Build an EmbedTokensRequest without its texts."""
     check_names(options, EmbedTokensOptions)
-    with _translating_errors():
-        return service_pb2.EmbedTokensRequest(
-            model=model_ref(model),
-            text_options=_text_options(options),
-            priority=_priority(options),
-            layers=layers.message,
-            dtype=_float_dtype(options.get("dtype", "float32")),
-            offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
-            include_special_tokens=options.get("include_special_tokens", False),
-        )
+    return service_pb2.EmbedTokensRequest(
+        model=model_ref(model),
+        text_options=_text_options(options),
+        priority=_priority(options),
+        layers=layers.message,
+        dtype=_float_dtype(options.get("dtype", "float32")),
+        offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
+        include_special_tokens=flag(options.get("include_special_tokens"), "include_special_tokens"),
+    )
 
 
 def spans_request(options: EmbedWordsOptions, *, model: str, layers: LayerChoice) -> service_pb2.EmbedSpansRequest:
     """Build an EmbedSpansRequest without its inputs."""
     check_names(options, EmbedWordsOptions)
-    with _translating_errors():
-        return service_pb2.EmbedSpansRequest(
-            model=model_ref(model),
-            text_options=_text_options(options),
-            priority=_priority(options),
-            layers=layers.message,
-            subtokens=_subtokens(options.get("subtokens", "mean")),
-            offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
-            normalize=options.get("normalize", False),
-            dtype=_float_dtype(options.get("dtype", "float32")),
-        )
+    return service_pb2.EmbedSpansRequest(
+        model=model_ref(model),
+        text_options=_text_options(options),
+        priority=_priority(options),
+        layers=layers.message,
+        subtokens=_subtokens(options.get("subtokens", "mean")),
+        offset_unit=_offset_unit(options.get("offset_unit", "code_point")),
+        normalize=flag(options.get("normalize"), "normalize"),
+        dtype=_float_dtype(options.get("dtype", "float32")),
+    )
 
 
 def _operand_layers(options: SimilarityOptions) -> common_pb2.LayerSelection | None:
@@ -178,15 +164,17 @@ def _float_dtype(name: str) -> tensor_pb2.DataType.ValueType:
 
 
 def _text_options(options: TextOptions) -> common_pb2.TextOptions:
-    if options.get("without_prompt") and options.get("prompt_name"):
+    prompt_name = name_or_empty(options.get("prompt_name"), "prompt_name")
+    without_prompt = flag(options.get("without_prompt"), "without_prompt")
+    if without_prompt and prompt_name:
         raise InvalidArgumentError(
             "without_prompt and prompt_name are both set; at most one may be", field="without_prompt"
         )
     return common_pb2.TextOptions(
         truncate=enum_value(common_pb2.Truncate, "TRUNCATE_", "truncate", options.get("truncate", "none")),
-        prompt_name=options.get("prompt_name") or "",
-        without_prompt=options.get("without_prompt", False),
-        add_special_tokens=options.get("add_special_tokens"),
+        prompt_name=prompt_name,
+        without_prompt=without_prompt,
+        add_special_tokens=flag_or_none(options.get("add_special_tokens"), "add_special_tokens"),
     )
 
 
@@ -210,6 +198,9 @@ def checked_timeout(timeout: float | None, default: float) -> float | None:
         InvalidArgumentError: not a number above 0.
     """
     seconds = default if timeout is None else timeout
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise InvalidArgumentError(f"timeout is {seconds!r}; a number of seconds above 0 is valid", field="timeout")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float | np.number):
+        got = type(seconds).__name__
+        raise InvalidArgumentError(f"timeout must be a number of seconds above 0, got {got}", field="timeout")
+    if not seconds > 0:
+        raise InvalidArgumentError(f"timeout is {seconds}; a number of seconds above 0 is valid", field="timeout")
     return None if seconds > _ENDLESS_S else float(seconds)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from polyseme.client._arguments.flags import name_or_empty
 from polyseme.client._convert.requests import checked_timeout
 from polyseme.client._plans.catalog import Catalog
-from polyseme.client.errors import InvalidArgumentError
 from polyseme.client.options import CallOptions
 
 
@@ -22,12 +22,10 @@ class Defaults:
     """
 
     def __init__(self, *, target: str, model: str | None, timeout: float) -> None:
-        if model is not None and not isinstance(model, str):
-            raise InvalidArgumentError(f"model must be a str, got {type(model).__name__}", field="model")
         checked_timeout(timeout, timeout)
         self.target = target
         self.catalog = Catalog()
-        self._model = model or ""
+        self._model = name_or_empty(model, "model")
         self._timeout = timeout
 
     def picklable(self) -> dict[str, Any]:
@@ -36,7 +34,7 @@ class Defaults:
 
     def model_name(self, options: CallOptions) -> str:
         """Give the model that a call goes to; "": the server's default model."""
-        return options.get("model") or self._model
+        return name_or_empty(options.get("model"), "model") or self._model
 
     def timeout(self, options: CallOptions) -> float | None:
         """Give a call's timeout in seconds; None: without end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from polyseme.client._arguments.flags import flag
 from polyseme.client.errors import MissingDependencyError
 
 
@@ -13,9 +14,10 @@ def progress_bar(total: int | None, *, enabled: bool) -> Iterator[Callable[[int]
     """Show on stderr how many of `total` texts (None: unknown) are done; yield the function that counts more of them.
 
     Raises:
+        InvalidArgumentError: enabled is no bool.
         MissingDependencyError: rich is not installed.
     """
-    if not enabled:
+    if not flag(enabled, "progress"):
         yield lambda _: None
         return
     try:

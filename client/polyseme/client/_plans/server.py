@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from polyseme.client._arguments.flags import name_or_empty
 from polyseme.client._convert.health import CHECK, HealthStatus, health_request, health_status
 from polyseme.client._convert.requests import checked_timeout
 from polyseme.client._plans.defaults import Defaults
@@ -32,7 +33,13 @@ def plan_model(defaults: Defaults, name: str | None, *, timeout: float | None) -
 
 def plan_health(defaults: Defaults, service: str, *, timeout: float | None) -> Plan[HealthStatus]:
     """Plan `Client.health`."""
-    return health_status((yield from ask_bytes(CHECK, health_request(service), defaults.timeout({"timeout": timeout}))))
+    return health_status(
+        (
+            yield from ask_bytes(
+                CHECK, health_request(name_or_empty(service, "service")), defaults.timeout({"timeout": timeout})
+            )
+        )
+    )
 
 
 def plan_wait_until_ready(defaults: Defaults, timeout: float, clock: Callable[[], float]) -> Plan[None]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
 from polyseme.client._convert.offsets import length_of
-from polyseme.client._convert.replies import EmbeddingsAssembler, tokenized_texts
+from polyseme.client._convert.replies import EmbeddingsAssembler, no_embeddings, tokenized_texts
 from polyseme.client._convert.requests import embed_request, make_bulk, tokenize_request
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
@@ -31,6 +31,9 @@ def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOpt
     request = embed_request(options, model=defaults.model_name(options), dtype=dtype)
     timeout, row_bytes = defaults.timeout(options), _ROW_BYTES + TEXT_INFO_BYTES
     yield from require_features(defaults, request, request.model.name, timeout)
+    if not listed:
+        name = request.model.name
+        return no_embeddings(defaults.catalog.known(name) or (yield from defaults.catalog.get(name, timeout)), request)
     assembler = EmbeddingsAssembler(len(listed), request)
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
 
@@ -62,6 +65,8 @@ def plan_tokenize(
     timeout = defaults.timeout(options)
     yield from require_features(defaults, request, request.model.name, timeout)
     collected: list[TokenizedText] = []
+    if not listed:
+        return collected, single
     lengths = [length_of(text, request.offset_unit) for text in listed]
 
     def receive(rows: range, reply: bytes) -> None:

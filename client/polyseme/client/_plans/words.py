@@ -27,6 +27,8 @@ def plan_embed_tokens(
     timeout = defaults.timeout(options)
     call = tokens_call(listed, request, layers, timeout=timeout, target=defaults.target)
     yield from require_features(defaults, request, request.model.name, timeout)
+    if not listed:
+        return [], single
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
         return (yield from send_contextual(call, defaults.catalog, advance)), single
 
@@ -48,5 +50,7 @@ def plan_embed_words(
     timeout = defaults.timeout(options)
     call = spans_call(inputs, request, layers, timeout=timeout, target=defaults.target)
     yield from require_features(defaults, request, request.model.name, timeout)
+    if not listed:
+        return [], single
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
         return (yield from send_contextual(call, defaults.catalog, advance)), single

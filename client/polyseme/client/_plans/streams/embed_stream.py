@@ -10,6 +10,8 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.client._arguments.flags import flag
+from polyseme.client._arguments.integers import unsigned
 from polyseme.client._arguments.texts import check_iterable, utf8_size
 from polyseme.client._convert.indices import concerns_text, name_text
 from polyseme.client._convert.replies import EmbeddingsAssembler
@@ -202,7 +204,9 @@ def plan_embed_stream(
         raise InvalidArgumentError(f"on_error is {on_error!r}; valid: raise, return", field="on_error")
     request = embed_stream_request(options, model=defaults.model_name(options), dtype=dtype)
     total = options.get("total")
-    if total is None and isinstance(texts, Sized):
+    if total is not None:
+        total = unsigned(total, "total")
+    elif isinstance(texts, Sized):
         total = len(texts)
     return _streamed(
         defaults,
@@ -210,7 +214,7 @@ def plan_embed_stream(
         on_error,
         timeout=defaults.timeout(options),
         total=total,
-        progress=options.get("progress", False),
+        progress=flag(options.get("progress"), "progress"),
     )
 
 
