@@ -3,7 +3,6 @@
 import os
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -103,21 +102,34 @@ def test_choose_device_takes_tensorrt_where_it_is_wanted_alone(artifact, machine
     assert choose_device("auto", artifact).execution_provider == CUDA
 
 
+def installed(folder, *names):
+    """A folder on the path in which packages of these names say that they lie."""
+    for name in names:
+        (folder / f"{name}-1.0.dist-info").mkdir(parents=True)
+        (folder / f"{name}-1.0.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+        )
+    return str(folder)
+
+
 @pytest.mark.parametrize("wanted", ["cpu", "auto", "cuda"])
-def test_choose_device_refuses_two_builds_over_each_other(artifact, monkeypatch, wanted):
-    monkeypatch.setattr(module.metadata, "distributions", lambda *, name: [SimpleNamespace(metadata={"Name": name})])
+def test_choose_device_refuses_two_builds_over_each_other(artifact, monkeypatch, tmp_path, wanted):
+    monkeypatch.syspath_prepend(installed(tmp_path, "onnxruntime", "onnxruntime_gpu"))
     with pytest.raises(RuntimeUnavailableError, match="both onnxruntime and onnxruntime-gpu are installed"):
         choose_device(wanted, artifact)
 
 
-def test_choose_device_takes_one_build_found_twice(artifact, monkeypatch):
-    """A build may show up twice, under any spelling, when two folders of sys.path lead to it."""
+def test_choose_device_takes_two_builds_in_folders_of_their_own(artifact, monkeypatch, tmp_path):
+    """The first on the path runs, as PYTHONPATH was meant."""
+    monkeypatch.syspath_prepend(installed(tmp_path / "a", "onnxruntime"))
+    monkeypatch.syspath_prepend(installed(tmp_path / "b", "onnxruntime_gpu"))
+    assert choose_device("cpu", artifact) == ON_CPU
 
-    def distributions(*, name):
-        names = ["ONNXRuntime-GPU", "onnxruntime-gpu"] if name == "onnxruntime-gpu" else []
-        return [SimpleNamespace(metadata={"Name": one}) for one in names]
 
-    monkeypatch.setattr(module.metadata, "distributions", distributions)
+def test_choose_device_takes_one_build_found_twice(artifact, monkeypatch, tmp_path):
+    """A build may show up twice, under any spelling."""
+    monkeypatch.syspath_prepend(installed(tmp_path / "a", "onnxruntime_gpu"))
+    monkeypatch.syspath_prepend(installed(tmp_path / "b", "ONNXRuntime-GPU"))
     assert choose_device("cpu", artifact) == ON_CPU
 
 

@@ -123,10 +123,15 @@ def _library_folders() -> list[Path]:
 
 
 def _refuse_two_builds() -> None:
-    """Both builds install into one folder, and pip says nothing: what runs then is whichever came last."""
-    installed = {str(d.metadata["Name"]).lower() for d in metadata.distributions(name="onnxruntime")}
-    installed |= {str(d.metadata["Name"]).lower() for d in metadata.distributions(name="onnxruntime-gpu")}
-    if len(installed) > 1:
+    """Both builds in one folder lie over each other, and pip says nothing: what runs then is whichever came last.
+
+    In folders of their own the first on the path is what runs.
+    """
+    folders = [
+        {Path(str(one.locate_file("onnxruntime"))).resolve() for one in metadata.distributions(name=name)}
+        for name in ("onnxruntime", "onnxruntime-gpu")
+    ]
+    if set.intersection(*folders):
         raise RuntimeUnavailableError(
             "both onnxruntime and onnxruntime-gpu are installed, over each other: "
             "pip uninstall both, then install polyseme[server] or polyseme[gpu]"
