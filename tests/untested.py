@@ -68,7 +68,6 @@ EXCUSED = {
     "export/gates/second_opinion": "cli/commands/test_verify.py",
     "export/graphs/nodes": "export/graphs/test_graph.py",
     "export/graphs/packed": "runtime/engines/onnxruntime/test_packed.py",
-    "export/graphs/padded": "export/graphs/test_graph.py",
     "export/graphs/packed_on_cpu": "runtime/engines/onnxruntime/test_packed.py",
     "export/reading/modules": "export/reading/test_sentence_transformers.py",
     "export/reading/tokenizer/files": "export/reading/test_vocabulary.py",

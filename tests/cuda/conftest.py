@@ -1,8 +1,11 @@
 """onnxruntime-gpu over the fake CUDA runtime: `make test-cuda` sets the environment in which that is found."""
 
+import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import onnxruntime
@@ -60,6 +63,34 @@ def device(gpu, minilm):
 def unproven(tiny_artifact, tmp_path_factory):
     """The tiny artifact without its probe: nothing is computed here that could be compared."""
     return without_probe(tiny_artifact, tmp_path_factory.mktemp("unproven") / "tiny")
+
+
+@pytest.fixture
+def loaded(unproven, runtime):
+    """What loading an artifact comes to, in a process of its own: the architecture is one's for life, and cuDNN too."""
+
+    def load(wanted, architecture=90, artifact=unproven, cudnn=False):
+        libraries = os.environ["LD_LIBRARY_PATH"]
+        if cudnn:
+            libraries += ":" + libraries.replace("/cuda/cuda", "/cuda/cudnn")
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.cuda.load", str(artifact), wanted],
+            env=os.environ
+            | {
+                "FAKE_SM": str(architecture),
+                "LD_LIBRARY_PATH": libraries,
+                "ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO": "1",
+            },
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        (said,) = (line for line in done.stdout.splitlines() if line.startswith("{"))
+        return json.loads(said) | {"attention": sorted(set(re.findall(r"SdpaKernel=(\w+)", done.stdout)))}
+
+    return load
 
 
 def without_probe(artifact, folder, name=""):

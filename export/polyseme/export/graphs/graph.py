@@ -44,6 +44,7 @@ def build_graph(
     pooling: Pooling,
     dense: Sequence[DenseSpec] = (),
     fp32_blocks: Collection[str] = (),
+    key_starts: bool = False,
     weights: Sequence[WeightEntry],
     weights_file: str,
 ) -> onnx.ModelProto:
@@ -57,12 +58,22 @@ def build_graph(
         pooling: how EMBED pools.
         dense: the layers through which it then puts what it pooled.
         fp32_blocks: as `Nodes` has them.
+        key_starts: whether attentions are told where keys begin; see `PaddedNodes.give_key_starts`.
         weights: where each initializer lies in `weights_file`.
         weights_file: a plain name, in the graph's own folder.
     """
     biased = any(entry.name == "relative_bias" for entry in weights)
     nodes = encoder_nodes(config, layout, fp32_blocks, has_relative_bias=biased)
-    return assemble(nodes, variant, precision, pooling=pooling, dense=dense, weights=weights, weights_file=weights_file)
+    return assemble(
+        nodes,
+        variant,
+        precision,
+        pooling=pooling,
+        dense=dense,
+        key_starts=key_starts,
+        weights=weights,
+        weights_file=weights_file,
+    )
 
 
 def encoder_nodes(
@@ -81,12 +92,15 @@ def assemble(
     *,
     pooling: Pooling,
     dense: Sequence[DenseSpec] = (),
+    key_starts: bool = False,
     weights: Sequence[WeightEntry],
     weights_file: str,
 ) -> onnx.ModelProto:
     """The graph of an encoder, whoever writes its nodes, under the head of a variant. Arguments as in `build_graph`."""
     config = nodes.config
     last = nodes.encode()
+    if key_starts:
+        nodes.give_key_starts()
     inputs = nodes.inputs()
     if variant is Variant.EMBED:
         nodes.pool(last, pooling, "pool.vectors" if dense else POOLED)

@@ -88,6 +88,9 @@ class Nodes(NodeList, ABC):
             Its name, and that of the projection's bias.
         """
 
+    def give_key_starts(self) -> None:
+        """Have attentions told where keys begin, where CUDA takes another kernel for it."""
+
     @abstractmethod
     def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
         """The last hidden state to `output` [B, H], in float32: fp16 would overflow past 65504."""

@@ -12,6 +12,11 @@ from polyseme.artifact import Pooling
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED, POOLED, POSITION_IDS
 from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, value
 
+KEY_STARTS = "key_starts"
+"""A mask made from lengths, [3B + 2] int32, and what the names of its nodes begin with; see `give_key_starts`."""
+
+MASKED_ATTENTION = ("Attention", "MultiHeadAttention")
+
 
 @dataclass(slots=True)
 class PaddedNodes(Nodes):
@@ -59,7 +64,7 @@ class PaddedNodes(Nodes):
             size = self.add(
                 "Squeeze", [self.add("Shape", [INPUT_IDS], "columns.shape", start=1, end=2)], "columns.size"
             )
-            ends = [self.constant("columns.0", np.int64(0)), size, self.constant("columns.1", np.int64(1))]
+            ends = [self._scalar(0), size, self._scalar(1)]
             self.add("Range", ends, "columns")
         return "columns"
 
@@ -78,6 +83,34 @@ class PaddedNodes(Nodes):
             num_heads=self.config.num_attention_heads,
         )
         return context, at + "attention.bias"
+
+    def give_key_starts(self) -> None:
+        """Give every attention `key_starts` for the lengths: the same mask, which on CUDA is CUTLASS's and not cuDNN's.
+
+        cuDNN makes a plan for each (B, S). onnxruntime's CUTLASS kernel takes lengths, and where queries and keys begin
+        and end in a batch without rows: [3B + 2], of which a CPU reads the lengths alone.
+        """
+        made, self.nodes = self.nodes, []
+        size = self._size(KEY_STARTS, 1)
+        texts = self.add("Add", [self._size(KEY_STARTS, 0), self._scalar(1)], KEY_STARTS + ".texts")
+        end = self.add("Mul", [texts, size], KEY_STARTS + ".end")
+        begins = self.add("Range", [self._scalar(0), end, size], KEY_STARTS + ".wide")
+        narrow = self.add("Cast", [begins], KEY_STARTS + ".begins", to=TensorProto.INT32)
+        self.add("Concat", [LENGTHS, narrow, narrow], KEY_STARTS, axis=0)
+        self.nodes += made
+        for node in made:
+            if node.op_type in MASKED_ATTENTION:
+                given = [KEY_STARTS if name == LENGTHS else name for name in node.input]
+                del node.input[:]
+                node.input.extend(given)
+
+    def _scalar(self, number: int) -> str:
+        return self.shared(f"scalar_{number}", np.int64(number))
+
+    def _size(self, at: str, axis: int) -> str:
+        """Of the batch, a scalar."""
+        shape = self.add("Shape", [INPUT_IDS], f"{at}.shape.{axis}", start=axis, end=axis + 1)
+        return self.add("Squeeze", [shape], f"{at}.size.{axis}")
 
     def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
         """A column, or the mean or maximum over the columns before the length."""

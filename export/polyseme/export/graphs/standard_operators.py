@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS
 from polyseme.export.errors import UnsupportedError
 from polyseme.export.graphs.nodes import CONTRIB, UNSEEN, NodeList
+from polyseme.export.graphs.padded import KEY_STARTS
 
 _ALL = np.iinfo(np.int64).max  # as an end
 _LEAST_LENGTH = np.float32(1e-12)  # of a vector; nothing divides by zero
@@ -60,6 +61,8 @@ class _Parts(NodeList):
     def take(self, node: onnx.NodeProto) -> None:
         """Add a node, or what it consists of."""
         lower = _LOWER.get(node.op_type)
+        if node.name.startswith(KEY_STARTS):
+            return  # the lengths are enough here
         if lower is not None:
             lower(self, node)
         elif node.domain == "":
@@ -139,7 +142,7 @@ class _Parts(NodeList):
 
     def _attend(self, parts: list[str], lengths: str, scores: str, node: onnx.NodeProto, width: int) -> None:
         """Softmax(q k / sqrt(h) + scores) v, of three [B, S, H]; keys end at each text's length."""
-        if lengths != LENGTHS:
+        if lengths not in (LENGTHS, KEY_STARTS):
             raise UnsupportedError("a mask that is no length has no form in ONNX's own operators, for --tensorrt")
         at, heads = node.output[0], _attributes(node)["num_heads"]
         size = width // heads

@@ -62,7 +62,12 @@ class Build:
             GateError: a layer's attention is not fused.
             UnsupportedError: there is no such graph in ONNX's own operators.
         """
-        sets = {layout: self._write_layout(precision, layout, tensors[layout], make_nodes) for layout in tensors}
+        # Without a packed graph a GPU pads: then by the attention that takes any shape.
+        key_starts = precision is Precision.FP16 and Layout.PACKED not in tensors
+        sets = {
+            layout: self._write_layout(precision, layout, tensors[layout], make_nodes, key_starts=key_starts)
+            for layout in tensors
+        }
         padded = sets[Layout.PADDED]
         return PrecisionEntry(
             graphs=padded.graphs,
@@ -85,6 +90,8 @@ class Build:
         layout: Layout,
         tensors: tuple[WeightEntry, ...],
         make_nodes: Callable[[Layout], Nodes],
+        *,
+        key_starts: bool,
     ) -> GraphSet:
         suffix = ".packed" if layout is Layout.PACKED else ""
         graphs: dict[str, str] = {}
@@ -96,6 +103,7 @@ class Build:
                 precision,
                 pooling=self.spec.embedding.pooling,
                 dense=self.spec.embedding.dense,
+                key_starts=key_starts,
                 weights=tensors,
                 weights_file=self.weights(precision).name,
             )

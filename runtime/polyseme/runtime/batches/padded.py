@@ -52,13 +52,17 @@ class Batch:
         return feeds
 
 
-def collate(sequences: Sequence[Ids], pad_token_id: int, padding_idx: int | None = None) -> Batch:
+def collate(
+    sequences: Sequence[Ids], pad_token_id: int, padding_idx: int | None = None, *, multiple: int = 1, most: int = 0
+) -> Batch:
     """Pad sequences of token ids on the right to the longest of them.
 
     Args:
         sequences: B >= 1 sequences of at least one id each.
         pad_token_id: any id of the vocabulary; padding is never attended to.
         padding_idx: of the model's spec.
+        multiple: of which S shall be, as far as `most` allows.
+        most: tokens of a text; where `multiple` is more than 1.
 
     Raises:
         ValueError: no sequence, or an empty one: a row without a token has no mean.
@@ -66,7 +70,9 @@ def collate(sequences: Sequence[Ids], pad_token_id: int, padding_idx: int | None
     lengths = np.fromiter(map(len, sequences), dtype=np.int32, count=len(sequences))
     if not lengths.size or not lengths.min():
         raise ValueError(f"collate needs 1 or more sequences of 1 or more ids; got lengths {lengths.tolist()[:8]}")
-    input_ids = np.full((len(sequences), int(lengths.max())), pad_token_id, dtype=np.int32)
+    longest = int(lengths.max())
+    columns = max(longest, min(-(-longest // multiple) * multiple, most))
+    input_ids = np.full((len(sequences), columns), pad_token_id, dtype=np.int32)
     for row, ids in zip(input_ids, sequences, strict=True):
         row[: len(ids)] = ids
     return Batch(input_ids=input_ids, lengths=lengths, padding_idx=padding_idx)

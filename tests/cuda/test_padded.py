@@ -1,0 +1,35 @@
+"""What has no packed graph: its attention is CUTLASS's, which takes any shape, and not cuDNN's, which plans each."""
+
+import pytest
+from tests.cuda.conftest import without_probe
+from tests.export.checkpoints import change_json, change_weights
+from tests.export.encoders.architectures.test_families import checkpoint
+
+from polyseme.export import ExportOptions, export_model
+
+pytestmark = pytest.mark.cuda
+
+
+@pytest.fixture(params=["mpnet", "modernbert"])
+def padded_alone(request, tmp_path):
+    """A bias by distance; global layers and windows. Heads are 8 wide, the least of fused attentions.
+
+    Max pooling has cuDNN's maximum, which the fake one lacks.
+    """
+    source = checkpoint(request.param, tmp_path)
+    change_json(source / "config.json", num_attention_heads=2)
+    change_weights(source, _two_heads)
+    export_model(str(source), tmp_path / "probed", ExportOptions(name="tiny"))
+    return without_probe(tmp_path / "probed", tmp_path / "out")
+
+
+def _two_heads(weights):
+    for name in [name for name in weights if name.endswith("relative_attention_bias.weight")]:
+        weights[name] = weights[name][:, :2].copy()
+
+
+def test_padded_attention_is_cutlass_and_never_cudnn(loaded, padded_alone):
+    got = loaded("cuda", artifact=padded_alone, cudnn=True)
+    assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])
+    assert got["attention"] == ["EFFICIENT_ATTENTION"]
+    assert any("AttentionKernel<cutlass::half_t" in name for name in got["kernels"])
