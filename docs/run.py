@@ -41,8 +41,9 @@ server=
 stop() { [ -z "$server" ] || { kill -TERM -- "-$server" || true; wait "$server" || true; }; server=; }
 serve() {
   stop
+  rm -f server.log
   setsid env "$@" 2>server.log & server=$!
-  until grep -q ' serving ' server.log; do kill -0 "$server" || { cat server.log >&2; return 1; }; sleep 0.1; done
+  until grep -qs ' serving ' server.log; do kill -0 "$server" || { cat server.log >&2; return 1; }; sleep 0.1; done
 }
 trap 'status=$?; stop; [ $status = 0 ] || echo "failed: $at" >&2' EXIT
 """
