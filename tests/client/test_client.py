@@ -1,8 +1,11 @@
 import math
+import os
 import subprocess
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import grpc
 import numpy as np
@@ -17,6 +20,7 @@ from polyseme.client import (
     InvalidReplyError,
     ModelChangedError,
     NotFoundError,
+    PermissionDeniedError,
     ResourceExhaustedError,
     UnauthenticatedError,
     UnimplementedError,
@@ -602,3 +606,61 @@ def test_no_texts_are_checked_as_others_are(client):
 def test_no_texts_have_no_tokens_and_no_words(server, client):
     assert client.tokenize([]) == client.embed_tokens([]) == client.embed_words([], words=["a"]) == []
     assert server.faults.calls.total() == 0
+
+
+@contextmanager
+def failing_from(server, text):
+    """A server that answers in full until it is asked for this text."""
+
+    def fail(request, context):
+        if text in request.texts:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no more")
+
+    server.faults.before_embed = fail
+    yield
+    server.faults.before_embed = None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "binary"])
+def test_an_error_carries_what_was_finished(server, client, dtype):
+    many = [f"text {number}" for number in range(1024)]  # four calls of 256
+    whole = client.embed_detailed(many, dtype=dtype)
+    with failing_from(server, many[600]), pytest.raises(PermissionDeniedError) as caught:
+        client.embed(many, dtype=dtype)
+    partial = caught.value.partial
+    assert np.array_equal(partial.embeddings, whole.embeddings[:512])
+    assert (partial.texts, len(partial.timings)) == (whole.texts[:512], 2)
+    assert partial.scales is None or np.array_equal(partial.scales, whole.scales[:512])
+
+
+def test_an_error_of_the_first_texts_carries_nothing(server, client):
+    with failing_from(server, "a"), pytest.raises(PermissionDeniedError) as caught:
+        client.embed("a")
+    assert caught.value.partial is None
+
+
+def test_the_traceback_of_a_refusal_is_short(client):
+    """It was 64 lines, most of them gRPC's."""
+    with pytest.raises(NotFoundError) as caught:
+        client.model("none")
+    lines = "".join(traceback.format_exception(caught.value))
+    assert "grpc/_channel.py" not in lines
+    assert "The above exception" not in lines
+
+
+def test_grpc_writes_no_lines_of_its_own():
+    program = """
+from polyseme.client import Client, UnavailableError
+import grpc
+server = grpc.server(None)
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+try:
+    Client(f"127.0.0.1:{port}", credentials=grpc.ssl_channel_credentials()).health()
+except UnavailableError:
+    server.stop(0).wait()
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -5,6 +5,11 @@
 ...     vectors = client.embed(["We sat on the bank.", "I robbed the bank."])
 """
 
+import os
+
+# Before grpc is imported: its own log has lines, in a form of its own, for what the SDK's errors say.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._async_client import AsyncClient
 from polyseme.client._client import Client

@@ -24,7 +24,12 @@ No message holds a part of a text.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import grpc
+
+if TYPE_CHECKING:
+    from polyseme.client.results import EmbedResult
 
 
 class PolysemeError(Exception):
@@ -37,7 +42,11 @@ class PolysemeError(Exception):
             `dimensions`. Texts are counted as the caller passed them. None where no single field is known to be wrong.
         request_id: The id of the call, by which the server's log and its traces name it. None where no server has
             answered.
+        partial: Where a list of texts was sent in several requests: the result of the first texts, those answered
+            before one failed; an EmbedResult, or a list for tokenize, embed_tokens and embed_words. None: none was.
     """
+
+    partial: EmbedResult | list[Any] | None = None
 
     def __init__(
         self,

@@ -92,3 +92,10 @@ def test_errors_carry_the_id_of_the_call():
     assert error_from_status(_failure(grpc.StatusCode.INTERNAL), "host:1").request_id is None
     assert error_from_stream(StreamError(code=13, request_id="0123"), "host:1").request_id == "0123"
     assert error_from_stream(StreamError(code=13), "host:1").request_id is None
+
+
+@pytest.mark.parametrize(("details", "more"), [("Deadline Exceeded", ""), ("while it waited", ": while it waited")])
+def test_a_timeout_says_how_long_it_was_and_what_may_be(details, more):
+    failure = _failure(grpc.StatusCode.DEADLINE_EXCEEDED, details)
+    error = error_from_status(failure, "host:1", timeout=0.25)
+    assert str(error) == f"host:1: no reply within 0.25 s (timeout: seconds, above 0; math.inf: no limit){more}"

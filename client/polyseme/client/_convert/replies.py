@@ -106,6 +106,13 @@ class EmbeddingsAssembler:
             )
         self._embeddings[rows.start : rows.stop] = vectors
 
+    def partial(self) -> EmbedResult | None:
+        """Give the vectors of the first texts, as many as have come; None: none has."""
+        if self._embeddings is None:
+            return None
+        self._embeddings = self._embeddings[: len(self._texts)].copy()
+        return self.result(single=False)
+
     def result(self, *, single: bool) -> EmbedResult:
         """Give all vectors, in one array; `single` drops the axis of the texts."""
         assert self._embeddings is not None and self._model is not None  # noqa: S101, PT018  every reply was received

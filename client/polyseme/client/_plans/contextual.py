@@ -96,7 +96,11 @@ def send_contextual(
         advance(1)
         return [call.make_result(text, call.length_of(0)) for text in assembler.assembled()]
     job = _ContextualJob(call, advance)
-    yield from ResumableStream(job, timeout=call.timeout, target=call.target, clock=time.monotonic).run()
+    try:
+        yield from ResumableStream(job, timeout=call.timeout, target=call.target, clock=time.monotonic).run()
+    except PolysemeError as error:
+        error.partial = job.results or None
+        raise
     return job.results
 
 

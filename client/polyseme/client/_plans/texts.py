@@ -14,6 +14,7 @@ from polyseme.client._plans.features import require_features
 from polyseme.client._plans.progress import progress_bar
 from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, TextCalls, send_texts
 from polyseme.client._transport.rpc import EMBED, TOKENIZE, Plan, decode
+from polyseme.client.errors import PolysemeError
 from polyseme.client.options import Dtype, EmbedOptions, OffsetUnit, TextOptions
 from polyseme.client.results import EmbedResult, TokenizedText
 from polyseme.v1 import embedding_service_pb2 as service_pb2
@@ -51,7 +52,11 @@ def plan_embed(defaults: Defaults, texts: Texts, dtype: Dtype, options: EmbedOpt
             receive=receive,
             reply_bytes=lambda model, _: model.dimensions * _ELEMENT_BITS[dtype] // 8 + row_bytes,
         )
-        yield from send_texts(calls, defaults.catalog)
+        try:
+            yield from send_texts(calls, defaults.catalog)
+        except PolysemeError as error:
+            error.partial = assembler.partial()
+            raise
     return assembler.result(single=single)
 
 
@@ -82,7 +87,11 @@ def plan_tokenize(
         receive=receive,
         reply_bytes=lambda _, size: (size + _ADDED_TOKENS) * _TOKEN_BYTES + TEXT_INFO_BYTES,
     )
-    yield from send_texts(calls, defaults.catalog)
+    try:
+        yield from send_texts(calls, defaults.catalog)
+    except PolysemeError as error:
+        error.partial = collected or None
+        raise
     return collected, single
 
 

@@ -101,9 +101,12 @@ class AsyncChannel:
             return
         raise self._connection.closed_error()
 
-    def error(self, failure: grpc.RpcError, path: str) -> PolysemeError:
+    def error(self, failure: grpc.RpcError, path: str, timeout: float | None = None) -> PolysemeError:
         """Translate the failure of a call; if close() cancelled it, to ClosedClientError."""
-        error = error_from_status(failure, self._connection.target, path, self._connection.proxy)
+        connection = self._connection
+        error = error_from_status(
+            failure, connection.target, path, proxy=connection.proxy, timeout=timeout, tls=connection.tls
+        )
         if error.code is grpc.StatusCode.CANCELLED and self._closed.is_set():
             return self._connection.closed_error()
         return error
@@ -137,9 +140,9 @@ class AsyncChannel:
                 reply = await self.unless_closed(pending[0].call)
                 break
             except grpc.RpcError as failure:
-                error = self.error(failure, calls.path)
+                error = self.error(failure, calls.path, calls.timeout)
                 if (wait := again.delay(error, time.monotonic())) is None:
-                    raise error from failure
+                    raise error from None
             await self.pause(wait)
             pending[0] = self._start(pending[0].request, calls.path, again.left(time.monotonic()))
         calls.receive(reply)

@@ -132,7 +132,7 @@ class _Driver:
                 try:
                     return await self._channel.unless_closed(self._stream.receive(step.timeout))
                 except grpc.RpcError as failure:
-                    raise self._channel.error(failure, self._path) from failure
+                    raise self._channel.error(failure, self._path) from None
             case _:
                 raise AssertionError(step)
         return None

@@ -57,6 +57,11 @@ class Connection:
         return self._credentials() if callable(self._credentials) else self._credentials
 
     @property
+    def tls(self) -> bool:
+        """True where the client speaks TLS."""
+        return self._credentials is not None
+
+    @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The headers of a call.
 

@@ -39,7 +39,7 @@ class Forks:
     def __init__(self) -> None:
         self.generation = 0
         self.broken = False
-        self.opening = threading.Lock()
+        self.opening = threading.RLock()  # garbage that is collected under it may close a client
         self._changed = threading.Condition()
         self._calls = 0
         self._forks = 0
@@ -101,7 +101,7 @@ class Forks:
         """Begin anew: of the threads of the parent only the one that forked is here."""
         self.broken = self.broken or self._calls > 0 or len(self._lasting) > 0
         self.generation += 1
-        self.opening, self._changed = threading.Lock(), threading.Condition()
+        self.opening, self._changed = threading.RLock(), threading.Condition()
         self._calls = self._forks = 0
 
 

@@ -118,6 +118,11 @@ def resume(plan: Generator[Step, Any, Any], answer: object, error: PolysemeError
     return plan.send(answer) if error is None else plan.throw(error)
 
 
+def no_reply_within(timeout: float) -> str:
+    """Word the error of a timeout."""
+    return f"no reply within {timeout:g} s (timeout: seconds, above 0; math.inf: no limit)"
+
+
 class MessageType(Protocol[_Reply_co]):
     """A generated message class, as far as decoding needs it."""
 

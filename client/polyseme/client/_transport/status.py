@@ -8,7 +8,9 @@ from typing import Any, Final, cast
 import grpc
 
 from polyseme.client._convert.indices import checked_field
+from polyseme.client._transport.connecting import reason
 from polyseme.client._transport.details import request_id, retry_after, wrong_field
+from polyseme.client._transport.rpc import no_reply_within
 from polyseme.client.errors import (
     CancelledError,
     DeadlineExceededError,
@@ -44,17 +46,29 @@ _OF_CONNECTIONS: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_
 _CODES: Final[Mapping[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def error_from_status(failure: grpc.RpcError, target: str, path: str = "", proxy: str = "") -> PolysemeError:
+def error_from_status(
+    failure: grpc.RpcError,
+    target: str,
+    path: str = "",
+    *,
+    proxy: str = "",
+    timeout: float | None = None,
+    tls: bool = False,
+) -> PolysemeError:
     """Translate the exception of grpc or grpc.aio for a call of /package.Service/Method.
 
-    The caller raises the result `from failure`. Unknown codes become InternalError. An error of a connection names the
-    proxy on the way.
+    Unknown codes become InternalError. An error of a connection names the proxy on the way, and says in plain words
+    what TLS has to do with it; that of a timeout says how long it was.
     """
     status = cast("Any", failure)  # both of grpc's error types have these methods, their base class does not
     code: grpc.StatusCode = status.code()
     details: str = status.details() or ""
     if code is grpc.StatusCode.UNIMPLEMENTED and path:
         details = f"the server does not have {path}, it is older than the SDK or no Polyseme server: {details}"
+    if code is grpc.StatusCode.UNAVAILABLE and (plain := reason(details, tls=tls)):
+        details = f"{plain}: {details}"
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and timeout is not None:
+        details = ": ".join(filter(None, (no_reply_within(timeout), details.replace("Deadline Exceeded", ""))))
     if proxy and code in _OF_CONNECTIONS:
         details = f"{details} (by way of {proxy}; no_proxy names hosts without one)".lstrip()
     error = _error(code, details, target)

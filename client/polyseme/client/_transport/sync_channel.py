@@ -41,8 +41,9 @@ class SyncChannel:
         """Close the channel; calls and pauses under way end with ClosedClientError."""
         self._closed.set()
         with FORKS.opening:
-            if self._channel is not None and self._generation == FORKS.generation:
-                self._channel.close()
+            channel = self._channel if self._generation == FORKS.generation else None
+        if channel is not None:
+            channel.close()
 
     def check_open(self) -> None:
         """Refuse to go on after close(), and in a process that cannot use gRPC.
@@ -76,9 +77,12 @@ class SyncChannel:
         self._closed.wait(seconds)
         self.check_open()
 
-    def error(self, failure: grpc.RpcError, path: str) -> PolysemeError:
+    def error(self, failure: grpc.RpcError, path: str, timeout: float | None = None) -> PolysemeError:
         """Translate the failure of a call; if close() cancelled it, to ClosedClientError."""
-        error = error_from_status(failure, self._connection.target, path, self._connection.proxy)
+        connection = self._connection
+        error = error_from_status(
+            failure, connection.target, path, proxy=connection.proxy, timeout=timeout, tls=connection.tls
+        )
         if error.code is grpc.StatusCode.CANCELLED and self._closed.is_set():
             return self._connection.closed_error()
         return error
@@ -125,9 +129,9 @@ class SyncChannel:
         """
         again = Again(calls, began)
         while True:
-            error = self.error(failure, calls.path)
+            error = self.error(failure, calls.path, calls.timeout)
             if (wait := again.delay(error, time.monotonic())) is None:
-                raise error from failure
+                raise error from None
             self.pause(wait)
             timeout = again.left(time.monotonic())
             try:

@@ -118,7 +118,7 @@ class _Driver:
                 try:
                     return self._stream.receive(step.timeout)
                 except grpc.RpcError as failure:
-                    raise self._channel.error(failure, self._path) from failure
+                    raise self._channel.error(failure, self._path) from None
             case _:
                 raise AssertionError(step)
         return None

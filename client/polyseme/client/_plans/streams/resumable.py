@@ -13,7 +13,17 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 from polyseme.client._plans.streams.job import ReplyAssembler, StreamJob, StreamRequest
-from polyseme.client._transport.rpc import STREAM_EMBED, EndStream, OpenStream, Pause, Plan, Receive, Send, decode
+from polyseme.client._transport.rpc import (
+    STREAM_EMBED,
+    EndStream,
+    OpenStream,
+    Pause,
+    Plan,
+    Receive,
+    Send,
+    decode,
+    no_reply_within,
+)
 from polyseme.client._transport.status import error_from_stream
 from polyseme.client.errors import (
     DeadlineExceededError,
@@ -135,8 +145,8 @@ class ResumableStream(Generic[_A]):
         except (UnavailableError, ResourceExhaustedError) as error:
             yield from self._reopen_later(error)
         else:
-            if reply is None and not early:
-                raise DeadlineExceededError(f"{self._target}: no reply within {self._timeout} s", target=self._target)
+            if reply is None and not early and self._timeout is not None:
+                raise DeadlineExceededError(f"{self._target}: {no_reply_within(self._timeout)}", target=self._target)
 
     def _add_chunk(self, chunk: service_pb2.StreamEmbedResponse) -> None:
         request = self._sent[0]
