@@ -1,6 +1,6 @@
 """What a GPU ought to take for a batch, from the graph itself: kernels, operations, bytes; a floor and an expectation.
 
-Usage: python -m bench.gpu.performance_model ARTIFACT [--length 32 128] [--tokens 16 1024 ...] [--measured gpu.json]
+Usage: python -m bench.gpu.performance_model ARTIFACT [--length 32 128] [--tokens 16 1024 ...] [--measured rows.jsonl]
 
 Shapes are inferred by onnxruntime over the packed `embed` graph. Every node but a mere view is one kernel, which reads
 its inputs and writes its outputs once, and takes the longer of what its operations and its bytes take:
@@ -9,21 +9,21 @@ its inputs and writes its outputs once, and takes the longer of what its operati
     replayed     products and attention at the shares of a peak that they reach elsewhere, and a gap after each kernel
     eager        the same, but no faster than the host can launch
 
---measured reads the JSON of bench.gpu.gpu, and puts what it saw for texts of this length beside the expectation.
+--measured reads the rows of bench.gpu.first_minutes, and puts what it saw of this model beside the expectation.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import onnx
+from bench.gpu.lib.record import read as read_rows
 from bench.lib.machine import heading
 from onnx import TensorProto, helper
 from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--measured", type=Path)
     args = parser.parse_args()
     artifact = Artifact.open(args.artifact)
-    graph, seen = read(artifact), _measured(args.measured) if args.measured else {}
+    graph, seen = read(artifact), _measured(args.measured, artifact) if args.measured else {}
     console = Console(width=140)
     print(heading())
     for length in args.length:
@@ -231,16 +231,11 @@ def _times(graph: PackedGraph, length: int, tokens: Sequence[int], seen: Mapping
     return table
 
 
-def _measured(path: Path) -> dict[tuple[int, int], float]:
-    """Milliseconds of the packed engine by (texts, tokens of each), from a run of bench.gpu.gpu."""
-    tables: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))["tables"]
-    return {
-        (row["texts"], row["tokens"]): row["ms"]
-        for name, rows in tables.items()
-        if name.startswith("latency and throughput")
-        for row in rows
-        if row["engine"] == "packed, buckets"
-    }
+def _measured(path: Path, artifact: Artifact) -> dict[tuple[int, int], float]:
+    """Milliseconds of a batch on one lane by (texts, tokens of each), from a run of bench.gpu.first_minutes."""
+    table = f"throughput, {artifact.manifest.name}"
+    rows = [row for row in read_rows(path) if row.get("table") == table]
+    return {(row["tokens"] // row["length"], row["length"]): row["ms"] for row in rows}
 
 
 if __name__ == "__main__":

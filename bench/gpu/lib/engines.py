@@ -1,21 +1,17 @@
-"""What is measured: engines over one artifact, padded and packed, eager and replayed."""
+"""What is measured: engines over one artifact, padded and packed, eager and replayed; and other forms of the graph."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from unittest import mock
 
 import numpy as np
-import onnx
-import onnxruntime as ort
 from onnx import TensorProto
 
-from polyseme.artifact import Artifact, Layout, Precision, Variant
-from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, NORMALIZED, TOKEN_OFFSET
+from polyseme.artifact import Artifact, Layout, Pooling, Precision, Variant
+from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, NORMALIZED, TEXTS, TOKEN_OFFSET
+from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.graphs import graph as graph_module
 from polyseme.export.graphs.graph import build_graph
 from polyseme.export.graphs.nodes import CONTRIB
@@ -23,7 +19,8 @@ from polyseme.export.graphs.packed import PackedNodes
 from polyseme.export.graphs.packed_on_cpu import cpu_graph_of
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.engines.device import Device
-from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA, TENSORRT
+from polyseme.runtime.engines.onnxruntime.access import using
+from polyseme.runtime.engines.onnxruntime.devices import CPU, CUDA
 from polyseme.runtime.engines.onnxruntime.packed import BUCKET_TOKENS, PackedEngine
 from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
@@ -41,14 +38,11 @@ def device(kind: str) -> Device:
     return Device(execution_provider=CUDA if kind == "cuda" else CPU, precision=Precision.FP16, flash=kind == "cuda")
 
 
-def padded(artifact: Artifact, where: Device) -> PaddedEngine:
-    """The padded graph."""
-    return PaddedEngine(artifact, where)
-
-
-def tensorrt(artifact: Artifact, where: Device, cache: Path) -> PaddedEngine:
-    """The graph in ONNX's own operators through TensorRT; on a CPU there is none."""
-    return PaddedEngine(artifact, replace(where, execution_provider=TENSORRT), engine_cache=cache)
+def engine(form: str, artifact: Artifact, where: Device) -> PackedEngine | PaddedEngine:
+    """With one lane: `padded`, `packed` (eager), or `replayed`."""
+    if form == "padded":
+        return PaddedEngine(artifact, where)
+    return packed(artifact, where, buckets=buckets() if form == "replayed" else ())
 
 
 def packed(artifact: Artifact, where: Device, *, lanes: int = 1, buckets: Sequence[int] = ()) -> PackedEngine:
@@ -65,6 +59,26 @@ def packed(artifact: Artifact, where: Device, *, lanes: int = 1, buckets: Sequen
 def buckets() -> Sequence[int]:
     """Those that the server prepares for."""
     return BUCKET_TOKENS
+
+
+def padded_by_cutlass(artifact: Artifact, where: Device, config: EncoderConfig) -> Callable[[Batch], object]:
+    """The padded graph as exported where there is no packed one: its attention takes any shape; cuDNN's plans each."""
+    entry = artifact.manifest.precisions[Precision.FP16]
+    model = build_graph(
+        config, Variant.EMBED, Precision.FP16, key_starts=True,
+        pooling=artifact.manifest.model.embedding.pooling, weights=entry.tensors, weights_file=entry.weights,
+    )  # fmt: skip
+    options, weights = session_options(1), load_weights(artifact, where)
+    for name, value in weights.items():
+        options.add_initializer(name, value)
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))
+    session = open_session("padded by CUTLASS", model.SerializeToString(), where, options, providers_of(where))
+
+    def run(batch: Batch, _weights: object = weights) -> object:
+        with using(where):
+            return session.run([NORMALIZED], batch.feeds())
+
+    return run
 
 
 class JoinedNodes(PackedNodes):
@@ -87,23 +101,45 @@ class JoinedNodes(PackedNodes):
         return context, at + "attention.bias"
 
 
-def converted(artifact: Artifact, where: Device) -> Callable[[Batch], object]:
-    """Our padded graph through onnxruntime's own convert_to_packing_mode: padding is removed and restored inside it."""
-    sys.path.insert(0, str(Path(ort.__file__).parent / "transformers"))  # its modules import each other by bare names
-    mode, wrapper = importlib.import_module("convert_to_packing_mode"), importlib.import_module("onnx_model")
-    path = artifact.path(artifact.manifest.precisions[Precision.FP16].graphs[Variant.EMBED])
-    packing = mode.PackingMode(wrapper.OnnxModel(onnx.load(path, load_external_data=False)))
-    packing.convert(use_symbolic_shape_infer=False)
-    packing.model.topological_sort()
-    options = session_options(0)
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))
-    model = packing.model.model.SerializeToString()
-    session = open_session("the converted graph", model, where, options, providers_of(where))
-    return lambda batch: session.run([NORMALIZED], batch.feeds())
+class AttentionPooledNodes(PackedNodes):
+    """The mean of a text by an attention that finds all its tokens alike: no mask [B, T]."""
+
+    def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
+        """Any row of a text, as each is its mean."""
+        assert pooling is Pooling.MEAN
+        means = self.add(
+            "PackedMultiHeadAttention",
+            [last_hidden_state, last_hidden_state, last_hidden_state, "", TOKEN_OFFSET, CUMULATIVE_LENGTHS],
+            "pool.means",
+            domain=CONTRIB,
+            num_heads=self.config.num_attention_heads,
+            scale=1e-30,
+        )
+        wide = self.add("Cast", [means], "pool.wide", to=TensorProto.FLOAT)
+        self._token(wide, self.add("Gather", [CUMULATIVE_LENGTHS, TEXTS], "pool.begins"), output)
 
 
-def joined(artifact: Artifact, where: Device, config: object) -> PackedSession:
+def attention_pooled(artifact: Artifact, where: Device, config: EncoderConfig) -> PackedSession:
+    """A session over the graph that pools by an attention; CUDA only."""
+    entry = artifact.manifest.precisions[Precision.FP16]
+    with _nodes(AttentionPooledNodes):
+        model = build_graph(
+            config, Variant.EMBED, Precision.FP16, Layout.PACKED,
+            pooling=artifact.manifest.model.embedding.pooling,
+            weights=entry.of(Layout.PACKED).tensors, weights_file=entry.weights,
+        )  # fmt: skip
+    weights = load_weights(artifact, where, Layout.PACKED)
+    return PackedSession(artifact, where, Variant.EMBED, weights=weights, cpu_graph=model.SerializeToString())
+
+
+@contextmanager
+def _nodes(kind: type[PackedNodes]) -> Iterator[None]:
+    """While graphs are built of these nodes."""
+    with mock.patch.object(graph_module, "PackedNodes", kind):
+        yield
+
+
+def joined(artifact: Artifact, where: Device, config: EncoderConfig) -> PackedSession:
     """A session over the joined form; CUDA only, as its CPU form would be another graph."""
     weights = load_weights(artifact, where, Layout.PACKED)
     arrays = artifact.weights(Precision.FP16)
@@ -118,9 +154,9 @@ def joined(artifact: Artifact, where: Device, config: object) -> PackedSession:
         added[at + "qkv.bias"] = np.asarray(arrays[at + "qkv.bias"])
         added[at + "attention.bias"] = np.asarray(arrays[at + "attention.bias"])
     entries = [t for t in artifact.manifest.precisions[Precision.FP16].tensors if not t.name.endswith("qkv.weight")]
-    with mock.patch.object(graph_module, "PackedNodes", JoinedNodes):
+    with _nodes(JoinedNodes):
         model = build_graph(
-            config,  # type: ignore[arg-type]
+            config,
             Variant.EMBED,
             Precision.FP16,
             Layout.PACKED,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +15,11 @@ from bench.lib.random_checkpoint import random_bert
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from polyseme.artifact import Artifact
+from polyseme.artifact import Artifact, ArtifactWriter
 from polyseme.export import ExportOptions, export_model
+from polyseme.export.encoders.architectures import bert
+from polyseme.export.encoders.encoder import EncoderConfig
+from polyseme.export.reading.checkpoint import Checkpoint
 
 SIZES = {
     "bert-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
@@ -43,12 +51,49 @@ def checkpoint(name: str, folder: Path) -> Path:
     return target
 
 
-def artifact(name: str, source: Path, folder: Path) -> Artifact:
-    """Its artifact; made once."""
+def artifact(name: str, source: Path | None, folder: Path, *, with_probe: bool = True) -> Artifact:
+    """The artifact of a model, by whoever asks first; others wait until it is made.
+
+    Args:
+        name: one of `SIZES`, or of the source.
+        source: a checkpoint; None: one with random weights is made.
+        folder: where it lies or will.
+        with_probe: whether what loads it shall be able to compare values.
+    """
     target = folder / f"{name}.artifact"
-    if not target.exists():
-        export_model(str(source), target, ExportOptions(name=name, tensorrt=True))
+    with _alone(folder / f"{name}.lock"):
+        if not target.exists():
+            made = export_model(
+                str(source or checkpoint(name, folder)), folder / f"{name}.made", ExportOptions(name=name, replace=True)
+            )
+            if not with_probe:
+                _drop_probe(made)
+            made.directory.rename(target)
     return Artifact.open(target)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time; the next when this one ends, in whatever way."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _drop_probe(artifact: Artifact) -> None:
+    manifest = artifact.manifest
+    if manifest.probe is None:
+        return
+    files = {name: entry for name, entry in manifest.files.items() if name != manifest.probe.file}
+    with ArtifactWriter(artifact.directory, replace=True) as writer:
+        for name in files:
+            shutil.copy(artifact.path(name), writer.directory)
+        writer.commit(replace(manifest, probe=None, files=files))
+
+
+def config(name: str, folder: Path) -> EncoderConfig:
+    """Of a model with random weights, as its graphs are built by."""
+    return bert.read_config(Checkpoint(folder / name))
 
 
 def flops_per_token(name: str, length: int) -> float:

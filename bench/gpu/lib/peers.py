@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from polyseme.runtime.batches.padded import Ids
+
 
 def matmul_ceiling(kind: str, size: int) -> float:
     """FLOP/s of one fp16 product of random matrices, which is as fast as anything can be."""
     import torch
-    from bench.gpu.gpu_report import timed
+    from bench.gpu.lib.record import timed
 
     a, b = (torch.randn(size, size, device=kind).to(_dtype(kind)) for _ in range(2))
 
@@ -24,7 +27,7 @@ def matmul_ceiling(kind: str, size: int) -> float:
     return 2.0 * size**3 / fastest
 
 
-def torch_model(source: Path, kind: str, *, compiled: bool = False) -> Callable[[Sequence[Sequence[int]]], Any]:
+def torch_model(source: Path, kind: str, *, compiled: bool = False) -> Callable[[Sequence[Ids]], Any]:
     """BertModel with sdpa attention in fp16 and mean pooling: ids to vectors on the host."""
     import torch
     from transformers import AutoModel
@@ -34,12 +37,12 @@ def torch_model(source: Path, kind: str, *, compiled: bool = False) -> Callable[
     if compiled:
         model = torch.compile(model, dynamic=True)
 
-    def run(sequences: Sequence[Sequence[int]]) -> Any:
+    def run(sequences: Sequence[Ids]) -> Any:
         longest = max(map(len, sequences))
         ids = torch.zeros(len(sequences), longest, dtype=torch.long)
         mask = torch.zeros(len(sequences), longest, dtype=torch.long)
         for row, sequence in enumerate(sequences):
-            ids[row, : len(sequence)] = torch.tensor(sequence)
+            ids[row, : len(sequence)] = torch.tensor(np.asarray(sequence))
             mask[row, : len(sequence)] = 1
         with torch.inference_mode():
             ids, mask = ids.to(kind), mask.to(kind)
@@ -58,7 +61,7 @@ def sentence_transformers(source: Path, kind: str) -> Callable[[Sequence[str], i
     from sentence_transformers import models as modules
 
     transformer = modules.Transformer(str(source), max_seq_length=512)
-    pooling = modules.Pooling(transformer.get_word_embedding_dimension(), "mean")
+    pooling = modules.Pooling(json.loads((source / "config.json").read_text())["hidden_size"], "mean")
     model = SentenceTransformer(modules=[transformer, pooling, modules.Normalize()], device=kind)
     if kind == "cuda":
         model.half()
@@ -70,11 +73,11 @@ def sentence_transformers(source: Path, kind: str) -> Callable[[Sequence[str], i
     return run
 
 
-def free_memory_mib() -> float:
-    """Of the first GPU."""
+def device_kind() -> str:
+    """The device that torch has: `cuda`, or `cpu` where it cannot use a GPU."""
     import torch
 
-    return float(torch.cuda.mem_get_info()[0] / 2**20)
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def describe(kind: str) -> str:

@@ -1,0 +1,88 @@
+"""A run of 32k tokens taken apart: kernels by torch's profiler, which sees the whole process; the host's part."""
+
+import importlib.util
+import json
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from bench.gpu.lib import engines
+from bench.gpu.step import Setting, random_ids
+
+from polyseme.artifact import Artifact, Variant
+from polyseme.artifact.graphs import NORMALIZED
+from polyseme.runtime.engines.onnxruntime import packed_session
+from polyseme.runtime.engines.onnxruntime.padded_session import session_options
+
+_RUNS, _SHOWN = 3, 10
+
+
+def run(setting: Setting) -> None:
+    for name, artifact in setting.each():
+        with setting.record.attempt(f"kernels of {name}"):
+            _kernels(setting, name, artifact)
+        with setting.record.attempt(f"the host's part of {name}"):
+            _host(setting, name, artifact)
+
+
+def _batch(setting: Setting, artifact: Artifact, engine: Any) -> Any:
+    return engine.collate(random_ids(artifact, [128] * (8 if setting.is_quick else 256)))
+
+
+def _kernels(setting: Setting, name: str, artifact: Artifact) -> None:
+    if importlib.util.find_spec("torch") is None:
+        setting.record.note("no torch, whose profiler tells kernels")
+        return
+    from torch.profiler import ProfilerActivity, profile, supported_activities
+
+    if ProfilerActivity.CUDA not in supported_activities():
+        setting.record.note("torch's profiler sees no GPU")
+        return
+    engine: Any = engines.packed(artifact, setting.device)
+    batch = _batch(setting, artifact, engine)
+    engine.run(Variant.EMBED, batch, [NORMALIZED])
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        for _ in range(_RUNS):
+            engine.run(Variant.EMBED, batch, [NORMALIZED])
+    engine.close()
+    found = sorted(profiler.key_averages(), key=lambda one: -one.self_device_time_total)
+    total = sum(one.self_device_time_total for one in found)
+    for one in found[:_SHOWN]:
+        setting.record.add(
+            f"kernels of 32k tokens, {name}", kernel=one.key.replace("void ", "")[:56], times=one.count / _RUNS,
+            us=one.self_device_time_total / _RUNS, share=one.self_device_time_total / max(total, 1),
+        )  # fmt: skip
+    setting.record.note(f"{name}: {total / _RUNS:,.0f} us of kernels and copies a run, {len(found)} kinds")
+
+
+def _host(setting: Setting, name: str, artifact: Artifact) -> None:
+    """What it takes the host to begin each kind of node."""
+    plain = session_options
+    with tempfile.TemporaryDirectory() as folder:
+
+        def profiled(threads: int) -> Any:
+            options = plain(threads)
+            options.enable_profiling, options.profile_file_prefix = (
+                True,
+                f"{folder}/{len(list(Path(folder).iterdir()))}",
+            )
+            return options
+
+        with mock.patch.object(packed_session, "session_options", profiled):
+            engine: Any = engines.packed(artifact, setting.device)
+        batch = _batch(setting, artifact, engine)
+        for _ in range(_RUNS):
+            engine.run(Variant.EMBED, batch, [NORMALIZED])
+        session = engine._lanes[0].sessions[Variant.EMBED]._session  # noqa: SLF001
+        events = json.loads(Path(session.end_profiling()).read_text())
+        engine.close()
+    by_operator: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            by_operator[event["args"]["op_name"]].append(event["dur"])
+    times = {operator: sum(found) / _RUNS for operator, found in by_operator.items()}
+    slowest = sorted(times.items(), key=lambda item: -item[1])[:6]
+    text = ", ".join(f"{operator} {len(by_operator[operator]) // _RUNS} x, {us:,.0f} us" for operator, us in slowest)
+    setting.record.note(f"{name}, host, {sum(times.values()):,.0f} us a run: {text}")

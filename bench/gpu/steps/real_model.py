@@ -1,0 +1,33 @@
+"""A real model's vectors of real texts, by each engine: as `numerics`."""
+
+import random
+
+from bench.gpu.step import REAL, Setting
+from bench.gpu.steps.numerics import judge
+from bench.lib.texts import public_domain_words
+
+from polyseme.artifact import TOKENIZER, Artifact
+from polyseme.runtime.batches.padded import Ids
+from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
+
+_BATCHES, _TEXTS, _LONGEST = 6, 12, 120  # texts of a batch, words of a text
+
+
+def run(setting: Setting) -> None:
+    if setting.checkpoint is None:
+        setting.record.note("no real model was brought: --model")
+        return
+    artifact = setting.artifact(REAL)
+    words, draw = public_domain_words(), random.Random(5)
+    batches = []
+    for _ in range(_BATCHES):
+        starts = [draw.randrange(len(words) - _LONGEST) for _ in range(_TEXTS)]
+        batches.append([" ".join(words[start : start + draw.randint(1, _LONGEST)]) for start in starts])
+    judge(setting, REAL, artifact, [token_ids(artifact, texts) for texts in batches])
+
+
+def token_ids(artifact: Artifact, texts: list[str]) -> list[Ids]:
+    """As the server has them."""
+    tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=artifact.manifest.model.encoder.vocab_size)
+    options = EncodeOptions(limit=artifact.manifest.model.max_tokens, truncate=Truncate.END)
+    return [text.ids for text in tokenizer.encode(texts, options)]

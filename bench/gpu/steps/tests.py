@@ -1,0 +1,25 @@
+"""The project's own tests for a GPU, over a random model of MiniLM's size."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.gpu.step import Setting
+
+ROOT = Path(__file__).parents[3]
+_TESTS = "tests/runtime/test_gpu.py"
+_LEFT_OUT = "not tensorrt"  # which builds an engine for minutes
+
+
+def run(setting: Setting) -> None:
+    artifact = setting.artifact(setting.names[0])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-k", _LEFT_OUT, "-rfEs", "--tb=short", _TESTS],
+        cwd=ROOT, env=os.environ | {"POLYSEME_TEST_MINILM": str(artifact.directory.absolute())},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    print(done.stdout[-20_000:], done.stderr[-5_000:])
+    for line in [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR", "SKIPPED"))][:8]:
+        setting.record.note(line.replace(f"{_TESTS}::", "")[:140])
+    setting.record.note(next(iter(done.stdout.splitlines()[::-1]), "pytest said nothing"))

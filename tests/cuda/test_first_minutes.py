@@ -1,0 +1,54 @@
+"""The plan for a GPU (bench/gpu), from end to end: no step of it fails for a silly reason."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from tests.cuda.conftest import ROOT
+
+pytestmark = pytest.mark.cuda
+
+STEPS = [
+    "load",
+    "numerics",
+    "replays",
+    "throughput",
+    "forms",
+    "kernels",
+    "eager_or_replayed",
+    "reload",
+    "padded",
+    "served",
+]
+SHOWS_A_GPU = """
+import os
+exists = os.path.exists
+os.path.exists = lambda path: path == "/dev/nvidiactl" or exists(path)
+"""
+
+
+def test_every_step_ends_and_says_that_nothing_was_measured(runtime, tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SHOWS_A_GPU)
+    libraries = os.environ["LD_LIBRARY_PATH"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.gpu.first_minutes", "--out", tmp_path / "out", "--work", tmp_path / "work",
+         "--models", "tiny", "--quick", "--patience", "20", "--steps", *STEPS],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+        env=os.environ | {
+            "PYTHONPATH": str(tmp_path / "site"),
+            "LD_LIBRARY_PATH": f"{libraries}:{libraries.replace('/cuda/cuda', '/cuda/cudnn')}",
+        },
+    )  # fmt: skip
+    rows = [json.loads(line) for line in (tmp_path / "out/rows.jsonl").read_text().splitlines()]
+    assert {row["name"]: row["ended"] for row in rows if row.get("table") == "steps"} == dict.fromkeys(STEPS, "ok")
+    # The fake cuDNN has no operations: the padded engine of a model that has a packed graph needs one.
+    failures = [row for row in rows if "failure" in row and "cudnn" not in row["error"].lower()]
+    assert failures == []
+    assert "A REHEARSAL over a CUDA runtime that computes nothing" in done.stdout
+    attention = {row["engine"]: row["attention"] for row in rows if row.get("table") == "load"}
+    assert attention["packed"] == "FLASH_ATTENTION"
+    replayed = [row["replayed"] for row in rows if row.get("table") == "ms of a batch, tiny"]
+    assert len(replayed) == 7
