@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.gpu.lib import engines
 from bench.gpu.lib.record import timed
-from bench.gpu.step import Setting, random_ids
+from bench.gpu.lib.setting import Setting, random_ids
 
 from polyseme.artifact import Variant
 from polyseme.artifact.graphs import NORMALIZED

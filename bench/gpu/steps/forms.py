@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from bench.gpu.lib import engines, models
 from bench.gpu.lib.record import timed
-from bench.gpu.step import Setting, random_ids
+from bench.gpu.lib.setting import Setting, random_ids
 
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from bench.gpu.lib import engines
-from bench.gpu.step import Setting, random_ids
+from bench.gpu.lib.setting import Setting, random_ids
 
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED
@@ -35,26 +35,44 @@ def _kernels(setting: Setting, name: str, artifact: Artifact) -> None:
     if importlib.util.find_spec("torch") is None:
         setting.record.note("no torch, whose profiler tells kernels")
         return
+    import torch
     from torch.profiler import ProfilerActivity, profile, supported_activities
 
     if ProfilerActivity.CUDA not in supported_activities():
         setting.record.note("torch's profiler sees no GPU")
         return
+    torch.cuda.synchronize()
     engine: Any = engines.packed(artifact, setting.device)
     batch = _batch(setting, artifact, engine)
     engine.run(Variant.EMBED, batch, [NORMALIZED])
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         for _ in range(_RUNS):
             engine.run(Variant.EMBED, batch, [NORMALIZED])
+        torch.cuda.synchronize()
     engine.close()
-    found = sorted(profiler.key_averages(), key=lambda one: -one.self_device_time_total)
-    total = sum(one.self_device_time_total for one in found)
-    for one in found[:_SHOWN]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(path))
+        times = _by_name(json.loads(path.read_text(encoding="utf-8"))["traceEvents"])
+    total = sum(map(sum, times.values()))
+    for kernel, found in sorted(times.items(), key=lambda item: -sum(item[1]))[:_SHOWN]:
         setting.record.add(
-            f"kernels of 32k tokens, {name}", kernel=one.key.replace("void ", "")[:56], times=one.count / _RUNS,
-            us=one.self_device_time_total / _RUNS, share=one.self_device_time_total / max(total, 1),
-        )  # fmt: skip
-    setting.record.note(f"{name}: {total / _RUNS:,.0f} us of kernels and copies a run, {len(found)} kinds")
+            f"kernels of 32k tokens, {name}",
+            kernel=kernel.replace("void ", "")[:70],
+            times=len(found) / _RUNS,
+            us=sum(found) / _RUNS,
+            share=sum(found) / total,
+        )
+    setting.record.note(f"{name}: {total / _RUNS:,.0f} us of kernels and copies a run, {len(times)} kinds")
+
+
+def _by_name(events: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Microseconds of each kernel and copy on the GPU, whoever began it."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"):
+            times[event["name"]].append(event["dur"])
+    return times
 
 
 def _host(setting: Setting, name: str, artifact: Artifact) -> None:

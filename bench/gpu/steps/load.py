@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime as ort
 from bench.gpu.lib import engines
 from bench.gpu.lib.device_memory import settled_mib, used_mib
-from bench.gpu.step import Setting, random_ids
+from bench.gpu.lib.setting import Setting, random_ids
 from bench.lib.machine import versions
 
 from polyseme.artifact import Artifact, Variant

@@ -1,6 +1,6 @@
 """Make all artifacts, beside the first steps."""
 
-from bench.gpu.step import REAL, Setting
+from bench.gpu.lib.setting import REAL, Setting
 
 
 def run(setting: Setting) -> None:

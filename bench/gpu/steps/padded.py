@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.gpu.lib import engines, models
 from bench.gpu.lib.record import timed
-from bench.gpu.step import Setting, mixed_lengths, random_ids
+from bench.gpu.lib.setting import Setting, mixed_lengths, random_ids
 
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.gpu.lib import engines, peers
 from bench.gpu.lib.record import timed
-from bench.gpu.step import REAL, Setting, mixed_lengths, random_ids
+from bench.gpu.lib.setting import REAL, Setting, mixed_lengths, random_ids
 from bench.gpu.steps.real_model import token_ids
 
 from polyseme.artifact import TOKENIZER, Artifact, Variant

@@ -2,8 +2,8 @@
 
 import random
 
-from bench.gpu.step import REAL, Setting
-from bench.gpu.steps.numerics import judge
+from bench.gpu.lib.setting import REAL, Setting
+from bench.gpu.steps.numerics import Reference, judge
 from bench.lib.texts import public_domain_words
 
 from polyseme.artifact import TOKENIZER, Artifact
@@ -23,7 +23,8 @@ def run(setting: Setting) -> None:
     for _ in range(_BATCHES):
         starts = [draw.randrange(len(words) - _LONGEST) for _ in range(_TEXTS)]
         batches.append([" ".join(words[start : start + draw.randint(1, _LONGEST)]) for start in starts])
-    judge(setting, REAL, artifact, [token_ids(artifact, texts) for texts in batches])
+    reference = Reference(artifact, [token_ids(artifact, texts) for texts in batches])
+    judge(setting, REAL, artifact, reference, forms=("packed", "replayed", "padded"))
 
 
 def token_ids(artifact: Artifact, texts: list[str]) -> list[Ids]:

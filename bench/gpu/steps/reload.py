@@ -5,7 +5,7 @@ from collections import Counter
 from time import perf_counter
 from typing import Any
 
-from bench.gpu.step import Setting, random_ids
+from bench.gpu.lib.setting import Setting, random_ids
 
 from polyseme.artifact import Variant
 from polyseme.artifact.graphs import NORMALIZED

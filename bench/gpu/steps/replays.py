@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bench.gpu.lib import engines
 from bench.gpu.lib.device_memory import settled_mib, used_mib
-from bench.gpu.step import Setting, random_ids
+from bench.gpu.lib.setting import Setting, random_ids
 
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from bench.gpu.lib import engines
-from bench.gpu.step import REAL, Setting
+from bench.gpu.lib.setting import REAL, Setting
 from bench.gpu.steps.real_model import token_ids
 from bench.lib.closed_loop import closed_loop
 from bench.lib.server import server_process
@@ -30,7 +30,7 @@ def run(setting: Setting) -> None:
 
 
 def _served(setting: Setting, name: str, artifact: Artifact) -> None:
-    sample, seconds, table = _texts(2048), 10 * setting.seconds, f"served over loopback, {name}"
+    sample, seconds, table = _texts(2048), 6 * setting.seconds, f"served over loopback, {name}"
     alone = _engine(setting, artifact, sample, seconds / 2)
     setting.record.add(table, what="engine alone, 256 texts", texts_s=alone)
     with server_process(artifact.directory, "--device", setting.kind, "--max-queue-tokens", str(1 << 22)) as (
