@@ -12,7 +12,7 @@ from tests.cuda.registered import registered
 from tests.export.checkpoints import change_weights, make_sentence_transformer
 from tests.export.encoders.architectures.test_families import NAMES, checkpoint
 from tests.export.gates.test_overflow import enlarge, enlarge_attention
-from tests.export.graphs.test_heads import exported, make_layers
+from tests.export.graphs.test_head_nodes import exported, make_layers
 
 from polyseme.artifact import Artifact, Pooling, Precision
 from polyseme.export import ExportOptions, export_model

@@ -8,7 +8,7 @@ from tests.cuda.conftest import without_probe
 from tests.cuda.texts import texts
 from tests.export.checkpoints import change_weights
 from tests.export.gates.test_overflow import enlarge, enlarge_attention
-from tests.export.graphs.test_heads import make_layers
+from tests.export.graphs.test_head_nodes import make_layers
 
 from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS
