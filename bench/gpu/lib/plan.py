@@ -24,18 +24,22 @@ class Step:
 
 PLAN: Final = (
     Step(name="load", seconds=60, decides="whether it loads and runs at all; which attention kernels; memory"),
-    Step(name="tests", seconds=45, decides="tests/runtime/test_gpu.py: proof, texts and states against the CPU"),
+    Step(name="tests", seconds=40, decides="tests/runtime/test_gpu.py: proof, texts and states against the CPU"),
     Step(name="numerics", seconds=45, decides="eager and replayed against float64 and fp32, each model"),
     Step(name="replays", seconds=25, decides="whether replays follow their inputs; memory of a bucket"),
-    Step(name="throughput", seconds=80, decides="1k to 64k tokens, texts of 32 and 128, one lane and two"),
+    Step(name="throughput", seconds=60, decides="1k to 64k tokens, texts of 32 and 128, one lane and two"),
     Step(name="real_model", seconds=35, decides="cosines of a real model's vectors of real texts"),
     Step(name="forms", seconds=45, decides="three products or one; pooling by a mask or by the attention"),
     Step(name="kernels", seconds=35, decides="where a run of 32k tokens spends its time"),
     Step(name="eager_or_replayed", seconds=30, decides="up to which size a replay is faster; one text's latency"),
     Step(name="reload", seconds=30, decides="whether models load beside one that runs"),
-    Step(name="padded", seconds=30, decides="the padded engine: first and later runs of a shape; packed beside it"),
-    Step(name="peers", seconds=70, decides="torch and sentence-transformers in fp16 on the same texts"),
-    Step(name="served", seconds=70, decides="the server over loopback: 1 x 64, 32 x 16, a stream; CPU time of a call"),
+    Step(
+        name="padded",
+        seconds=30,
+        decides="cuDNN against CUTLASS for padded shapes, first and later runs; packed beside them",
+    ),
+    Step(name="peers", seconds=60, decides="torch and sentence-transformers in fp16 on the same texts"),
+    Step(name="served", seconds=60, decides="the server over loopback: 1 x 64, 32 x 16, a stream; CPU time of a call"),
 )
 
 
