@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/callers tests/docs tests/deploy/test_build_image.py tes
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench simulate ghz loadtest image clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench reliability simulate ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -161,6 +161,9 @@ callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in 
 
 bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
 	$(BIN)/python -m bench.serving.serving $(MODEL)
+
+reliability: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Show every promise by a figure, an hour or two; goes on where it was (PROMISES="1 20-kill")
+	$(BIN)/python -m bench.reliability.run --artifact $(MODEL) $(PROMISES)
 
 simulate: $(VENV)/.installed-dev  ## Simulate who runs next, in virtual time (SEED=7 shows one again, SEEDS=10000 runs many)
 	$(BIN)/python -m bench.simulation.simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))

@@ -43,6 +43,10 @@ class Running:
     def layers_session(self):
         return self.model.engine.engine.sessions[Variant.LAYERS]
 
+    def metric(self, name, **labels):
+        """The value of a metric; 0 where nothing has been counted."""
+        return self.app._metrics.registry.get_sample_value(name, labels) or 0
+
     def on_loop(self, coroutine):
         """Run a coroutine on the server's event loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=300)

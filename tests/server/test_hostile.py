@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from tests.server.frames import REQUESTS, mutated
 from tests.server.running import CANARY, refused, running
 
 from polyseme.v1 import common_pb2, embedding_service_pb2
@@ -49,28 +50,6 @@ def test_single_odd_characters_are_embedded(minilm_server, character):
 
 def test_ten_thousand_mutated_frames_never_break_the_server(server):
     draw = random.Random(1)
-    valid = [
-        ("EmbeddingService/Embed", Request(texts=["a", "b c"], dimensions=3, model=common_pb2.ModelRef(name="x"))),
-        ("EmbeddingService/Tokenize", embedding_service_pb2.TokenizeRequest(texts=["a b", ""])),
-        (
-            "EmbeddingService/Similarity",
-            embedding_service_pb2.SimilarityRequest(
-                a=[embedding_service_pb2.Operand(text="a b a", word={"text": "a", "occurrence": 2})], top_k=1, mode=3
-            ),
-        ),
-        (
-            "EmbeddingService/EmbedTokens",
-            embedding_service_pb2.EmbedTokensRequest(texts=["a b", "c"], layers={"layers": [0, -1], "combine": 3}),
-        ),
-        (
-            "EmbeddingService/EmbedSpans",
-            embedding_service_pb2.EmbedSpansRequest(
-                inputs=[{"text": "a b a", "spans": [{"start": 2, "end": 3}], "words": [{"text": "a"}]}, {"text": "c"}],
-                subtokens=3,
-                offset_unit=2,
-            ),
-        ),
-    ]
     allowed = {
         grpc.StatusCode.OK,
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -81,7 +60,7 @@ def test_ten_thousand_mutated_frames_never_break_the_server(server):
     for _ in range(100):
         futures = []
         for _ in range(100):
-            method, message = draw.choice(valid)
+            method, message = draw.choice(REQUESTS)
             stub = server.channel.unary_unary(f"/polyseme.v1.{method}")
             futures.append(stub.future(mutated(message.SerializeToString(), draw), timeout=300))
         for future in futures:
@@ -108,23 +87,6 @@ def test_two_thousand_mutated_messages_never_break_a_stream(server):
     codes = {reply.error.code for reply in replies if reply.HasField("error")}
     assert codes <= {grpc.StatusCode.INVALID_ARGUMENT.value[0], grpc.StatusCode.NOT_FOUND.value[0]}
     assert {reply.WhichOneof("result") for reply in replies} == {"embed", "tokens", "spans", "error"}
-
-
-def mutated(data, draw):
-    """A valid message with bytes flipped, cut, repeated or put in."""
-    frame = bytearray(data)
-    for _ in range(draw.randint(1, 4)):
-        at = draw.randrange(len(frame) + 1)
-        match draw.randrange(4):
-            case 0 if at < len(frame):
-                frame[at] ^= 1 << draw.randrange(8)
-            case 1:
-                del frame[at:]
-            case 2:
-                frame[at:at] = frame[at : at + draw.randint(1, 8)]
-            case _:
-                frame[at:at] = draw.randbytes(draw.randint(1, 4))
-    return bytes(frame)
 
 
 def test_a_worst_case_text_does_not_hold_up_the_loop(minilm_server):

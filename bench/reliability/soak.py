@@ -1,0 +1,215 @@
+"""A server for half an hour under calls, cancels, garbage and connections that come and go: does anything grow?
+
+Memory is what is the process's own; its slope is the median of those of all pairs of samples (Theil and Sen), which a
+few outliers do not move. The first minutes do not count.
+
+Usage: python -m bench.reliability.soak ARTIFACT [--minutes 30] [--warm-up-minutes 8]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import grpc
+import numpy as np
+from bench.lib.closed_loop import SERVICE
+from bench.lib.machine import heading
+from bench.lib.server import resident_mib, server_process
+from bench.lib.texts import mixed_texts
+from bench.reliability.outcome import Outcome
+from tests.server.frames import mutated
+
+from polyseme.v1 import common_pb2
+from polyseme.v1 import embedding_service_pb2 as pb
+
+MINUTES = 30.0
+WARM_UP_MINUTES = 8.0
+KEPT = Path(".cache/reliability/soak")
+CALLERS = 6
+PACE_S = 0.05  # between two calls of a caller, on average
+CALLS_OF_A_CONNECTION = 200
+BETWEEN_SAMPLES_S = 5.0
+MOST_MIB_PER_HOUR = 1.0
+CUT = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A look at the server.
+
+    Attributes:
+        at_s: since the server was ready.
+        own_mib: memory that is its own.
+        fds: files and sockets that it has open.
+        threads: of its process.
+    """
+
+    at_s: float
+    own_mib: float
+    fds: int
+    threads: int
+
+
+def sample(pid: int, began: float) -> Sample:
+    """Look at a process."""
+    process = Path(f"/proc/{pid}")
+    fds, threads = (sum(1 for _ in (process / part).iterdir()) for part in ("fd", "task"))
+    return Sample(at_s=time.monotonic() - began, own_mib=resident_mib(pid), fds=fds, threads=threads)
+
+
+def soak(artifact: Path, minutes: float = MINUTES, warm_up_minutes: float = WARM_UP_MINUTES) -> list[Sample]:
+    """Run a server under such calls; gives samples of the time after the warm-up."""
+    context = multiprocessing.get_context("spawn")
+    with server_process(artifact) as (target, pid):
+        began = time.monotonic()
+        callers = context.Process(target=call_for_ever, args=(target,), daemon=True)
+        callers.start()
+        samples = []
+        try:
+            while (at_s := time.monotonic() - began) < 60 * (warm_up_minutes + minutes):
+                time.sleep(BETWEEN_SAMPLES_S)
+                if not callers.is_alive():
+                    raise SystemExit("the callers ended")
+                if at_s >= 60 * warm_up_minutes:
+                    samples.append(sample(pid, began))
+        finally:
+            callers.terminate()
+            callers.join()
+    return samples
+
+
+def call_for_ever(target: str) -> None:
+    """Call as callers of all kinds do, until the process is ended."""
+    asyncio.run(_all_callers(target))
+
+
+async def _all_callers(target: str) -> None:
+    texts, _ = mixed_texts(400)
+    await asyncio.gather(*(_caller(target, texts, random.Random(seed)) for seed in range(CALLERS)))
+
+
+async def _caller(target: str, texts: Sequence[str], draw: random.Random) -> None:
+    while True:
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(target, options=options) as channel:
+            for _ in range(draw.randint(1, 2 * CALLS_OF_A_CONNECTION)):
+                with contextlib.suppress(grpc.RpcError, asyncio.CancelledError, TimeoutError):
+                    await _one_call(channel, draw.sample(texts, draw.randint(1, 4)), draw)
+                await asyncio.sleep(draw.expovariate(1 / PACE_S))
+
+
+async def _one_call(channel: grpc.aio.Channel, texts: list[str], draw: random.Random) -> None:
+    """Six in ten are plain; the others are words, cancelled, too late, garbage, or streams that are left."""
+    embed: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERVICE + "Embed")
+    request = pb.EmbedRequest(texts=texts, text_options=CUT)
+    match draw.randrange(15):
+        case 0 | 1:
+            spans = pb.EmbedSpansRequest(inputs=[pb.SpanInput(text=text) for text in texts], text_options=CUT)
+            words: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERVICE + "EmbedSpans")
+            await words(spans.SerializeToString(), timeout=60)
+        case 2 | 3:
+            call = embed(request.SerializeToString(), timeout=60)
+            await asyncio.sleep(draw.uniform(0, 0.03))
+            call.cancel()
+        case 4:
+            await embed(request.SerializeToString(), timeout=draw.uniform(0.001, 0.02))
+        case 5:
+            await embed(mutated(request.SerializeToString(), draw), timeout=60)
+        case 6:
+            stub: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(SERVICE + "StreamEmbed")
+            stream = stub(timeout=60)
+            for _ in range(3):
+                await stream.write(pb.StreamEmbedRequest(embed=request).SerializeToString())
+            await stream.read()
+            stream.cancel()
+        case _:
+            await embed(request.SerializeToString(), timeout=60)
+
+
+def judge(samples: Sequence[Sample]) -> list[Outcome]:
+    """Slope of memory, and whether files and threads are as many at the end as at the start."""
+    slope = slope_per_hour([one.at_s for one in samples], [one.own_mib for one in samples])
+    minutes = (samples[-1].at_s - samples[0].at_s) / 60
+    third = len(samples) // 3
+    outcomes = [
+        Outcome(
+            what=f"soak of {minutes:.0f} minutes: memory of the process ({samples[0].own_mib:.0f} MiB at first)",
+            tries=len(samples),
+            failed=0,
+            figure=f"{slope:+.2f} MiB/h",
+            bound=f"< {MOST_MIB_PER_HOUR:g} MiB/h",
+            within=slope < MOST_MIB_PER_HOUR,
+        )
+    ]
+    for name in ("fds", "threads"):
+        counts = [getattr(one, name) for one in samples]
+        first, last = max(counts[:third]), max(counts[-third:])
+        outcomes.append(
+            Outcome(
+                what=f"soak: {name}, the most of its last third against its first",
+                tries=len(samples),
+                failed=0,
+                figure=f"{last} against {first}",
+                bound="no more",
+                within=last <= first + (CALLERS if name == "fds" else 0),  # connections come and go
+            )
+        )
+    return outcomes
+
+
+def slope_per_hour(seconds: Sequence[float], values: Sequence[float]) -> float:
+    """The median slope of all pairs of points."""
+    at, of = np.asarray(seconds), np.asarray(values)
+    later, earlier = np.tril_indices(len(at), -1)
+    return float(np.median((of[later] - of[earlier]) / (at[later] - at[earlier]))) * 3600
+
+
+def keep(samples: Sequence[Sample], folder: Path) -> None:
+    """Write samples and their picture into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "samples.json").write_text(json.dumps([asdict(one) for one in samples]), encoding="ascii")
+    plot(samples, folder / "soak.svg")
+
+
+def plot(samples: Sequence[Sample], path: Path) -> None:
+    """Draw the three over time."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    axes = figure.subplots(3, sharex=True)
+    minutes = [one.at_s / 60 for one in samples]
+    for axis, name, label in zip(
+        axes, ("own_mib", "fds", "threads"), ("own memory, MiB", "open files", "threads"), strict=True
+    ):
+        axis.plot(minutes, [getattr(one, name) for one in samples])
+        axis.set_ylabel(label)
+    axes[-1].set_xlabel("minutes since the server was ready")
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Print the outcomes; keep samples and picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--warm-up-minutes", type=float, default=WARM_UP_MINUTES)
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder for samples, picture")
+    arguments = parser.parse_args()
+    samples = soak(arguments.artifact, arguments.minutes, arguments.warm_up_minutes)
+    keep(samples, arguments.kept)
+    print(heading())
+    for outcome in judge(samples):
+        print(outcome.what, "|", outcome.figure, "|", outcome.bound, "|", outcome.verdict(0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Promises, each with few tries: what is counted must hold. `make reliability` has the many, and judges latencies.
+
+Promises whose rows are tests of the project are not tried here a second time, nor those that have a test of their own.
+"""
+
+import time
+
+import grpc
+import pytest
+from bench.reliability.outcome import QUIET_CORES, Outcome
+from bench.reliability.place import Place
+from bench.reliability.promises import PROMISES
+from bench.reliability.soak import slope_per_hour
+from tests.server.lateness import lateness
+from tests.server.running import running
+
+from polyseme.v1 import embedding_service_pb2 as pb
+
+ELSEWHERE = {
+    "18": "server/engine/test_watchdog.py",
+    "20-restart": "test_failover.py",
+    "20-kill": "test_failover.py",
+    "20-stop": "minutes: a server is stopped for longer than the default timeout",
+    "24": "server/security",
+    "27-rights": "deploy, export, artifact",
+    "27-soak": "half an hour",
+}
+
+
+class ShortPlace(Place):
+    """Does not run tests from within a test."""
+
+    def by_tests(self, what, *tests):
+        return Outcome(what=what, tries=len(tests), failed=0)
+
+
+@pytest.mark.parametrize("promise", [one for one in PROMISES if one.key not in ELSEWHERE], ids=lambda one: one.key)
+def test_a_promise_holds(promise, minilm_artifact, tiny_artifact, tmp_path):
+    place = ShortPlace(model=minilm_artifact, tiny=tiny_artifact, folder=tmp_path, short=True)
+    outcomes = list(promise.show(place))
+    assert outcomes
+    for outcome in outcomes:
+        assert outcome.verdict(QUIET_CORES + 1) in {"held", "not judged: machine busy"}, outcome
+
+
+def test_every_promise_is_tried_or_excused():
+    numbers = {promise.key.partition("-")[0] for promise in PROMISES}
+    assert numbers == {str(number) for number in range(1, 28)}
+    assert ELSEWHERE.keys() < {promise.key for promise in PROMISES}
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({}, "held"),
+        ({"failed": 1}, "broken"),
+        ({"failed": 1, "timed": True}, "broken"),
+        ({"tries": 0}, "broken"),
+        ({"within": False}, "broken"),
+        ({"timed": True, "within": False}, "not judged: machine busy"),
+    ],
+)
+def test_a_verdict(fields, verdict):
+    outcome = Outcome(**{"what": "", "tries": 5, "failed": 0, **fields})
+    assert outcome.verdict(others_cores=QUIET_CORES + 1) == verdict
+    if fields.get("timed") and not fields.get("failed"):
+        assert outcome.verdict(others_cores=0.0) == "broken"
+
+
+def test_a_slope_is_not_moved_by_outliers():
+    assert slope_per_hour([0, 3600, 7200, 10800], [1, 3, 500, 7]) == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_texts_that_are_run_late_are_seen(tiny_artifact, monkeypatch, looks):
+    """A deadline passes while a batch is collated: with a runner that looks, and with one whose clock stands."""
+    with running(tiny_artifact) as server, lateness(server) as noted:
+        collate = server.model.engine.engine.collate
+        monkeypatch.setattr(server.model.engine.engine, "collate", lambda *texts: (time.sleep(0.3), collate(*texts))[1])
+        if not looks:
+            monkeypatch.setattr(server.model.engine.scheduler._run, "_clock", lambda: 0.0)
+        with pytest.raises(grpc.RpcError):
+            server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=0.2)
+        server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=300)
+    assert len(noted.late_s) == (0 if looks else 1)
