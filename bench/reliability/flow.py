@@ -9,7 +9,8 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 import grpc
@@ -29,13 +30,15 @@ from polyseme.v1 import embedding_service_pb2 as pb
 
 Code = grpc.StatusCode
 CUT = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
-SHORT_S = (2.0,)
-MIXED_S = (2.0, 30.0)  # of calls in turn; 30 s is the default of the SDK, with which a queue fills
-NEVER_MIND_S = 0.01  # two turns of the interpreter, between the look at a deadline and the run
+SHORT_S = 2.0
+DEFAULT_S = 30.0  # of the SDK; a queue fills with such calls
+NEVER_MIND_S = (
+    0.01  # two turns of the interpreter between the look at a deadline and the run; a busy machine adds to it
+)
 CLIENTS_A_PROCESS = 50
 
 
-def overload(place: Place, times: float, seconds: float, timeouts_s: Sequence[float]) -> tuple[Load, float, Lateness]:
+def overload(place: Place, times: float, seconds: float, timeout_s: float) -> tuple[Load, float, Lateness]:
     """Calls of 8 texts of 128 tokens at a multiple of what the server can do; gives how they ended, the peak, lateness.
 
     The peak is the mean of one before and one after, since what a machine has left changes.
@@ -49,7 +52,7 @@ def overload(place: Place, times: float, seconds: float, timeouts_s: Sequence[fl
     with running(place.model) as server, lateness(server) as noted:
         closed(server.target, requests, 8, 2)
         before = closed(server.target, requests, 8, seconds_of_peak).goodput
-        load = open_loop(server.target, requests, times * before, seconds, timeouts_s)
+        load = open_loop(server.target, requests, times * before, seconds, timeout_s)
         after = closed(server.target, requests, 8, seconds_of_peak).goodput
     return load, (before + after) / 2, noted
 
@@ -58,22 +61,30 @@ def late(noted: Lateness, times: float) -> Outcome:
     """How many texts were run too late."""
     longest = max(noted.late_s, default=0.0)
     return Outcome(
-        what=f"texts run more than {1e3 * NEVER_MIND_S:.0f} ms after their deadline, at {times:g}x load",
+        what=f"texts run a second after their deadline or later, at {times:g}x load",
         tries=noted.texts,
-        failed=sum(seconds > NEVER_MIND_S for seconds in noted.late_s),
+        failed=sum(seconds > 1 for seconds in noted.late_s),
         figure=f"{len(noted.late_s)} run after it, by {1e3 * longest:.1f} ms at most",
+        bound=f"{1e3 * NEVER_MIND_S:.0f} ms",
+        within=longest <= NEVER_MIND_S,
+        timed=True,
     )
+
+
+def spelled(codes: Counter[str]) -> str:
+    """Statuses and how many of each."""
+    return ", ".join(f"{count} {code}" for code, count in codes.most_common())
 
 
 def deadlines(place: Place) -> Iterator[Outcome]:
     """10: deadlines that pass."""
-    load, _, noted = overload(place, 3, place.tries(60, 3), SHORT_S)
+    load, peak, noted = overload(place, 3, place.tries(60, 3), SHORT_S)
     wrong = load.sent - load.codes["OK"] - load.codes["DEADLINE_EXCEEDED"] - load.codes["RESOURCE_EXHAUSTED"]
     yield Outcome(
         what="calls of 2 s at 3x load: answered, refused, or DEADLINE_EXCEEDED",
         tries=load.sent,
         failed=wrong,
-        figure=", ".join(f"{count} {code}" for code, count in load.codes.most_common()),
+        figure=f"{spelled(load.codes)}; goodput {load.goodput:.1f} calls/s of {peak:.1f} at its peak",
     )
     yield late(noted, 3)
     yield place.by_tests(
@@ -173,21 +184,20 @@ def killed_clients(place: Place) -> Iterator[Outcome]:
 
 
 def full_queue(place: Place) -> Iterator[Outcome]:
-    """13: more than the server can do."""
-    load, peak, noted = overload(place, 5, place.tries(60, 3), MIXED_S)
-    goodput = load.goodput
-    yield Outcome(
-        what=f"5x load: refused with RetryInfo and pushback ({load.codes['RESOURCE_EXHAUSTED']} were)",
-        tries=load.sent,
-        failed=load.unadvised
-        + load.sent
-        - sum(load.codes[code] for code in ("OK", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")),
-        figure=f"goodput {goodput:.1f} calls/s of {peak:.1f} at its peak: {goodput / peak:.0%}",
-        bound=">= 90%",
-        within=goodput >= 0.9 * peak,
-        timed=True,
-    )
-    yield late(noted, 5)
+    """13: more than the server can do, of callers who wait for long, and of callers who do not."""
+    for timeout_s in (DEFAULT_S, SHORT_S):
+        load, peak, noted = overload(place, 5, place.tries(60, 3), timeout_s)
+        promised = sum(load.codes[code] for code in ("OK", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"))
+        yield Outcome(
+            what=f"5x load of calls of {timeout_s:g} s: refused with RetryInfo and pushback ({spelled(load.codes)})",
+            tries=load.sent,
+            failed=load.unadvised + load.sent - promised,
+            figure=f"goodput {load.goodput:.1f} calls/s of {peak:.1f} at its peak: {load.goodput / peak:.0%}",
+            bound=">= 90%",
+            within=load.goodput >= 0.9 * peak,
+            timed=True,
+        )
+        yield late(noted, 5)
 
 
 def shares(place: Place) -> Iterator[Outcome]:

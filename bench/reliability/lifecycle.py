@@ -283,7 +283,7 @@ def reloads(place: Place) -> Iterator[Outcome]:
         for caller in callers:
             caller.join()
     mixed = sum(
-        vectors.shape[1:] != expected[version].shape or np.abs(vectors - expected[version]).max() > 1e-5
+        vectors.shape[1:] != expected[version].shape or bool(np.abs(vectors - expected[version]).max() > 1e-5)
         for version, vectors in replies
     )
     yield Outcome(

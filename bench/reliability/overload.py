@@ -46,9 +46,9 @@ def closed(target: str, requests: Sequence[bytes], callers: int, seconds: float)
     return _in_process(_closed, target, requests, callers, seconds)
 
 
-def open_loop(target: str, requests: Sequence[bytes], rate: float, seconds: float, timeouts_s: Sequence[float]) -> Load:
-    """So many calls a second, whatever becomes of them; their timeouts in turn."""
-    return _in_process(_open, target, requests, rate, seconds, timeouts_s)
+def open_loop(target: str, requests: Sequence[bytes], rate: float, seconds: float, timeout_s: float) -> Load:
+    """So many calls a second, whatever becomes of them."""
+    return _in_process(_open, target, requests, rate, seconds, timeout_s)
 
 
 def _in_process(loop: object, *arguments: object) -> Load:
@@ -75,18 +75,16 @@ async def _closed(target: str, requests: Sequence[bytes], callers: int, seconds:
     return load
 
 
-async def _open(
-    target: str, requests: Sequence[bytes], rate: float, seconds: float, timeouts_s: Sequence[float]
-) -> Load:
+async def _open(target: str, requests: Sequence[bytes], rate: float, seconds: float, timeout_s: float) -> Load:
     load = Load(seconds=seconds)
-    left, timeouts = cycle(requests), cycle(timeouts_s)
+    left = cycle(requests)
     async with grpc.aio.insecure_channel(target) as channel, asyncio.TaskGroup() as calls:
         began = time.monotonic()
         for number in range(int(rate * seconds)):
             due = began + number / rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             load.behind_s = max(load.behind_s, time.monotonic() - due)
-            calls.create_task(_call(channel, next(left), next(timeouts), load, began + seconds))
+            calls.create_task(_call(channel, next(left), timeout_s, load, began + seconds))
     return load
 
 
