@@ -75,7 +75,6 @@ def _default(value: object) -> str:
 def _metrics() -> str:
     metrics, rows = Metrics(), []
     metrics.call_done(CallReport(method="Embed", code="OK", seconds=0.0))  # labels show once there is a value
-    metrics.transfer_ended("reply", "late")
     metrics.watch_memory(Budget(), lambda: 0, lambda: 0)
     metrics.of_model("name", "version")
     for family in sorted(metrics.registry.collect(), key=lambda family: family.name):

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
@@ -98,6 +99,8 @@ class Metrics:
             ["what", "why"],
             registry=self.registry,
         )
+        for what, why in product(("request", "reply"), ("late", "memory")):
+            self._transfers_ended.labels(what, why)  # there from the start, at 0
         self._calls = Counter(
             "polyseme_calls",
             "Calls ended, by method, status and the model that answered; no model where a call found none.",
