@@ -111,7 +111,7 @@ test-optimum: .venv-optimum/.installed $(MODEL)/manifest.json  ## Test the expor
 .venv-reference/.installed: constraints/reference.txt
 	@test -x .venv-reference/bin/python || $(PYTHON) -m venv .venv-reference
 	.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/reference.txt \
-	  torch transformers sentence-transformers peft sentencepiece fugashi unidic-lite
+	  torch transformers sentence-transformers peft protobuf sentencepiece fugashi unidic-lite
 	@touch $@
 
 reference: .venv-reference/.installed $(VENV)/.installed-dev  ## Ask transformers and sentence-transformers about odd checkpoints, and compare
