@@ -10,7 +10,7 @@ import pytest
 from bench.reliability.outcome import QUIET_CORES, Outcome
 from bench.reliability.place import Place
 from bench.reliability.promises import PROMISES
-from bench.reliability.soak import slope_per_hour
+from bench.reliability.soak import Sample, judge, plot, slope_per_hour
 from tests.server.lateness import lateness
 from tests.server.running import running
 
@@ -69,6 +69,26 @@ def test_a_verdict(fields, verdict):
 
 def test_a_slope_is_not_moved_by_outliers():
     assert slope_per_hour([0, 3600, 7200, 10800], [1, 3, 500, 7]) == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("grows", "verdicts"),
+    [
+        ({}, ["held", "held", "held"]),
+        ({"own_mib": 0.01}, ["broken", "held", "held"]),
+        ({"fds": 1}, ["held", "broken", "held"]),
+        ({"threads": 1}, ["held", "held", "broken"]),
+    ],
+)
+def test_what_grows_in_a_soak_is_seen(tmp_path, grows, verdicts):
+    at_first = {"own_mib": 200.0, "fds": 20, "threads": 15}
+    samples = [
+        Sample(at_s=5.0 * i, **{name: count + i * grows.get(name, 0) for name, count in at_first.items()})
+        for i in range(60)
+    ]
+    assert [outcome.verdict(0.0) for outcome in judge(samples)] == verdicts
+    plot(samples, tmp_path / "soak.svg")
+    assert "minutes" in (tmp_path / "soak.svg").read_text()
 
 
 @pytest.mark.parametrize("looks", [True, False])

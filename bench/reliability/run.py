@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,11 +21,12 @@ from bench.reliability.kept import keep, kept
 from bench.reliability.outcome import Outcome
 from bench.reliability.place import Place, busy_cores, make_tiny
 from bench.reliability.promises import GROUPS, PROMISES, Promise
+from bench.reliability.soak import KEPT, PICTURE
 
 RESULT = Path(__file__).parents[1] / "results" / "reliability.md"
 NOTE = """\
 `0 of n` is below 3/n with 95% confidence. Figures of latencies are not judged where the machine had other work: `others` is
-how many cores were kept busy so, before a promise was tried or after. Rows that tests show name them. 2x load is twice what
+how many cores it kept busy, before a promise was tried or after. Rows that tests show name them. 2x load is twice what
 the server was seen to do. Load and attackers share the cores of the machine with the server."""  # noqa: E501
 
 
@@ -97,8 +99,12 @@ def names(promise: Promise) -> set[str]:
 
 
 def write() -> None:
-    """Write the table of what is kept."""
-    RESULT.write_text("\n".join(("# Promises", "", "```", heading(), "```", "", NOTE, *table(), "")), encoding="utf-8")
+    """Write the table of what is kept, and the picture of the soak."""
+    lines = ["# Promises", "", "```", heading(), "```", "", NOTE, *table(), ""]
+    if (KEPT / PICTURE).exists():
+        shutil.copy(KEPT / PICTURE, RESULT.with_name(PICTURE))
+        lines += [f"![own memory, open files and threads of the server over the soak]({PICTURE})", ""]
+    RESULT.write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from polyseme.v1 import embedding_service_pb2 as pb
 MINUTES = 30.0
 WARM_UP_MINUTES = 8.0
 KEPT = Path(".cache/reliability/soak")
+PICTURE = "soak.svg"
 CALLERS = 6
 PACE_S = 0.05  # between two calls of a caller, on average
 CALLS_OF_A_CONNECTION = 200
@@ -137,7 +138,10 @@ async def _one_call(channel: grpc.aio.Channel, texts: list[str], draw: random.Ra
 
 def judge(samples: Sequence[Sample]) -> list[Outcome]:
     """Slope of memory, and whether files and threads are as many at the end as at the start."""
-    slope = slope_per_hour([one.at_s for one in samples], [one.own_mib for one in samples])
+    slope, of_second_half = (
+        slope_per_hour([one.at_s for one in part], [one.own_mib for one in part])
+        for part in (samples, samples[len(samples) // 2 :])
+    )
     minutes = (samples[-1].at_s - samples[0].at_s) / 60
     third = len(samples) // 3
     outcomes = [
@@ -145,7 +149,7 @@ def judge(samples: Sequence[Sample]) -> list[Outcome]:
             what=f"soak of {minutes:.0f} minutes: memory of the process ({samples[0].own_mib:.0f} MiB at first)",
             tries=len(samples),
             failed=0,
-            figure=f"{slope:+.2f} MiB/h",
+            figure=f"{slope:+.2f} MiB/h; of the second half {of_second_half:+.2f}",
             bound=f"< {MOST_MIB_PER_HOUR:g} MiB/h",
             within=slope < MOST_MIB_PER_HOUR,
         )
@@ -153,14 +157,15 @@ def judge(samples: Sequence[Sample]) -> list[Outcome]:
     for name in ("fds", "threads"):
         counts = [getattr(one, name) for one in samples]
         first, last = max(counts[:third]), max(counts[-third:])
+        most = first + (CALLERS if name == "fds" else 0)  # connections come and go
         outcomes.append(
             Outcome(
                 what=f"soak: {name}, the most of its last third against its first",
                 tries=len(samples),
                 failed=0,
                 figure=f"{last} against {first}",
-                bound="no more",
-                within=last <= first + (CALLERS if name == "fds" else 0),  # connections come and go
+                bound=f"{most}",
+                within=last <= most,
             )
         )
     return outcomes
@@ -177,7 +182,7 @@ def keep(samples: Sequence[Sample], folder: Path) -> None:
     """Write samples and their picture into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "samples.json").write_text(json.dumps([asdict(one) for one in samples]), encoding="ascii")
-    plot(samples, folder / "soak.svg")
+    plot(samples, folder / PICTURE)
 
 
 def plot(samples: Sequence[Sample], path: Path) -> None:
