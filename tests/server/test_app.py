@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.server.running import running
 
+from polyseme.client import Client, PolysemeError
 from polyseme.server.errors import ConfigError
 from polyseme.v1 import embedding_service_pb2, embedding_service_pb2_grpc
 
@@ -143,6 +144,44 @@ def test_serve_is_closed_unless_opened(tiny_artifact, flags, opened):
     assert ["OPEN: whoever reaches" in line for line in lines] == ([True, False] if opened else [False])
 
 
+def test_serve_listens_on_ipv6_and_a_socket(tiny_artifact, tmp_path):
+    """Its line has the targets that callers write; the socket of one that was killed does not stop the next."""
+    port, path = free_port(), tmp_path / "it.sock"
+    flags = ("--host", "::1", "--metrics-port", "0", "--drain-delay-s", "0", "--listen", f"unix:{path}")
+    for end in (signal.SIGKILL, signal.SIGTERM):
+        with spawn(tiny_artifact, *flags, "--port", str(port)) as process:
+            line = process.stderr.readline()
+            shapes = [shape_from(target) for target in (f"[::1]:{port}", f"unix:{path}")]
+            process.send_signal(end)
+        assert f" on [::1]:{port} and unix:{path} | " in line
+        assert shapes == [(32,), (32,)]
+        assert path.exists() == (end == signal.SIGKILL)
+
+
+def shape_from(target):
+    """The shape of the vector that a server answers with; its error where there is one."""
+    try:
+        with Client(target) as client:
+            return client.embed("a cat").shape
+    except PolysemeError as error:
+        return str(error)
+
+
+def test_serve_leaves_the_socket_of_another_server(tiny_artifact, tmp_path):
+    target = f"unix:{tmp_path / 'it.sock'}"
+    flags = ("--port", "0", "--metrics-port", "0", "--drain-delay-s", "0", "--listen", target)
+    with spawn(tiny_artifact, *flags) as first:
+        first.stderr.readline()
+        with spawn(tiny_artifact, *flags) as second:
+            line = second.stderr.readline()
+            if "serving" in line:
+                second.terminate()
+        shape = shape_from(target)
+        first.terminate()
+    assert line.endswith(f"cannot listen on {target}: another process listens there\n")
+    assert (second.returncode, shape) == (2, (32,))
+
+
 def listening_address(port):
     """The IPv4 address at which some process of this machine listens on a port, as the kernel has it."""
     for line in (Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()).splitlines():
@@ -188,6 +227,10 @@ def load_until_drained(port, process):
         (("--port", "x"), ("--port", "expected an integer")),
         (("--device", "cuda"), ("device cuda",)),
         (("--host", "203.0.113.7"), ("cannot listen on 203.0.113.7",)),
+        (("--host", "2001:db8::7"), ("cannot listen on [2001:db8::7]:0",)),
+        (("--listen", "/run/it.sock"), ("--listen: got '/run/it.sock'; one of unix:/run/polyseme.sock",)),
+        (("--listen", f"unix:/tmp/{'a' * 103}"), ("--listen: the path of the socket has 108 bytes; limit 107",)),
+        (("--listen", "unix:/proc/it.sock"), ("cannot listen on unix:/proc/it.sock",)),
     ],
 )
 def test_serve_refuses_in_one_line(tiny_artifact, flags, words):

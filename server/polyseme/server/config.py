@@ -47,6 +47,13 @@ class ServerConfig:
 
     host: str = _setting("127.0.0.1", "address to listen on; 0.0.0.0: all of IPv4; default: this machine alone")
     port: int = _setting(50051, "gRPC port; 0: any free one", most=65535)
+    listen: str = _setting(
+        "",
+        "Unix socket to listen on beside --port, its path of at most 107 bytes; in plaintext, its file for the "
+        "server's user alone; empty: none",
+        choices=("unix:/run/polyseme.sock",),
+        pattern=r"(unix:(?!//[^/])[^\0\n]+)?",
+    )
     metrics_port: int = _setting(9000, "Prometheus port; 0: no metrics", most=65535)
     default_model: str = _setting("", "model of calls that name none, NAME[@VERSION]; empty: the first one")
     device: str = _setting("auto", "where the model runs", choices=_DEVICES, pattern=_DEVICE)

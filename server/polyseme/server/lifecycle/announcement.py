@@ -9,7 +9,7 @@ from polyseme.server.config import ServerConfig
 from polyseme.server.memory.budget import UNASKED_BYTES
 from polyseme.server.models.registry import Models
 from polyseme.server.models.served import ServedModel
-from polyseme.server.security.address import is_loopback
+from polyseme.server.security.address import host_and_port, is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +54,13 @@ def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default:
         log.warning("NO CUDA, RUNNING ON CPU: %s (--device cpu to accept, cuda to refuse)", engine.fell_back)
     policy = engine.policy
     log.info(
-        "serving %s@%s%s on %s:%d | %s, %s, onnxruntime %s, %d runner(s) x %d thread(s) | max %d tokens a text, "
+        "serving %s@%s%s on %s%s | %s, %s, onnxruntime %s, %d runner(s) x %d thread(s) | max %d tokens a text, "
         "%d texts a call, %d bytes a text, batch %d tokens / %d texts, queue %d tokens",
         model.manifest.name,
         model.version,
         " (default)" if is_default else "",
-        config.host,
-        port,
+        host_and_port(config.host, port),
+        f" and {config.listen}" if config.listen else "",
         engine.precision.value,
         engine.execution_provider,
         runtime_version(),

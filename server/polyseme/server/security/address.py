@@ -13,3 +13,8 @@ def is_loopback(host: str) -> bool:
     except OSError:
         return False
     return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Write an address as callers and gRPC write it: IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -16,7 +16,9 @@ from polyseme.server.lifecycle.admission import Admission, open_to_all
 from polyseme.server.memory.budget import UNASKED_BYTES
 from polyseme.server.observe.calls import CallObserver
 from polyseme.server.observe.tracing import NoTracing, Tracing
+from polyseme.server.security.address import host_and_port
 from polyseme.server.security.tls import server_credentials
+from polyseme.server.security.unix_socket import grpc_address, make_room, owner_only
 from polyseme.server.wire.call_tasks import know_parents
 from polyseme.server.wire.calls import Service, Surroundings, generic_handler
 from polyseme.server.wire.health import Health
@@ -30,7 +32,7 @@ _LONGEST_WAIT_S: Final = 3600
 
 
 class Listener:
-    """Serves services on one port.
+    """Serves services on one port, and on a Unix socket where one is asked for.
 
     Health of the named services is readiness; health of "" is liveness and does not depend on load or loading.
 
@@ -77,6 +79,8 @@ class Listener:
         credentials = server_credentials(self._config)
         # Before gRPC is begun at all: a process that only has to say why it cannot listen then ends without it.
         _refuse_taken(self._config.host, self._config.port)
+        if self._config.listen:
+            make_room(self._config.listen)
         identify = identifier(self._config)
         guarded = Surroundings(
             admission=self._admission,
@@ -95,7 +99,10 @@ class Listener:
                 *(generic_handler(service, open_) for service in self._open_services()),
             )
         )
-        self.port = _bind(server, self._config, credentials)
+        self.port = _bind(server, host_and_port(self._config.host, self._config.port), credentials)
+        if self._config.listen:
+            with owner_only():
+                _bind(server, grpc_address(self._config.listen), credentials=None)
         self.set_ready(False)
         await server.start()
 
@@ -119,8 +126,7 @@ class Listener:
                 await self._server.stop(0)
 
 
-def _bind(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> int:
-    address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
+def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
     try:
         if credentials is None:
             return server.add_insecure_port(address)
@@ -138,7 +144,7 @@ def _refuse_taken(host: str, port: int) -> None:
             probe.bind(address)
             probe.listen()
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise ConfigError(f"cannot listen on {host_and_port(host, port)}: {error.strerror}") from error
 
 
 def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
