@@ -16,7 +16,7 @@ SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.
 
 def shape(message):
     """A message without its ids and numbers."""
-    return re.sub(r"\d+", "N", re.sub(r"\b[0-9a-f]{12}\b", "N", message))
+    return re.sub(r"\d+", "N", re.sub(r"\b(?:[0-9a-f]{12}|[0-9a-f]{16})\b", "N", message))
 
 
 def examples(section):

@@ -1381,7 +1381,9 @@ type StreamError struct {
 	// After how many milliseconds a retry is welcome; 0: do not retry.
 	RetryAfterMs uint64 `protobuf:"varint,3,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	// Which field of the request is wrong, spelled as in `texts[3]` or `inputs[2].words[0]`; empty: none in particular.
-	Field         string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
+	Field string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
+	// The id of the stream's call, by which the server's log and its traces name it.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1440,6 +1442,13 @@ func (x *StreamError) GetRetryAfterMs() uint64 {
 func (x *StreamError) GetField() string {
 	if x != nil {
 		return x.Field
+	}
+	return ""
+}
+
+func (x *StreamError) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
 	}
 	return ""
 }
@@ -1918,12 +1927,14 @@ const file_polyseme_v1_embedding_service_proto_rawDesc = "" +
 	"\x05embed\x18\x01 \x01(\v2\x19.polyseme.v1.EmbedRequestH\x00R\x05embed\x129\n" +
 	"\x06tokens\x18\x02 \x01(\v2\x1f.polyseme.v1.EmbedTokensRequestH\x00R\x06tokens\x126\n" +
 	"\x05spans\x18\x03 \x01(\v2\x1e.polyseme.v1.EmbedSpansRequestH\x00R\x05spansB\t\n" +
-	"\arequest\"w\n" +
+	"\arequest\"\x96\x01\n" +
 	"\vStreamError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12$\n" +
 	"\x0eretry_after_ms\x18\x03 \x01(\x04R\fretryAfterMs\x12\x14\n" +
-	"\x05field\x18\x04 \x01(\tR\x05field\"\xb7\x03\n" +
+	"\x05field\x18\x04 \x01(\tR\x05field\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\"\xb7\x03\n" +
 	"\x13StreamEmbedResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1f\n" +
 	"\vchunk_index\x18\x02 \x01(\rR\n" +
