@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+_OTHER_NAME: Final = (
+    "the server's certificate is for another name; call the server by that, or set the option "
+    "grpc.ssl_target_name_override (--tls-name on the command line)"
+)
 _OVER_TLS: Final = (
     ("WRONG_VERSION_NUMBER", "the server does not speak TLS; leave credentials= out (--tls on the command line)"),
     (
@@ -11,11 +15,8 @@ _OVER_TLS: Final = (
         "the server's certificate is of no authority trusted here; give its authority's to "
         "grpc.ssl_channel_credentials() (--tls-ca on the command line)",
     ),
-    (
-        "Hostname Verification Check failed",
-        "the server's certificate is for another name; call the server by that, or set the option "
-        "grpc.ssl_target_name_override (--tls-name on the command line)",
-    ),
+    ("Hostname Verification Check failed", _OTHER_NAME),
+    ("is not in peer certificate", _OTHER_NAME),  # as grpcio 1.63 says it
 )
 _REACHED_NOBODY: Final = ("connections to all backends failing", "failed to connect to all addresses")
 _HUNG_UP: Final = ("Socket closed", "Connection reset", "recvmsg", "Broken pipe")
