@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 # What has to hold for the CPU provider of onnxruntime-gpu too.
 ON_ITS_CPU := tests/runtime tests/export/graphs/test_graph.py tests/export/graphs/test_head_nodes.py tests/export/graphs/test_padded.py tests/export/gates/test_parity.py tests/export/graphs/test_standard_operators.py tests/server/test_packed.py
 # What no version of a dependency can change: other languages, pages, files of deploy, the pure policy, habits of the source.
-NOT_OF_VERSIONS := tests/callers tests/docs tests/deploy/test_build_image.py tests/deploy/test_dockerfile.py tests/deploy/test_manifests.py tests/server/scheduling tests/simulation tests/server/engine/test_watchdog.py tests/test_style.py tests/test_untested.py
+NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/docs tests/deploy/test_build_image.py tests/deploy/test_dockerfile.py tests/deploy/test_manifests.py tests/server/scheduling tests/simulation tests/server/engine/test_watchdog.py tests/test_style.py tests/test_untested.py
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
