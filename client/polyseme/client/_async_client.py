@@ -16,6 +16,7 @@ import numpy.typing as npt
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
 from polyseme.client._plans.defaults import Defaults
+from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
 from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
 from polyseme.client._plans.similarity import (
     plan_similarity,
@@ -25,10 +26,9 @@ from polyseme.client._plans.similarity import (
 )
 from polyseme.client._plans.streams.embed_stream import plan_embed_stream
 from polyseme.client._plans.texts import plan_embed, plan_tokenize
-from polyseme.client._plans.words import plan_embed_tokens, plan_embed_words
-from polyseme.client._transport.async_transport import AsyncTransport
 from polyseme.client._transport.channel import channel_options, health_channel_options
 from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection, Credentials, Token
+from polyseme.client._transport.event_loop.transport import AsyncTransport
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model

@@ -14,12 +14,12 @@ from polyseme.runtime.text.tokenizer import TokenIds, TokenizedText
 from polyseme.server.errors import FieldPath, InvalidInputError
 from polyseme.server.inference import similarity
 from polyseme.server.inference.execution import Execution
-from polyseme.server.inference.layers import Combine
-from polyseme.server.inference.parts import PartEmbedding, PreparedText, mix_of
-from polyseme.server.inference.pooling import span_sums
+from polyseme.server.inference.parts.embedding import PartEmbedding, PreparedText, mix_of
+from polyseme.server.inference.parts.layers import Combine
+from polyseme.server.inference.parts.pooling import span_sums
+from polyseme.server.inference.parts.spans import locate_one
 from polyseme.server.inference.prompted import pooled_vectors
 from polyseme.server.inference.queries import Compare, CompareMode
-from polyseme.server.inference.spans import locate_one
 from polyseme.server.inference.validation import check_reply_bytes, check_texts
 
 Float32Array = npt.NDArray[np.float32]

@@ -16,7 +16,7 @@ from polyseme.runtime.verification.reference_head import apply_dense
 from polyseme.server.engine.client import TextTask
 from polyseme.server.errors import InvalidInputError
 from polyseme.server.inference.execution import Execution
-from polyseme.server.inference.layers import Combine, layer_mix
+from polyseme.server.inference.parts.layers import Combine, layer_mix
 from polyseme.server.inference.queries import TextOptions
 from polyseme.server.inference.similarity import unit
 from polyseme.server.inference.validation import PathOf

@@ -8,10 +8,10 @@ from enum import Enum
 
 from polyseme.runtime.text.offsets import OffsetUnit
 from polyseme.runtime.text.tokenizer import Truncate
-from polyseme.server.inference.layers import Combine
-from polyseme.server.inference.pooling import Subtokens
+from polyseme.server.inference.parts.layers import Combine
+from polyseme.server.inference.parts.pooling import Subtokens
+from polyseme.server.inference.parts.spans import SpanQuery, WordQuery
 from polyseme.server.inference.similarity import Metric
-from polyseme.server.inference.spans import SpanQuery, WordQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

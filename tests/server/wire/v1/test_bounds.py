@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from polyseme.server.inference.validation import Limits
-from polyseme.server.wire.intake import Intake
+from polyseme.server.wire.messages.intake import Intake
 from polyseme.server.wire.v1.bounds import bounds
 from polyseme.v1 import embedding_service_pb2, model_service_pb2
 

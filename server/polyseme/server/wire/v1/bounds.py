@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from polyseme.server.inference.layers import MAX_LAYERS
+from polyseme.server.inference.parts.layers import MAX_LAYERS
 from polyseme.server.inference.validation import Limits
-from polyseme.server.wire.intake import Bounds
+from polyseme.server.wire.messages.intake import Bounds
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 

@@ -8,12 +8,12 @@ from typing import Final, TypeAlias
 from polyseme.runtime.text.tokenizer import TokenizedText
 from polyseme.server.inference.comparison import Comparison
 from polyseme.server.inference.execution import Execution, QueueOptions
-from polyseme.server.inference.parts import PartEmbedding, span_embedding, token_embedding
+from polyseme.server.inference.parts.embedding import PartEmbedding, span_embedding, token_embedding
 from polyseme.server.inference.texts import TextEmbedding
 from polyseme.server.inference.validation import Limits, check_count, check_reply_bytes, check_texts, in_texts
 from polyseme.server.models.registry import Models, Registry
-from polyseme.server.wire.calls import Call, Method
-from polyseme.server.wire.tensors import encoded_bytes
+from polyseme.server.wire.calls.adapter import Call, Method
+from polyseme.server.wire.messages.tensors import encoded_bytes
 from polyseme.server.wire.v1 import replies, requests
 from polyseme.server.wire.v1.replies import SpanWriter, TokenWriter
 from polyseme.v1 import embedding_service_pb2 as pb

@@ -10,12 +10,12 @@ from polyseme.artifact import Pooling, Precision
 from polyseme.runtime.text.offsets import OffsetUnit
 from polyseme.runtime.text.tokenizer import Truncate
 from polyseme.server.errors import FieldPath, InvalidInputError
-from polyseme.server.inference.layers import Combine
-from polyseme.server.inference.pooling import Subtokens
+from polyseme.server.inference.parts.layers import Combine
+from polyseme.server.inference.parts.pooling import Subtokens
 from polyseme.server.inference.queries import CompareMode
 from polyseme.server.inference.similarity import Metric
 from polyseme.server.scheduling import Priority
-from polyseme.server.wire.tensors import WireType
+from polyseme.server.wire.messages.tensors import WireType
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 
 K = TypeVar("K")

@@ -8,12 +8,12 @@ from typing import Final, TypeAlias
 from polyseme.runtime.tasks import FloatArray
 from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
 from polyseme.runtime.text.tokenizer import TokenIds, TokenizedText
+from polyseme.server.inference.parts.spans import LocatedSpan
 from polyseme.server.inference.similarity import Metric
-from polyseme.server.inference.spans import LocatedSpan
 from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.served import ServedModel
-from polyseme.server.wire.tensors import WireType, encode, encoded_bytes
+from polyseme.server.wire.messages.tensors import WireType, encode, encoded_bytes
 from polyseme.server.wire.v1 import enums
 from polyseme.v1 import common_pb2, model_service_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as pb

@@ -10,6 +10,7 @@ from typing import TypeVar, overload
 
 from polyseme.runtime.text.offsets import OffsetUnit
 from polyseme.server.inference.comparison import check_operand_count
+from polyseme.server.inference.parts.spans import SpanQuery, WordQuery
 from polyseme.server.inference.queries import (
     Compare,
     EmbedSpans,
@@ -21,10 +22,9 @@ from polyseme.server.inference.queries import (
     TextParts,
     Tokenize,
 )
-from polyseme.server.inference.spans import SpanQuery, WordQuery
 from polyseme.server.inference.validation import Limits, check_count
 from polyseme.server.scheduling import Priority
-from polyseme.server.wire.tensors import WireType
+from polyseme.server.wire.messages.tensors import WireType
 from polyseme.server.wire.v1 import enums
 from polyseme.v1 import common_pb2, tensor_pb2
 from polyseme.v1 import embedding_service_pb2 as pb

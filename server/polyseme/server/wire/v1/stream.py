@@ -17,11 +17,11 @@ import grpc
 
 from polyseme.server.errors import InvalidInputError, ServerError, spelled
 from polyseme.server.inference.execution import Execution
-from polyseme.server.inference.parts import PartEmbedding
+from polyseme.server.inference.parts.embedding import PartEmbedding
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models
-from polyseme.server.wire.calls import WORK_FACTOR, Call, StreamMethod
-from polyseme.server.wire.status import CallStatus, status_of
+from polyseme.server.wire.calls.adapter import WORK_FACTOR, Call, StreamMethod
+from polyseme.server.wire.calls.status import CallStatus, status_of
 from polyseme.server.wire.v1 import replies
 from polyseme.server.wire.v1.chunks import Chunk, Packer, embed_chunks
 from polyseme.server.wire.v1.embedding import EmbeddingService

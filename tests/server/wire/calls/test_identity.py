@@ -2,7 +2,7 @@ import pytest
 
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
-from polyseme.server.wire.identity import identifier
+from polyseme.server.wire.calls.identity import identifier
 
 
 class Context:

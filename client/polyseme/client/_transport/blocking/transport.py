@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import grpc
 
+from polyseme.client._transport.blocking.channel import SyncChannel
+from polyseme.client._transport.blocking.stream import SyncStream
 from polyseme.client._transport.connection import Connection
 from polyseme.client._transport.rpc import (
     EXHAUSTED,
@@ -23,8 +25,6 @@ from polyseme.client._transport.rpc import (
     Step,
     resume,
 )
-from polyseme.client._transport.sync_channel import SyncChannel
-from polyseme.client._transport.sync_stream import SyncStream
 from polyseme.client.errors import PolysemeError
 
 _T = TypeVar("_T")

@@ -21,11 +21,11 @@ from polyseme.runtime.text.tokenizer import TokenizedText, portions
 from polyseme.server.engine.client import TextTask
 from polyseme.server.errors import InvalidInputError
 from polyseme.server.inference.execution import Execution
-from polyseme.server.inference.layers import Combine, layer_mix
-from polyseme.server.inference.pooling import span_sums
+from polyseme.server.inference.parts.layers import Combine, layer_mix
+from polyseme.server.inference.parts.pooling import span_sums
+from polyseme.server.inference.parts.spans import LocatedSpan, locate
 from polyseme.server.inference.queries import EmbedSpans, EmbedTokens, LayerQuery, TextOptions
 from polyseme.server.inference.similarity import unit
-from polyseme.server.inference.spans import LocatedSpan, locate
 from polyseme.server.inference.validation import check_count, check_reply_bytes, check_texts, in_inputs, in_texts
 
 R = TypeVar("R")  # the reply to one text, in the form of some protocol

@@ -1,7 +1,7 @@
 import pytest
 
 from polyseme.server.errors import InvalidInputError
-from polyseme.server.inference.layers import MAX_LAYERS, Combine, layer_mix
+from polyseme.server.inference.parts.layers import MAX_LAYERS, Combine, layer_mix
 
 L = 2  # states: static, embedding layer, layer 1, layer 2
 

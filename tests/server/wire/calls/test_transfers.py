@@ -4,7 +4,7 @@ import pytest
 
 from polyseme.server.errors import DeadlineExpiredError, QueueFullError
 from polyseme.server.memory.budget import Budget
-from polyseme.server.wire.transfers import Transfers
+from polyseme.server.wire.calls.transfers import Transfers
 
 LARGEST = 1000
 

@@ -26,10 +26,10 @@ from polyseme.server.memory.budget import Share
 from polyseme.server.observe.calls import CallObserver, CallReport
 from polyseme.server.observe.tracing import NoTracing, Trace, Tracing
 from polyseme.server.scheduling import Origin
-from polyseme.server.wire.intake import Bounds, Intake
-from polyseme.server.wire.request_ids import HEADER, request_id_of
-from polyseme.server.wire.status import status_of, trailers
-from polyseme.server.wire.transfers import ServicerContext, Transfers
+from polyseme.server.wire.calls.request_ids import HEADER, request_id_of
+from polyseme.server.wire.calls.status import status_of, trailers
+from polyseme.server.wire.calls.transfers import ServicerContext, Transfers
+from polyseme.server.wire.messages.intake import Bounds, Intake
 
 _OK: Final = grpc.StatusCode.OK.name
 _CANCELLED: Final = grpc.StatusCode.CANCELLED.name

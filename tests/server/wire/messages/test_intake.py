@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from polyseme.server.errors import InvalidInputError
 from polyseme.server.inference.validation import Limits
-from polyseme.server.wire import intake
-from polyseme.server.wire.intake import Bounds, Intake
+from polyseme.server.wire.messages import intake
+from polyseme.server.wire.messages.intake import Bounds, Intake
 from polyseme.server.wire.v1.bounds import bounds
 from polyseme.v1 import embedding_service_pb2 as pb
 

@@ -22,7 +22,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.message import DecodeError, Message
 
 from polyseme.server.errors import FieldPath, InvalidInputError
-from polyseme.server.wire.fields import LENGTH_DELIMITED, MalformedError, fields
+from polyseme.server.wire.messages.fields import LENGTH_DELIMITED, MalformedError, fields
 
 SMALL_REQUEST: Final = 16 << 10  # bytes that are parsed at once, whatever they hold: 8,192 empty texts take 0.7 ms
 _SMALL_MESSAGE: Final = 256  # bytes of a message within a request that is not looked into

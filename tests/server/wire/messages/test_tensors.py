@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from polyseme.server.wire.tensors import WireType, encode
+from polyseme.server.wire.messages.tensors import WireType, encode
 
 rows = hnp.arrays(
     np.float32,

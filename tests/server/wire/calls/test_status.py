@@ -3,7 +3,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from polyseme.server.errors import EngineError, InvalidInputError, NotReadyError, QueueFullError
-from polyseme.server.wire.status import status_of, trailers
+from polyseme.server.wire.calls.status import status_of, trailers
 
 TEXT = "canaryxyzzy"
 ID = "0123456789abcdef"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from polyseme.server.inference.pooling import Subtokens, span_sums
+from polyseme.server.inference.parts.pooling import Subtokens, span_sums
 
 SPANS = [[2, 3, 5], [5], [3, 4]]
 VECTORS = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)

@@ -1,6 +1,6 @@
 import pytest
 
-from polyseme.server.wire.proxies import came_by_proxy
+from polyseme.server.wire.calls.proxies import came_by_proxy
 
 USER_AGENT = ("user-agent", "grpc-python/1.85.1")
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 import grpc
 import grpc.aio
 
-from polyseme.client._transport.async_stream import AsyncStream
 from polyseme.client._transport.connection import Connection
+from polyseme.client._transport.event_loop.stream import AsyncStream
 from polyseme.client._transport.forks import FORKS
 from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls
 from polyseme.client._transport.sending_again import Again

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import grpc
 
+from polyseme.client._transport.blocking.stream import SyncStream
+from polyseme.client._transport.blocking.stub import SyncStub
 from polyseme.client._transport.connection import Connection
 from polyseme.client._transport.forks import FORKS
 from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls
 from polyseme.client._transport.sending_again import Again
 from polyseme.client._transport.status import error_from_status
-from polyseme.client._transport.sync_stream import SyncStream
-from polyseme.client._transport.sync_stub import SyncStub
 from polyseme.client.errors import PolysemeError
 
 

@@ -1,6 +1,6 @@
 import asyncio
 
-from polyseme.server.wire.call_tasks import end_call, know_parents
+from polyseme.server.wire.calls.call_tasks import end_call, know_parents
 
 
 def test_a_call_ends_with_the_task_that_began_its_method():

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import grpc
 
-from polyseme.client._transport.async_channel import AsyncChannel
-from polyseme.client._transport.async_stream import AsyncStream
 from polyseme.client._transport.connection import Connection
+from polyseme.client._transport.event_loop.channel import AsyncChannel
+from polyseme.client._transport.event_loop.stream import AsyncStream
 from polyseme.client._transport.rpc import (
     EXHAUSTED,
     Calls,

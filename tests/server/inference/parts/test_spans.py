@@ -14,8 +14,8 @@ from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit, Overlaps
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.runtime.text.words import find, words
 from polyseme.server.errors import InvalidInputError
-from polyseme.server.inference import spans
-from polyseme.server.inference.spans import LocatedSpan, SpanQuery, WordQuery
+from polyseme.server.inference.parts import spans
+from polyseme.server.inference.parts.spans import LocatedSpan, SpanQuery, WordQuery
 
 BANKS = "After stealing money from the bank vault, the bank robber was seen fishing on the Mississippi river bank."
 POINT = OffsetUnit.CODE_POINT

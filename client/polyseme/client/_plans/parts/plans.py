@@ -6,10 +6,10 @@ from polyseme.client._arguments.layers import choose_layers
 from polyseme.client._arguments.texts import Texts, as_list, utf8_sizes
 from polyseme.client._arguments.words import span_messages, word_queries
 from polyseme.client._convert.requests import spans_request, tokens_request
-from polyseme.client._plans.contextual import send_contextual
-from polyseme.client._plans.contextual_calls import spans_call, tokens_call
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
+from polyseme.client._plans.parts.calls import spans_call, tokens_call
+from polyseme.client._plans.parts.sending import send_contextual
 from polyseme.client._plans.progress import progress_bar
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.options import EmbedTokensOptions, EmbedWordsOptions

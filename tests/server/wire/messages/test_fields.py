@@ -4,7 +4,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyseme.server.wire.fields import FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, MalformedError, fields
+from polyseme.server.wire.messages.fields import FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, MalformedError, fields
 from polyseme.v1 import model_service_pb2
 
 

@@ -15,7 +15,7 @@ import grpc
 
 from polyseme.server.errors import DeadlineExpiredError, QueueFullError, ServerError
 from polyseme.server.memory.budget import RETRY_S, Budget, Kind
-from polyseme.server.wire.call_tasks import end_call
+from polyseme.server.wire.calls.call_tasks import end_call
 
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 

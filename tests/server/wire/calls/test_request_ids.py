@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.server.running import running
 
 from polyseme.client import AsyncClient, Client, InternalError, InvalidArgumentError
-from polyseme.server.wire.request_ids import request_id_of
+from polyseme.server.wire.calls.request_ids import request_id_of
 from polyseme.v1 import embedding_service_pb2 as pb
 
 HEADER = "x-request-id"

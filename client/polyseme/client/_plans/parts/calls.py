@@ -10,7 +10,7 @@ from polyseme.client._arguments.texts import utf8_sizes
 from polyseme.client._convert.chunks import AssembledText, ChunkEntry
 from polyseme.client._convert.offsets import check_offsets, length_of
 from polyseme.client._convert.replies import text_info_from, token_columns
-from polyseme.client._plans.contextual import ContextualCall
+from polyseme.client._plans.parts.sending import ContextualCall
 from polyseme.client._transport.rpc import EMBED_SPANS, EMBED_TOKENS
 from polyseme.client.results import TextInfo, TokenEmbeddings, WordEmbeddings
 from polyseme.v1 import common_pb2, tensor_pb2

@@ -1,0 +1,1 @@
+"""embed_tokens and embed_words: vectors of parts of texts."""

@@ -1,0 +1,1 @@
+"""Plans driven by the thread that calls, over a grpc channel."""

@@ -1,0 +1,1 @@
+"""Plans driven on an event loop, over a grpc.aio channel."""

@@ -1,0 +1,1 @@
+"""Vectors of parts of texts: of tokens, of words and other spans."""

@@ -1,0 +1,1 @@
+"""Bytes to messages, and vectors to bytes, for every contract."""
