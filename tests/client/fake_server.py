@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from polyseme.v1.embedding_service_pb2_grpc import EmbeddingServiceServicer, add
 from polyseme.v1.model_service_pb2_grpc import ModelServiceServicer, add_ModelServiceServicer_to_server
 
 DIMENSIONS = 12
+MANY = [f"text {number}" for number in range(1024)]  # four calls of 256
 
 
 def vector_of(text: str) -> np.ndarray:
@@ -28,6 +29,11 @@ def vector_of(text: str) -> np.ndarray:
     vector = np.frombuffer(digest, np.uint8).astype(np.float32) - 127.5
     rounded = (vector / np.linalg.norm(vector)).astype(np.float32).view(np.uint32) & 0xFFFF0000
     return rounded.view(np.float32)
+
+
+def vectors_of(texts: Sequence[str]) -> np.ndarray:
+    """[B, 12] float32."""
+    return np.stack([vector_of(text) for text in texts])
 
 
 def tensor_of(array: np.ndarray, dtype: int = tensor_pb2.DATA_TYPE_FLOAT32) -> tensor_pb2.Tensor:

@@ -28,7 +28,7 @@ from polyseme.server.observe.tracing import tracing_for
 from polyseme.server.security.tls import metrics_context
 from polyseme.server.security.tokens import Tokens
 from polyseme.server.wire import v1
-from polyseme.server.wire.calls.adapter import Service
+from polyseme.server.wire.calls.service import Service
 from polyseme.server.wire.calls.transfers import Transfers
 from polyseme.server.wire.listener import Listener
 

@@ -94,7 +94,7 @@ def test_there_is_none_unless_asked_for(tiny_artifact, lines):
 def test_a_line_as_text_and_as_json(caplog):
     caplog.set_level(logging.INFO)
     Observers([AccessLog()]).call_done(
-        CallReport(method="Embed", code="OK", seconds=0.01234, model="m", texts=2, tokens=9, caller="ipv4:1.2.3.4:5")
+        CallReport(method="Embed", code="OK", seconds=0.01234, model="m", texts=2, tokens=9, peer="ipv4:1.2.3.4:5")
     )
     [record] = caplog.records
     assert record.getMessage() == "method=Embed status=OK ms=12.34 texts=2 tokens=9 model=m caller=ipv4:1.2.3.4:5"

@@ -9,8 +9,9 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from polyseme.client._transport.proxy import ENABLED, is_local, proxy_of
+from polyseme.client._transport.status import error_from_status
 from polyseme.client._transport.target import check_target
-from polyseme.client.errors import ClosedClientError, InvalidArgumentError
+from polyseme.client.errors import ClosedClientError, InvalidArgumentError, PolysemeError
 
 DEFAULT_TARGET: Final = "localhost:50051"
 DEFAULT_TIMEOUT_S: Final = 30.0
@@ -89,6 +90,18 @@ class Connection:
             )
         token = self._token if self._token is None or callable(self._token) else token_from_environment
         return {"target": self.target, "credentials": self._credentials, "token": token, "options": self._given_options}
+
+    def error(self, failure: grpc.RpcError, path: str, timeout: float | None, *, closed: bool) -> PolysemeError:
+        """Translate the failure of a call; if close() cancelled it, to ClosedClientError.
+
+        Args:
+            failure: gRPC's exception.
+            path: the method that was called, as in "/polyseme.v1.EmbeddingService/Embed".
+            timeout: seconds that the call had; None: no limit.
+            closed: whether close() was called.
+        """
+        error = error_from_status(failure, self.target, path, proxy=self.proxy, timeout=timeout, tls=self.tls)
+        return self.closed_error() if closed and error.code is grpc.StatusCode.CANCELLED else error
 
     def closed_error(self) -> ClosedClientError:
         """Make the error of a call on a closed client."""

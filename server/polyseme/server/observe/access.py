@@ -15,7 +15,7 @@ _HEALTH = "grpc.health."
 class AccessLog:
     """Logs calls, at any --log-level."""
 
-    names_callers = True
+    wants_peers = True
 
     def __init__(self) -> None:
         log.setLevel(logging.INFO)
@@ -31,7 +31,7 @@ class AccessLog:
             "texts": report.texts,
             "tokens": report.tokens,
             "model": report.model,
-            "caller": report.caller,
+            "caller": report.peer,
             "request_id": report.request_id,
         }
         line = " ".join(f"{name}={value}" for name, value in fields.items() if value != "")

@@ -16,7 +16,7 @@ class CallReport(NamedTuple):
         model: name of the model that answered; "": none did.
         texts: number of texts that were tokenized.
         tokens: number of their tokens.
-        caller: address of the caller, as gRPC spells it.
+        peer: address that the call came from, as gRPC spells it; empty where nobody asks for it.
         request_id: the call's id.
     """
 
@@ -26,7 +26,7 @@ class CallReport(NamedTuple):
     model: str = ""
     texts: int = 0
     tokens: int = 0
-    caller: str = ""
+    peer: str = ""
     request_id: str = ""
 
 
@@ -34,8 +34,8 @@ class CallObserver(Protocol):
     """Is told of calls."""
 
     @property
-    def names_callers(self) -> bool:
-        """Whether it wants addresses of callers."""
+    def wants_peers(self) -> bool:
+        """Whether it wants the address of each call; gRPC takes time to spell it."""
 
     def call_done(self, report: CallReport) -> None:
         """A call ended with a status."""
@@ -49,7 +49,7 @@ class Observers:
 
     def __init__(self, observers: Sequence[CallObserver]) -> None:
         self._observers = observers
-        self.names_callers = any(observer.names_callers for observer in observers)
+        self.wants_peers = any(observer.wants_peers for observer in observers)
 
     def call_done(self, report: CallReport) -> None:
         """Tell them of a call."""

@@ -72,7 +72,7 @@ class Metrics:
         calls_in_flight: whoever counts calls sets its function.
     """
 
-    names_callers = False
+    wants_peers = False
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -10,7 +10,8 @@ from typing import Final
 from grpc_health.v1 import health_pb2 as pb
 
 from polyseme.server.errors import InvalidInputError, ServerError, UnknownServiceError
-from polyseme.server.wire.calls.adapter import Call, Method, Service, StreamMethod
+from polyseme.server.wire.calls.call import Call
+from polyseme.server.wire.calls.service import Method, Service, StreamMethod
 
 _SERVING: Final = pb.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = pb.HealthCheckResponse.NOT_SERVING

@@ -19,10 +19,11 @@ from polyseme.server.observe.tracing import NoTracing, Tracing
 from polyseme.server.security.address import host_and_port
 from polyseme.server.security.tls import server_credentials
 from polyseme.server.security.unix_socket import grpc_address, make_room, owner_only
-from polyseme.server.wire.calls.adapter import Service, Surroundings, generic_handler
+from polyseme.server.wire.calls.adapter import Surroundings, generic_handler
 from polyseme.server.wire.calls.call_tasks import know_parents
 from polyseme.server.wire.calls.identity import identifier
 from polyseme.server.wire.calls.proxies import ForProxies
+from polyseme.server.wire.calls.service import Service
 from polyseme.server.wire.calls.transfers import Transfers
 from polyseme.server.wire.health import Health
 from polyseme.server.wire.reflection import reflection_service

@@ -11,7 +11,8 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
 from polyseme.server.errors import ServerError
-from polyseme.server.wire.calls.adapter import Call, Service
+from polyseme.server.wire.calls.call import Call
+from polyseme.server.wire.calls.service import Service
 
 Write: TypeAlias = Callable[[pb.ServerReflectionResponse], Awaitable[None]]
 T = TypeVar("T")

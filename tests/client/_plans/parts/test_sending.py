@@ -1,6 +1,4 @@
-"""embed_tokens, embed_words and word_similarity, over a real socket, unary and streamed."""
-
-import asyncio
+"""Texts of embed_tokens and embed_words on their way: one call or a stream, broken, put together, refused."""
 
 import grpc
 import numpy as np
@@ -8,56 +6,21 @@ import pytest
 from tests.client.fake_context import token_vectors
 
 from polyseme.client import (
-    AsyncClient,
     Client,
     InvalidArgumentError,
     InvalidReplyError,
-    Mention,
     ModelChangedError,
     ResourceExhaustedError,
     UnavailableError,
     UnimplementedError,
-    Word,
 )
 from polyseme.client._plans.streams import resumable
 from polyseme.v1 import common_pb2
 from polyseme.v1.embedding_service_pb2 import StreamError
 
-BANK = "a bank by the bank"
 LONG = "x" * 500
+
 TEXTS = ["bank", "", LONG, *(f"text {number}" for number in range(70))]
-
-
-class _Async:
-    """AsyncClient with the face of Client."""
-
-    def __init__(self, target):
-        self._target = target
-
-    def __getattr__(self, name):
-        async def call(*args, **options):
-            async with AsyncClient(self._target) as client:
-                return await getattr(client, name)(*args, **options)
-
-        return lambda *args, **options: asyncio.run(call(*args, **options))
-
-
-@pytest.fixture(params=["sync", "async"])
-def either(request, server):
-    if request.param == "async":
-        yield _Async(server.target)
-    else:
-        with Client(server.target) as client:
-            yield client
-
-
-def test_embed_tokens_gives_columns_and_vectors(either, server):
-    embedded = either.embed_tokens("né")
-    assert (embedded.tokens, embedded.ids, len(embedded)) == (("n", "é"), (ord("n"), ord("é")), 2)
-    assert (embedded.offsets, embedded.word_ids) == (((0, 1), (1, 2)), (0, 1))
-    assert np.array_equal(embedded.vectors, token_vectors("né", [2])[0])
-    assert embedded.info.tokens == 2
-    assert server.faults.calls == {"EmbedTokens": 1}
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 100, 501, 1200])
@@ -88,71 +51,6 @@ def test_embed_tokens_of_a_list_puts_chunks_together(either, server, rows, layer
 def test_a_list_of_several_requests_is_bulk_unless_told(either, server, texts, options, priority):
     either.embed_tokens(texts, **options)
     assert {message.tokens.priority for message in server.faults.messages} == {priority}
-
-
-@pytest.mark.parametrize(
-    ("layers", "combine", "shape"),
-    [
-        (-1, "none", (4, 12)),
-        ("static", "none", (4, 12)),
-        (("static", 0, 2), "none", (3, 4, 12)),
-        ([0, 1], "concat", (4, 24)),
-        ([0, 1], "mean", (4, 12)),
-        (np.int64(1), "none", (4, 12)),
-        (range(3), "none", (3, 4, 12)),
-    ],
-)
-def test_embed_tokens_takes_layers(client, server, layers, combine, shape):
-    assert client.embed_tokens("bank", layers=layers, combine=combine).vectors.shape == shape
-
-
-def test_embed_tokens_puts_the_static_embedding_first(client):
-    vectors = client.embed_tokens("bank", layers=["static", 1]).vectors
-    assert np.array_equal(vectors, token_vectors("bank", ["static", 1]))
-
-
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        ([0, "static"], r"^layers\[1\] is 'static'; it is valid as the first entry alone, once$"),
-        (["static", "static"], r"^layers\[1\] is 'static'"),
-        ([], r"^layers has 0 entries; 1 to 64 are valid$"),
-        ([0] * 65, r"^layers has 65 entries"),
-        ([True], r"^layers\[0\] must be an int or 'static', got bool$"),
-        ([1.5], r"^layers\[0\] must be an int or 'static', got float$"),
-        ("last", r"^layers\[0\] must be an int or 'static', got str$"),
-        ([1 << 40], r"^layers\[0\] is no layer"),
-        ({1, 2}, r"^layers must be an int, 'static' or a sequence of them, got set$"),
-        (None, r"^layers must be an int"),
-    ],
-)
-def test_embed_tokens_refuses_layers(client, server, layers, message):
-    with pytest.raises(InvalidArgumentError, match=message):
-        client.embed_tokens("bank", layers=layers)
-    assert not server.faults.calls
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"dtype": "binary"},
-        {"dtype": "float64"},
-        {"combine": "max"},
-        {"offset_unit": "byte"},
-        {"include_special_tokens": "yes"},
-        {"priority": "high"},
-    ],
-)
-def test_embed_tokens_refuses(client, options):
-    with pytest.raises(InvalidArgumentError):
-        client.embed_tokens("bank", **options)
-
-
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 2**-11), ("bfloat16", 0), ("int8", 1 / 250)])
-def test_embed_tokens_widens_what_travels_narrow(client, dtype, tolerance):
-    vectors = client.embed_tokens("bank", dtype=dtype).vectors
-    assert vectors.dtype == np.float32
-    assert np.abs(vectors - token_vectors("bank", [2])[0]).max() <= tolerance
 
 
 @pytest.mark.parametrize(
@@ -231,149 +129,6 @@ def test_embed_tokens_says_which_method_an_old_server_does_not_have(either, serv
     server.faults.failures = [(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")]
     with pytest.raises(UnimplementedError, match=r"does not have /polyseme\.v1\.EmbeddingService/EmbedTokens"):
         either.embed_tokens("a")
-
-
-def test_embed_words_finds_words(either, server):
-    found = either.embed_words(BANK, words=["bank", Word("by")])
-    assert found.words == ("bank", "bank", "by")
-    assert found.spans == ((2, 6), (14, 18), (7, 9))
-    assert found.tokens == ((2, 3, 4, 5), (14, 15, 16, 17), (7, 8))
-    assert (found.queries, found.occurrences) == ((0, 0, 1), (1, 2, 1))
-    assert (found.truncated, len(found), found.info.tokens) == ((False,) * 3, 3, 16)
-    expected = [token_vectors(BANK, [2], list(range(*span)))[0].mean(0) for span in found.spans]
-    assert np.allclose(found.vectors, expected, atol=1e-6)
-    assert server.faults.calls == {"EmbedSpans": 1}
-
-
-def test_embed_words_takes_one_word_and_its_occurrence(either):
-    assert either.embed_words(BANK, words="bank").occurrences == (1, 2)
-    assert either.embed_words(BANK, words=Word("bank", occurrence=2)).spans == ((14, 18),)
-
-
-def test_embed_words_gives_every_word_where_nothing_is_asked_for(either):
-    assert either.embed_words(BANK).words == ("a", "bank", "by", "the", "bank")
-
-
-def test_embed_words_gives_spans_before_words(client):
-    found = client.embed_words(BANK, spans=[(0, 1), (7, 9)], words="the")
-    assert (found.words, found.queries, found.occurrences) == (("a", "by", "the"), (0, 1, 2), (0, 0, 1))
-
-
-@pytest.mark.parametrize("rows", [0, 1, 2, 7])
-def test_embed_words_of_a_list_streams(either, server, rows):
-    server.faults.chunk_rows = rows
-    texts = [BANK, "", "the bank"]
-    found = either.embed_words(texts, layers=[0, 1, 2], combine="none")
-    assert [one.words for one in found] == [("a", "bank", "by", "the", "bank"), (), ("the", "bank")]
-    assert [one.vectors.shape for one in found] == [(3, 5, 12), (3, 0, 12), (3, 2, 12)]
-    assert np.allclose(found[2].vectors[:, 0], token_vectors("the bank", [0, 1, 2], [0, 1, 2]).mean(1), atol=1e-6)
-    assert server.faults.calls == {"StreamEmbed": 1}
-
-
-def test_embed_words_takes_spans_for_each_text(client):
-    found = client.embed_words([BANK, "the bank"], spans=[[(2, 6)], [(0, 3), (4, 8)]])
-    assert [one.words for one in found] == [("bank",), ("the", "bank")]
-
-
-def test_embed_words_carries_every_option(client, server):
-    client.embed_words(
-        BANK, words=Word("bank", 1, partial_word=True, ignore_case=True), subtokens="first_last", normalize=True,
-        offset_unit="utf8_byte", dtype="float16", layers=["static", -1], combine="mean", priority="bulk",
-        truncate="end",
-    )  # fmt: skip
-    request = server.faults.requests[-1]
-    word = request.inputs[0].words[0]
-    assert (word.occurrence, word.partial_word, word.ignore_case) == (1, True, True)
-    assert (request.subtokens, request.normalize, request.offset_unit, request.dtype) == (3, True, 2, 2)
-    assert (list(request.layers.layers), request.layers.static_embedding, request.layers.combine) == ([-1], True, 2)
-    assert (request.priority, request.text_options.truncate) == (2, 2)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"words": []}, "words is empty; leave it out"),
-        ({"words": [""]}, r"words\[0\] has 0 bytes of UTF-8; 1 to 1024 are valid"),
-        ({"words": ["ok", "y" * 1025]}, r"words\[1\] has 1025 bytes of UTF-8; 1 to 1024 are valid"),
-        ({"words": "\ud800"}, r"words has a lone surrogate at position 0"),
-        ({"words": [3]}, r"words\[0\] must be a str or a Word, got int"),
-        ({"words": {"a"}}, "words must be a sequence, got set"),
-        ({"words": Word("a", -1)}, r"words: occurrence is -1; 0 to 4294967295"),
-        ({"words": Word("a", "2")}, r"words: occurrence must be an int, got str"),
-        ({"words": Word("a", ignore_case=1)}, "words: ignore_case must be a bool, got int"),
-        ({"spans": [(2, 2)]}, r"spans\[0\] is \(2, 2\); the end must be greater"),
-        ({"spans": (2, 6)}, r"spans\[0\] must be \(start, end\), got int"),
-        ({"spans": [(0, 1 << 32)]}, r"spans\[0\]: end is 4294967296"),
-        ({"spans": []}, "spans is empty; a text without spans"),
-        ({"subtokens": "max"}, "subtokens is 'max'; valid: first, last, first_last, mean"),
-        ({"dtype": "binary"}, "dtype is 'binary'; valid: float32, float16, bfloat16, int8"),
-    ],
-)
-def test_embed_words_refuses(client, server, options, message):
-    with pytest.raises(InvalidArgumentError, match=f"^{message}"):
-        client.embed_words(BANK, **options)
-    assert not server.faults.calls
-
-
-def test_embed_words_refuses_spans_for_another_number_of_texts(client):
-    with pytest.raises(InvalidArgumentError, match=r"^spans has 1 entries for 2 texts"):
-        client.embed_words(["a", "b"], spans=[[(0, 1)]])
-
-
-def test_embed_words_speaks_of_texts_where_the_server_speaks_of_inputs(either):
-    with pytest.raises(InvalidArgumentError, match=r": texts\[0\]\.words\[0\]: not found$"):
-        either.embed_words(BANK, words="river")
-
-
-def test_word_similarity_sends_what_it_was_given(either, server):
-    score = either.word_similarity(
-        (BANK, Word("bank", 2)), Mention("the bank", span=(4, 8)), metric="dot", layers=(1, 2), subtokens="first"
-    )
-    assert isinstance(score, float)
-    request = server.faults.requests[-1]
-    assert (request.a[0].text, request.a[0].word.text, request.a[0].word.occurrence) == (BANK, "bank", 2)
-    assert (request.b[0].span.start, request.b[0].span.end) == (4, 8)
-    assert (request.mode, request.metric, list(request.layers.layers), request.subtokens) == (2, 2, [1, 2], 1)
-    assert request.layers.combine == 1
-
-
-@pytest.mark.parametrize(
-    ("operand", "message"),
-    [
-        ("text", r"a must be a Mention or \(text, word\), got str"),
-        (("text",), "a must be a Mention"),
-        (("text", ""), r"a\[0\]\.word has 0 bytes"),
-        (("text", 3), r"a\[0\]\.span must be \(start, end\), got int"),
-        ((3, "word"), r"a\[0\] must be a str or a Mention, got int"),
-    ],
-)
-def test_word_similarity_refuses(client, operand, message):
-    with pytest.raises(InvalidArgumentError, match=f"^{message}"):
-        client.word_similarity(operand, ("text", "text"))
-
-
-def test_similarity_takes_mentions_among_texts(either, server):
-    scores = either.similarity([Mention("a bank", "bank"), "a text"], Mention("the bank", span=(4, 8)))
-    assert scores.shape == (2,)
-    request = server.faults.requests[-1]
-    assert [operand.WhichOneof("part") for operand in [*request.a, *request.b]] == ["word", None, "span"]
-    assert not request.HasField("layers")
-
-
-def test_top_k_takes_mentions(either):
-    assert either.top_k(Mention("a bank", "bank"), [Mention("a bank", "bank"), "b"], 1).indices.tolist() == [0]
-
-
-def test_similarity_names_the_operand_where_the_server_counts_texts(either, server):
-    server.faults.failures = [(grpc.StatusCode.INVALID_ARGUMENT, "texts[3] has 913 tokens; limit 512")]
-    with pytest.raises(InvalidArgumentError, match=r": b\[1\] has 913 tokens"):
-        either.similarity(["a", "b"], ["c", "d"])
-
-
-@pytest.mark.parametrize(("word", "span", "found"), [(None, None, "neither"), ("a", (0, 1), "both")])
-def test_mention_takes_one_of_word_and_span(word, span, found):
-    with pytest.raises(InvalidArgumentError, match=f"got {found}; a whole text is a str"):
-        Mention("a", word, span)
 
 
 def _drop_info(chunk):

@@ -1,4 +1,4 @@
-"""Describe embed_tokens and embed_words as ContextualCalls: EmbedTokens and EmbedSpans on the wire."""
+"""Describe embed_tokens and embed_words as PartsCalls: EmbedTokens and EmbedSpans on the wire."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from polyseme.client._arguments.texts import utf8_sizes
 from polyseme.client._convert.chunks import AssembledText, ChunkEntry
 from polyseme.client._convert.offsets import check_offsets, length_of
 from polyseme.client._convert.replies import text_info_from, token_columns
-from polyseme.client._plans.parts.sending import ContextualCall
+from polyseme.client._plans.parts.sending import PartsCall
 from polyseme.client._transport.rpc import EMBED_SPANS, EMBED_TOKENS
 from polyseme.client.results import TextInfo, TokenEmbeddings, WordEmbeddings
 from polyseme.v1 import common_pb2, tensor_pb2
@@ -35,7 +35,7 @@ def tokens_call(
     *,
     timeout: float | None,
     target: str,
-) -> ContextualCall[TokenRow, TokenEmbeddings]:
+) -> PartsCall[TokenRow, TokenEmbeddings]:
     """Describe a call for every token of each text."""
     sizes = utf8_sizes(texts)
 
@@ -44,7 +44,7 @@ def tokens_call(
         message.MergeFrom(options)
         return message
 
-    return ContextualCall(
+    return PartsCall(
         stream_field="tokens",
         path=EMBED_TOKENS,
         reply_type=service_pb2.EmbedTokensResponse,
@@ -70,7 +70,7 @@ def spans_call(
     *,
     timeout: float | None,
     target: str,
-) -> ContextualCall[service_pb2.EmbeddedSpan, WordEmbeddings]:
+) -> PartsCall[service_pb2.EmbeddedSpan, WordEmbeddings]:
     """Describe a call for words or spans of each text."""
 
     def make_request(rows: range) -> service_pb2.EmbedSpansRequest:
@@ -78,7 +78,7 @@ def spans_call(
         message.MergeFrom(options)
         return message
 
-    return ContextualCall(
+    return PartsCall(
         stream_field="spans",
         path=EMBED_SPANS,
         reply_type=service_pb2.EmbedSpansResponse,

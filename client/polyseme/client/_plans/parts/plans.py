@@ -9,7 +9,7 @@ from polyseme.client._convert.requests import spans_request, tokens_request
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
 from polyseme.client._plans.parts.calls import spans_call, tokens_call
-from polyseme.client._plans.parts.sending import send_contextual
+from polyseme.client._plans.parts.sending import send_parts
 from polyseme.client._plans.progress import progress_bar
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.options import EmbedTokensOptions, EmbedWordsOptions
@@ -30,7 +30,7 @@ def plan_embed_tokens(
     if not listed:
         return [], single
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
-        return (yield from send_contextual(call, defaults.catalog, advance)), single
+        return (yield from send_parts(call, defaults.catalog, advance)), single
 
 
 def plan_embed_words(
@@ -53,4 +53,4 @@ def plan_embed_words(
     if not listed:
         return [], single
     with progress_bar(len(listed), enabled=options.get("progress", False)) as advance:
-        return (yield from send_contextual(call, defaults.catalog, advance)), single
+        return (yield from send_parts(call, defaults.catalog, advance)), single

@@ -34,7 +34,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContextualCall(Generic[_Column, _Result]):
+class PartsCall(Generic[_Column, _Result]):
     """One call of embed_tokens or embed_words; the differences between the two.
 
     Attributes:
@@ -72,8 +72,8 @@ class ContextualCall(Generic[_Column, _Result]):
     target: str
 
 
-def send_contextual(
-    call: ContextualCall[_Column, _Result], catalog: Catalog, advance: Callable[[int], None]
+def send_parts(
+    call: PartsCall[_Column, _Result], catalog: Catalog, advance: Callable[[int], None]
 ) -> Plan[list[_Result]]:
     """Send all texts, and give their results in order; `advance` counts texts that are done.
 
@@ -95,7 +95,7 @@ def send_contextual(
         assembler.add([call.read_entry(entry) for entry in reply.texts], 0, 0, 0)
         advance(1)
         return [call.make_result(text, call.length_of(0)) for text in assembler.assembled()]
-    job = _ContextualJob(call, advance)
+    job = _PartsJob(call, advance)
     try:
         yield from ResumableStream(job, timeout=call.timeout, target=call.target, clock=time.monotonic).run()
     except PolysemeError as error:
@@ -104,14 +104,14 @@ def send_contextual(
     return job.results
 
 
-def _reply_bytes(call: ContextualCall[Any, Any], hidden_size: int) -> int:
+def _reply_bytes(call: PartsCall[Any, Any], hidden_size: int) -> int:
     return (call.request_bytes[0] + _ADDED_TOKENS) * call.vector_bytes * hidden_size
 
 
-class _ContextualJob(Generic[_Column, _Result]):
+class _PartsJob(Generic[_Column, _Result]):
     """The stream job of one list of texts; `results` grows as texts are delivered."""
 
-    def __init__(self, call: ContextualCall[_Column, _Result], advance: Callable[[int], None]) -> None:
+    def __init__(self, call: PartsCall[_Column, _Result], advance: Callable[[int], None]) -> None:
         self.results: list[_Result] = []
         self._call, self._advance = call, advance
         limits = CallLimits(max_texts=MESSAGE_TEXTS, max_request_bytes=MESSAGE_BYTES, max_reply_bytes=1)
@@ -133,9 +133,9 @@ class _ContextualJob(Generic[_Column, _Result]):
             make_bulk(message)
         return service_pb2.StreamEmbedRequest(**{self._call.stream_field: message})
 
-    def assembler(self, request: StreamRequest[list[AssembledText[_Column]]]) -> _ContextualAssembler[_Column]:
+    def assembler(self, request: StreamRequest[list[AssembledText[_Column]]]) -> _PartsAssembler[_Column]:
         """Make the assembler of the reply to a request."""
-        return _ContextualAssembler(self._call, len(request.texts), self._check_same)
+        return _PartsAssembler(self._call, len(request.texts), self._check_same)
 
     def replace_refused(
         self, request: StreamRequest[list[AssembledText[_Column]]], error: PolysemeError
@@ -155,12 +155,12 @@ class _ContextualJob(Generic[_Column, _Result]):
         self._model = same_model(self._model, identity_from(model))
 
 
-class _ContextualAssembler(Generic[_Column]):
+class _PartsAssembler(Generic[_Column]):
     """Puts the chunks of one reply to EmbedTokens or EmbedSpans together."""
 
     def __init__(
         self,
-        call: ContextualCall[_Column, Any],
+        call: PartsCall[_Column, Any],
         count: int,
         check_same: Callable[[common_pb2.ModelIdentity], None],
     ) -> None:

@@ -16,7 +16,6 @@ from polyseme.client._transport.connection import Connection
 from polyseme.client._transport.forks import FORKS
 from polyseme.client._transport.rpc import MAX_IN_FLIGHT, Calls
 from polyseme.client._transport.sending_again import Again
-from polyseme.client._transport.status import error_from_status
 from polyseme.client.errors import PolysemeError
 
 
@@ -79,13 +78,7 @@ class SyncChannel:
 
     def error(self, failure: grpc.RpcError, path: str, timeout: float | None = None) -> PolysemeError:
         """Translate the failure of a call; if close() cancelled it, to ClosedClientError."""
-        connection = self._connection
-        error = error_from_status(
-            failure, connection.target, path, proxy=connection.proxy, timeout=timeout, tls=connection.tls
-        )
-        if error.code is grpc.StatusCode.CANCELLED and self._closed.is_set():
-            return self._connection.closed_error()
-        return error
+        return self._connection.error(failure, path, timeout, closed=self._closed.is_set())
 
     def _call(self, calls: Calls) -> None:
         """Make one call without a future, which costs a third less."""

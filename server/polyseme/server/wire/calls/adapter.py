@@ -10,94 +10,32 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from polyseme.server.errors import DeadlineExpiredError, InvalidInputError, ServerError, UnauthenticatedError
 from polyseme.server.inference.stopwatch import Stopwatch
-from polyseme.server.inference.usage import Usage
 from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.memory.budget import Share
 from polyseme.server.observe.calls import CallObserver, CallReport
-from polyseme.server.observe.tracing import NoTracing, Trace, Tracing
+from polyseme.server.observe.tracing import NoTracing, Tracing
 from polyseme.server.scheduling import Origin
+from polyseme.server.wire.calls.call import WORK_FACTOR, Call
+from polyseme.server.wire.calls.reader import Reader
 from polyseme.server.wire.calls.request_ids import HEADER, request_id_of
+from polyseme.server.wire.calls.service import Method, Service, StreamMethod
 from polyseme.server.wire.calls.status import status_of, trailers
 from polyseme.server.wire.calls.transfers import ServicerContext, Transfers
-from polyseme.server.wire.messages.intake import Bounds, Intake
+from polyseme.server.wire.messages.intake import Intake
 
 _OK: Final = grpc.StatusCode.OK.name
 _CANCELLED: Final = grpc.StatusCode.CANCELLED.name
 Identify: TypeAlias = Callable[[ServicerContext], str]
 T = TypeVar("T")
-
-WORK_FACTOR: Final = 32  # bytes of memory that one byte of a request takes until it is answered, at worst
-
-
-@dataclass(slots=True, kw_only=True)
-class Call:
-    """One call, or one request of a stream: its id, its time, its memory, and what it used.
-
-    Attributes:
-        origin: what the log and traces name it by; requests of a stream share the stream's id.
-        started: when the request arrived; monotonic seconds.
-        deadline: when the caller stops waiting; infinite where it set none.
-        trace: is told when it ends.
-        stopwatch: where its time goes.
-        caller: who the caller is; callers share the queue.
-        share: what it holds of the memory of all calls.
-        usage: what the call used so far; requests of a stream share it.
-    """
-
-    origin: Origin
-    started: float
-    deadline: float
-    trace: Trace
-    stopwatch: Stopwatch
-    caller: str
-    share: Share
-    usage: Usage = field(default_factory=Usage)
-
-    def elapsed_s(self) -> float:
-        """Seconds since the request arrived."""
-        return time.monotonic() - self.started
-
-    def begun_now(self) -> Call:
-        """The same for a message that has just arrived in a stream."""
-        now = time.monotonic()
-        trace = self.trace.request(now)
-        origin = Origin(self.origin.request_id, trace.traceparent)
-        return replace(self, origin=origin, started=now, trace=trace, stopwatch=Stopwatch())
-
-
-Method = Callable[[Any, Call], Awaitable[Message]]
-# Requests, or why one could not be read; the call; where replies go.
-StreamMethod = Callable[[AsyncIterator[Any], Call, Callable[[Any], Awaitable[None]]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """A service of a contract; methods that it has not answer UNIMPLEMENTED.
-
-    Attributes:
-        descriptor: as the contract has it.
-        methods: take one message and give one, by name.
-        streams: take and give any number of messages, by name.
-        bounds: what its requests may hold.
-        prefix: stands before the names of its methods where they are counted.
-    """
-
-    descriptor: ServiceDescriptor
-    methods: Mapping[str, Method]
-    streams: Mapping[str, StreamMethod] = field(default_factory=dict)
-    bounds: Bounds = field(default_factory=Bounds)
-    prefix: str = ""
-
 
 _NOT_TRACED: Final = NoTracing()
 
@@ -209,7 +147,7 @@ class _Adapter:
 
             async def body(call: Call) -> None:
                 self._admit(call)
-                reader = _Reader(context, self._admission, self._intake, self._transfers)
+                reader = Reader(context, self._admission, self._intake, self._transfers)
                 await method(reader.messages(), call, write)
                 if reader.cut_off:  # what was read is answered; the rest has to go to another server
                     self._admission.check_open()
@@ -268,7 +206,7 @@ class _Adapter:
                 model=call.usage.model,
                 texts=call.usage.texts,
                 tokens=call.usage.tokens,
-                caller=context.peer() if self._observer.names_callers else "",
+                peer=context.peer() if self._observer.wants_peers else "",
                 request_id=call.origin.request_id,
             )
         )
@@ -291,44 +229,3 @@ class _Adapter:
         if call.deadline <= call.started:
             raise DeadlineExpiredError("deadline passed before the call arrived")
         self._admission.check()
-
-
-class _Reader:
-    """Reads a stream until its caller has sent the last message, or no more calls are let in.
-
-    Attributes:
-        cut_off: whether it ended before the last message.
-    """
-
-    def __init__(self, context: ServicerContext, admission: Admission, intake: Intake, transfers: Transfers) -> None:
-        self._context = context
-        self._closed = admission.closed
-        self._intake = intake
-        self._transfers = transfers
-        self.cut_off = False
-
-    async def messages(self) -> AsyncIterator[Message | ServerError]:
-        """Messages, or why one cannot be read."""
-        closed = asyncio.ensure_future(self._closed.wait())
-        reads = [closed]
-        try:
-            while True:
-                read = asyncio.ensure_future(self._transfers.receive(self._context, may_idle=True))
-                reads[1:] = [read]
-                await asyncio.wait((read, closed), return_when=asyncio.FIRST_COMPLETED)
-                if not read.done():
-                    self.cut_off = True
-                    return
-                data = read.result()
-                if data is grpc.aio.EOF:
-                    return
-                yield await self._message(data)
-        finally:
-            for waiting in reads:  # a read that goes on would hold the call, and the replies that it keeps
-                waiting.cancel()
-
-    async def _message(self, data: bytes) -> Message | ServerError:
-        try:
-            return await self._intake.read(data)
-        except ServerError as error:
-            return error

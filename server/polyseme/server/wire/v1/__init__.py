@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Registry
-from polyseme.server.wire.calls.adapter import Service
+from polyseme.server.wire.calls.service import Service
 from polyseme.server.wire.v1.bounds import bounds
 from polyseme.server.wire.v1.embedding import EmbeddingService
 from polyseme.server.wire.v1.models import ModelService

@@ -12,7 +12,8 @@ from polyseme.server.inference.parts.embedding import PartEmbedding, span_embedd
 from polyseme.server.inference.texts import TextEmbedding
 from polyseme.server.inference.validation import Limits, check_count, check_reply_bytes, check_texts, in_texts
 from polyseme.server.models.registry import Models, Registry
-from polyseme.server.wire.calls.adapter import Call, Method
+from polyseme.server.wire.calls.call import Call
+from polyseme.server.wire.calls.service import Method
 from polyseme.server.wire.messages.tensors import encoded_bytes
 from polyseme.server.wire.v1 import replies, requests
 from polyseme.server.wire.v1.replies import SpanWriter, TokenWriter

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models, Registry
 from polyseme.server.models.served import ServedModel
-from polyseme.server.wire.calls.adapter import Call, Method
+from polyseme.server.wire.calls.call import Call
+from polyseme.server.wire.calls.service import Method
 from polyseme.server.wire.v1 import replies
 from polyseme.v1 import model_service_pb2 as pb
 

@@ -20,7 +20,8 @@ from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.parts.embedding import PartEmbedding
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models
-from polyseme.server.wire.calls.adapter import WORK_FACTOR, Call, StreamMethod
+from polyseme.server.wire.calls.call import WORK_FACTOR, Call
+from polyseme.server.wire.calls.service import StreamMethod
 from polyseme.server.wire.calls.status import CallStatus, status_of
 from polyseme.server.wire.v1 import replies
 from polyseme.server.wire.v1.chunks import Chunk, Packer, embed_chunks
