@@ -10,7 +10,7 @@ from typing import Final
 _PREFIX: Final = "POLYSEME_"
 # Those that flags of the client commands, and `main.py`, read.
 _OF_COMMANDS: Final = (
-    "CLIENT_CERT", "CLIENT_KEY", "CONFIG", "DEBUG", "TARGET", "TLS", "TLS_CA", "TLS_NAME", "TOKEN",
+    "CACHE", "CLIENT_CERT", "CLIENT_KEY", "CONFIG", "DEBUG", "TARGET", "TLS", "TLS_CA", "TLS_NAME", "TOKEN",
 )  # fmt: skip
 # What Kubernetes sets for a Service named polyseme, and what tests and benches of the project read.
 _OF_OTHERS: Final = ("SERVICE_", "PORT_", "TEST_", "EVAL_DATA", "GTE_SMALL", "MPNET")

@@ -1,6 +1,8 @@
 """polyseme serve until it serves: its settings, and what it says of them. tests/server/test_app.py has the process."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -8,6 +10,9 @@ import tomllib
 import pytest
 
 from polyseme.cli.main import main
+from polyseme.client import Client
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def test_the_variable_names_the_file_too(settings, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "no DIR to serve: a directory that `polyseme export` wrote"),
+        ((), "nothing to serve: DIR that `polyseme export` wrote, hf:ID or package:NAME"),
         (("x", "--config", "none.toml"), "cannot read none.toml: No such file or directory"),
         (("x", "--log-level", "loud"), "--log-level: got 'loud'; one of debug, info, warning, error"),
         (("--print-config", "--port", "x"), "--port: expected an integer, got 'x'"),
@@ -61,3 +66,29 @@ def test_variables_that_nothing_reads_are_one_line_of_the_log(tmp_path, monkeypa
         "POLYSEME_MAX_BATCH_TOKEN is not read; POLYSEME_MAX_BATCH_TOKENS is; "
         "POLYSEME_PORTS is not read; POLYSEME_PORT is",
     )
+
+
+def test_sources_are_exported_and_served_side_by_side(tiny_checkpoint, tiny_artifact, tmp_path):
+    snapshots = tmp_path / "home/hub/models--some--model"
+    shutil.copytree(tiny_checkpoint, snapshots / f"snapshots/{SHA}")
+    (snapshots / "refs").mkdir()
+    (snapshots / "refs/main").write_text(SHA)
+    shutil.copytree(tiny_checkpoint, tmp_path / "carrier/model")
+    socket = f"unix:{tmp_path}/it.sock"
+    sources = ["mine=hf:some/model", f"package:{tmp_path / 'carrier'}", str(tiny_artifact)]
+    flags = ["--cache", str(tmp_path / "cache"), "--port", "0", "--metrics-port", "0", "--listen", socket]
+    command = [sys.executable, "-m", "polyseme.cli.main", "serve", *sources, *flags, "--reflection", "--max-texts", "7"]
+    environment = os.environ | {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        with Client(socket) as client:
+            client.wait_until_ready(300)
+            models = client.models()
+        assert [model.name for model in models] == ["mine", "carrier", "tiny"]
+        assert models[0].limits.max_texts == 7
+    finally:
+        server.terminate()
+        log = server.communicate(timeout=300)[1]
+    assert server.returncode == 0, log
+    assert f"some/model@{SHA[:12]} is from the hub's cache" in log
+    assert len(list((tmp_path / "cache").iterdir())) == 2

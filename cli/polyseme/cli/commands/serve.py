@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import one_line
@@ -27,11 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from polyseme.server.config import ServerConfig, Setting, variable_of
 
     parser.add_argument(
-        "directory",
+        "sources",
         metavar="DIR",
-        type=Path,
         nargs="*",
-        help="directory of an artifact made by `polyseme export`, or folder of several; at least one",
+        help="directory of an artifact made by `polyseme export`, or folder of several; or hf:ID[@REVISION] or "
+        "package:NAME, which is exported first, unless it was before; MODEL=hf:ID gives it a name; at least one",
+    )
+    parser.add_argument(
+        "--cache",
+        metavar="FOLDER",
+        default=os.environ.get("POLYSEME_CACHE") or None,
+        help="folder for what is exported so [$XDG_CACHE_HOME/polyseme; POLYSEME_CACHE]",
     )
     parser.add_argument(
         "--config",
@@ -53,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    from polyseme.cli.cache import source_of
     from polyseme.server.config import ServerConfig, given_settings
     from polyseme.server.errors import ConfigError
     from polyseme.server.settings_file import read_settings, written
@@ -66,9 +73,36 @@ def run(args: argparse.Namespace) -> int:
         given = given_settings(vars(args), os.environ, file)
         sys.stdout.write(written(config, {name: one_line(origin) for name, (_, origin) in given.items()}))
         return 0
-    if not args.directory:
-        raise CliError("no DIR to serve: a directory that `polyseme export` wrote", 2)
-    return _serve(args.directory, config)
+    if not args.sources:
+        raise CliError("nothing to serve: DIR that `polyseme export` wrote, hf:ID or package:NAME", 2)
+    if any(map(source_of, args.sources)):
+        _serve_exported(args, config)
+    return _serve(list(map(Path, args.sources)), config)
+
+
+def _serve_exported(args: argparse.Namespace, config: ServerConfig) -> NoReturn:
+    """Export what is no directory, and begin anew with directories: in a process that has not the exporter's memory."""
+    from polyseme.cli.cache import default_folder, exported, source_of
+    from polyseme.server.lifecycle.signals import unwinding_signals
+    from polyseme.server.observe.log_lines import log_to_stderr
+
+    log_to_stderr(config.log_level, config.log_format)
+    folder = Path(args.cache) if args.cache else default_folder(os.environ)
+    with unwinding_signals():
+        sources = [(argument, source_of(argument)) for argument in args.sources]
+        paths = [str(exported(source, folder)) if source else argument for argument, source in sources]
+    command = [sys.executable, "-P", "-m", "polyseme.cli.main", "serve", *_flags(args), "--", *paths]
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def _flags(args: argparse.Namespace) -> list[str]:
+    """Give the flags again that were given."""
+    from polyseme.server.config import ServerConfig
+
+    given = [(field, getattr(args, field.name)) for field in dataclasses.fields(ServerConfig)]
+    named = [("--" + field.name.replace("_", "-"), field.type, value) for field, value in given if value is not None]
+    flags = [flag if type_ == "bool" else f"{flag}={value}" for flag, type_, value in named]
+    return [*flags, *([f"--config={args.config}"] if args.config else [])]
 
 
 def _serve(directories: Sequence[Path], config: ServerConfig) -> int:

@@ -19,7 +19,8 @@ _PROBE_S = 8.0  # for a hub to connect, or to send
 _GIVE_UP_S = 12.0  # for all of the question: looking up a name and waiting for a proxy obey no timeout
 T = TypeVar("T")
 # No pickles, not even to disk; no weights of other frameworks.
-_WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*/config.json")
+SUFFIXES = (".json", ".safetensors", ".txt", ".jinja")
+"""How the names end of all files that export may read."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
@@ -69,7 +70,7 @@ def _from_hub(source: str) -> Located:
     try:
         # One short question first: the download below would try for minutes where there is no network.
         sha = _answered(lambda: HfApi().model_info(repository, revision=revision or None, timeout=_PROBE_S).sha)
-        directory = snapshot_download(repository, revision=sha, allow_patterns=list(_WANTED))
+        directory = snapshot_download(repository, revision=sha, allow_patterns=[f"*{suffix}" for suffix in SUFFIXES])
     except HFValidationError as error:
         raise SourceError(f"{source[:200]!r} is not a model id: write hf:OWNER/NAME") from error
     except Exception as error:  # the client's transport errors share no base with its own

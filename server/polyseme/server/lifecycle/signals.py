@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,17 @@ def hold_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
+
+
+@contextmanager
+def unwinding_signals() -> Iterator[None]:
+    """Inside, let SIGINT and SIGTERM raise SystemExit, so that what is half done is removed; afterwards as before."""
+    before = {number: signal.signal(number, _unwind) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def obey_signals(loop: AbstractEventLoop, stop: Callable[[], None], reload: Callable[[], None]) -> None:
@@ -37,5 +49,14 @@ def obey_signals(loop: AbstractEventLoop, stop: Callable[[], None], reload: Call
 
 
 def _end(number: int, _: object) -> None:
+    os._exit(_status(number))  # nothing is under way, and imports cannot be unwound
+
+
+def _unwind(number: int, _: object) -> None:
+    raise SystemExit(_status(number))
+
+
+def _status(number: int) -> int:
+    """Say which signal it was; give the exit status."""
     os.write(2, f"polyseme: {signal.Signals(number).name}: ended before it served\n".encode())
-    os._exit(0 if number == signal.SIGTERM else 130)  # nothing is under way, and imports cannot be unwound
+    return 0 if number == signal.SIGTERM else 130
