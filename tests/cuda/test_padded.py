@@ -5,6 +5,7 @@ from tests.cuda.conftest import without_probe
 from tests.export.checkpoints import change_json, change_weights
 from tests.export.encoders.architectures.test_families import checkpoint
 
+from polyseme.artifact import Artifact, Precision
 from polyseme.export import ExportOptions, export_model
 
 pytestmark = pytest.mark.cuda
@@ -23,6 +24,13 @@ def padded_alone(request, tmp_path):
     return without_probe(tmp_path / "probed", tmp_path / "out")
 
 
+@pytest.fixture
+def narrow_heads(tmp_path):
+    """Heads 4 wide, in a model that has packed graphs."""
+    export_model(str(checkpoint("roberta", tmp_path)), tmp_path / "probed", ExportOptions(name="tiny"))
+    return without_probe(tmp_path / "probed", tmp_path / "out")
+
+
 def _two_heads(weights):
     for name in [name for name in weights if name.endswith("relative_attention_bias.weight")]:
         weights[name] = weights[name][:, :2].copy()
@@ -33,3 +41,11 @@ def test_padded_attention_is_cutlass_and_never_cudnn(loaded, padded_alone):
     assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])
     assert got["attention"] == ["EFFICIENT_ATTENTION"]
     assert any("AttentionKernel<cutlass::half_t" in name for name in got["kernels"])
+
+
+def test_heads_that_flash_attention_does_not_take_are_run_padded(loaded, narrow_heads):
+    """In a packed graph their kernels read where each token lies, which no packed batch says."""
+    assert Artifact.open(narrow_heads).manifest.precisions[Precision.FP16].packed
+    got = loaded("cuda", artifact=narrow_heads, cudnn=True)
+    assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])
+    assert got["attention"] == ["MATH"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from polyseme.artifact import Artifact
 from polyseme.runtime.engines.base import Engine
@@ -12,6 +13,9 @@ from polyseme.runtime.engines.onnxruntime.devices import CUDA
 from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.errors import RuntimeUnavailableError, first_line
+
+_HEAD_STEP: Final = 8  # elements: FlashAttention takes heads of 8, 16, ... 256, and onnxruntime others by kernels that
+_WIDEST_HEAD: Final = 256  # read where each token lies, which packed batches leave out
 
 
 def make_engine(
@@ -36,8 +40,17 @@ def make_engine(
 
 def _engine(artifact: Artifact, devices: Sequence[Device], intra_op_threads: int, engine_cache: Path | None) -> Engine:
     first = devices[0]
-    if first.execution_provider == CUDA and first.flash and artifact.manifest.precisions[first.precision].packed:
+    if first.execution_provider == CUDA and first.flash and _has_flash_attention(artifact, first):
         return PackedEngine(artifact, devices)
     if len(devices) > 1:
         raise RuntimeUnavailableError(f"{artifact.manifest.name} runs padded, which takes 1 GPU; got {len(devices)}")
     return PaddedEngine(artifact, first, intra_op_threads=intra_op_threads, engine_cache=engine_cache)
+
+
+def _has_flash_attention(artifact: Artifact, device: Device) -> bool:
+    """Whether there are packed graphs, and their heads are of a size that FlashAttention takes."""
+    encoder = artifact.manifest.model.encoder
+    head = encoder.hidden_size // encoder.num_attention_heads
+    return (
+        bool(artifact.manifest.precisions[device.precision].packed) and not head % _HEAD_STEP and head <= _WIDEST_HEAD
+    )
