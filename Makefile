@@ -118,7 +118,7 @@ reference: .venv-reference/.installed $(VENV)/.installed-dev  ## Ask transformer
 	.venv-reference/bin/python -m tests.reference.asking.judge
 	$(BIN)/python -m tests.reference.table
 
-# onnxruntime-gpu, 256 MB, over a CUDA runtime that computes nothing: Linux on x86-64. None of NVIDIA's libraries is needed.
+# onnxruntime-gpu, 256 MB, over a fake CUDA runtime: Linux on x86-64. None of NVIDIA's libraries is needed.
 .venv-cuda/.installed: pyproject.toml constraints/cuda.txt constraints/default.txt
 	@command -v cc >/dev/null || { echo "make test-cuda builds a fake CUDA runtime, and needs a C compiler: cc" >&2; exit 2; }
 	@test -x .venv-cuda/bin/python || $(PYTHON) -m venv .venv-cuda
@@ -132,7 +132,7 @@ $(CACHE)/cuda/headers/.unpacked: .venv-cuda/.installed constraints/cuda-headers.
 	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints/cuda-headers.txt --target $(@D)
 	@touch $@
 
-$(CACHE)/cuda/.built: $(CACHE)/cuda/headers/.unpacked $(wildcard tests/cuda/runtime/*)
+$(CACHE)/cuda/.built: $(CACHE)/cuda/headers/.unpacked $(wildcard tests/cuda/runtime/* tests/cuda/runtime/computed/*)
 	tests/cuda/runtime/build.sh $(CACHE)/cuda/headers/nvidia/cu13/include $(CACHE)/cuda
 	@touch $@
 	@touch $@

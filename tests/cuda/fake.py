@@ -12,7 +12,17 @@ from functools import cache
 LAUNCHES, PRODUCTS, COPIES, ALLOCATIONS, SYNCHRONIZATIONS, REPLAYS = range(6)
 """Counters, as in runtime/fake.h."""
 
-WRONG = ("FORBIDDEN", "SPOILED", "NOT DEVICE MEMORY", "STALE ADDRESS", "WRONG", "INVALID", "NO CODE", "UNEXPECTED")
+WRONG = (
+    "FORBIDDEN",
+    "SPOILED",
+    "NOT DEVICE MEMORY",
+    "STALE ADDRESS",
+    "WRONG",
+    "INVALID",
+    "NO CODE",
+    "UNEXPECTED",
+    "NOT COMPUTED",
+)
 """What stands in lines of the journal that a device would have refused, or computed nonsense for."""
 
 
@@ -40,6 +50,15 @@ class Runtime:
         finally:
             self._library.fake_keep_journal(0)
             lines += [self._library.fake_line(i).decode() for i in range(self._library.fake_lines())]
+
+    @contextmanager
+    def computing(self):
+        """Compute what is launched meanwhile, and what is replayed; some billion operations a second."""
+        self._library.fake_compute(1)
+        try:
+            yield
+        finally:
+            self._library.fake_compute(0)
 
     def count(self, counter):
         """How often something was done since the process began."""

@@ -10,13 +10,14 @@ library() { # FOLDER NAME [ARGUMENT...]: symbols get the library's name as their
   local folder=$out/$1 name=$2
   shift 2
   printf '%s { global: *; };\n' "$name" >"$out/version.map"
-  cc -std=gnu11 -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fPIC -shared -I"$include" "$@" \
+  cc -std=gnu11 -O3 -Wall -Wextra -Wno-unused-parameter -Werror -fPIC -shared -I"$include" "$@" \
     -o "$folder/$name" -Wl,-soname,"$name" -Wl,--version-script="$out/version.map"
 }
 
 cd "$here"
-library cuda libcudart.so.13 journal.c errors.c device.c memory.c streams.c capture.c images.c launch.c -lpthread
-library cuda libcublas.so.13 cublas.c -L"$out/cuda" -l:libcudart.so.13
+library cuda libcudart.so.13 journal.c errors.c device.c memory.c streams.c capture.c images.c launch.c compute.c \
+  computed/{activation,arguments,attention,elementwise,movement,normalization,reduction,table}.c -lpthread -lm
+library cuda libcublas.so.13 cublas.c computed/product.c -L"$out/cuda" -l:libcudart.so.13
 library cuda libcublasLt.so.13 cublaslt.c -L"$out/cuda" -l:libcudart.so.13
 library cuda libcurand.so.10 curand.c
 library cuda libcuda.so.1 driver.c

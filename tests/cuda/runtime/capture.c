@@ -1,7 +1,7 @@
 /* CUDA graphs. A capture is in mode `global`: what CUDA forbids meanwhile fails in every thread, and spoils it.
  *
  * A graph keeps the work that was put on its stream, in order. When it is launched, each place that this work reads or
- * writes must still be device memory; copies are done again. */
+ * writes must still be device memory; then it is done: a capture itself does nothing. */
 #include "fake.h"
 
 #include <pthread.h>
@@ -33,14 +33,13 @@ cudaError_t fake_forbid_in_capture(const char *what) {
   return fake_failed(cudaErrorStreamCaptureUnsupported);
 }
 
-void fake_add_work(cudaStream_t stream, struct work work) {
-  if (!fake_is_capturing(stream)) return;
+void fake_add_work(const struct work *work) {
   cudaGraph_t graph = capture.graph;
   if (graph->size == graph->capacity) {
     graph->capacity = graph->capacity ? 2 * graph->capacity : 256;
     graph->work = realloc(graph->work, graph->capacity * sizeof *graph->work);
   }
-  graph->work[graph->size++] = work;
+  graph->work[graph->size++] = *work;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) {
@@ -86,7 +85,7 @@ static void do_again(const struct work *work) {
   fake_note("[replay] %s", work->what);
   for (int i = 0; i < MOST_PLACES; i++)
     if (work->places[i].begin && !fake_is_inside_a_block(work->places[i])) fake_note("STALE ADDRESS: %s", work->what);
-  if (work->bytes) memcpy(work->to, work->from, work->bytes);
+  fake_perform(work);
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {

@@ -1,5 +1,7 @@
-/* cuBLAS: products are noted, and what they read and write must be device memory; nothing is computed. */
-#include "fake.h"
+/* cuBLAS: products are noted, what they read and write must be device memory, and computed where that is asked for. */
+#include "computed/product.h"
+
+#include <library_types.h> /* cudaDataType */
 
 #include <stdlib.h>
 
@@ -8,7 +10,10 @@ typedef struct {
   int math_mode;
 } *handle;
 
-enum { SUCCESS = 0, EXECUTION_FAILED = 13, HALF = 2, TRANSPOSED = 1 }; /* cublasStatus_t, cudaDataType, cublasOperation_t */
+enum { SUCCESS = 0, EXECUTION_FAILED = 13 }; /* cublasStatus_t */
+enum { TRANSPOSED = 1 };                     /* cublasOperation_t */
+enum { TF32_MATH = 3 };                      /* cublasMath_t */
+enum { COMPUTE_16F = 64 };                   /* cublasComputeType_t */
 
 int cublasCreate_v2(handle *made) {
   if (fake_forbid_in_capture("cublasCreate")) return EXECUTION_FAILED;
@@ -40,22 +45,37 @@ int cublasGetMathMode(handle is, int *mode) {
 const char *cublasGetStatusName(int status) { return status ? "CUBLAS_STATUS_EXECUTION_FAILED" : "CUBLAS_STATUS_SUCCESS"; }
 const char *cublasGetStatusString(int status) { return cublasGetStatusName(status); }
 
-/* A matrix as BLAS lays it out: columns one after another, `leading` elements apart; several, `stride` apart. */
-static struct span matrix(const void *begin, int type, int rows, int columns, int leading, long long stride, int count) {
-  size_t elements = (size_t)leading * (columns - 1) + rows + (size_t)stride * (count - 1);
-  return (struct span){begin, elements * (type == HALF ? 2 : 4)};
+/* Whether what a call reads and writes is device memory; how many elements there are between its first and its last. */
+static struct span span_of(const struct matrix *is, int rows, int columns, int count) {
+  size_t elements = (size_t)is->leading * (columns - 1) + rows + (size_t)is->stride * (count - 1);
+  return (struct span){is->begin, is->by_pointers ? count * sizeof(void *) : elements * (is->type == HALF ? 2 : 4)};
 }
 
-static int product(handle is, const char *what, struct work work) {
+static int run(handle is, const char *what, const struct product *product) {
   if (fake_check_stream(is->stream, what)) return EXECUTION_FAILED;
   fake_count(PRODUCTS);
+  const struct matrix *a = &product->a, *b = &product->b;
+  int m = product->m, n = product->n, k = product->k;
+  struct work work = {.what = "product",
+                      .places = {span_of(a, a->is_transposed ? k : m, a->is_transposed ? m : k, product->count),
+                                 span_of(b, b->is_transposed ? n : k, b->is_transposed ? k : n, product->count),
+                                 span_of(&product->c, m, n, product->count)},
+                      .compute = multiply};
+  *(struct product *)work.call.arguments = *product;
   for (int i = 0; i < MOST_PLACES; i++) {
-    if (!work.places[i].begin) continue;
     if (!fake_is_inside_a_block(work.places[i])) fake_note("NOT DEVICE MEMORY: %s, matrix %d", what, i);
     if (is->stream && fake_device_of(work.places[i].begin) != is->stream->device) fake_note("WRONG DEVICE: %s", what);
   }
-  fake_add_work(is->stream, work);
-  return fake_kept() ? EXECUTION_FAILED : SUCCESS;
+  if (fake_kept()) return EXECUTION_FAILED;
+  fake_do(is->stream, &work);
+  return SUCCESS;
+}
+
+/* alpha and beta lie on the host, in the type that is computed in. */
+static double scalar(const void *at, int compute) { return get(at, compute == COMPUTE_16F ? HALF : FLOAT, 0); }
+
+static struct matrix matrix(const void *begin, int type, int operation, int leading, long long stride) {
+  return (struct matrix){begin, type == CUDA_R_16F ? HALF : FLOAT, operation == TRANSPOSED, leading, stride, 0};
 }
 
 int cublasGemmStridedBatchedEx(handle is, int op_a, int op_b, int m, int n, int k, const void *alpha, const void *a,
@@ -64,13 +84,11 @@ int cublasGemmStridedBatchedEx(handle is, int op_a, int op_b, int m, int n, int 
                                int count, int compute, int algorithm) {
   fake_note("product m %d n %d k %d count %d types %d %d %d compute %d math %d", m, n, k, count, type_a, type_b, type_c,
             compute, is->math_mode);
-  return product(is, "product",
-                 (struct work){.what = "product",
-                               .places = {matrix(a, type_a, op_a == TRANSPOSED ? k : m, op_a == TRANSPOSED ? m : k, lda,
-                                                 stride_a, count),
-                                          matrix(b, type_b, op_b == TRANSPOSED ? n : k, op_b == TRANSPOSED ? k : n, ldb,
-                                                 stride_b, count),
-                                          matrix(c, type_c, m, n, ldc, stride_c, count)}});
+  return run(is, "product",
+             &(struct product){m, n, k, count, scalar(alpha, compute), scalar(beta, compute),
+                               type_a == CUDA_R_32F && (is->math_mode & TF32_MATH) == TF32_MATH,
+                               matrix(a, type_a, op_a, lda, stride_a), matrix(b, type_b, op_b, ldb, stride_b),
+                               matrix(c, type_c, 0, ldc, stride_c)});
 }
 
 int cublasGemmEx(handle is, int op_a, int op_b, int m, int n, int k, const void *alpha, const void *a, int type_a,
@@ -88,17 +106,29 @@ int cublasSgemm_v2(handle is, int op_a, int op_b, int m, int n, int k, const flo
 int cublasSgemmStridedBatched(handle is, int op_a, int op_b, int m, int n, int k, const float *alpha, const float *a,
                               int lda, long long stride_a, const float *b, int ldb, long long stride_b,
                               const float *beta, float *c, int ldc, long long stride_c, int count) {
-  return cublasGemmStridedBatchedEx(is, op_a, op_b, m, n, k, alpha, a, 0, lda, stride_a, b, 0, ldb, stride_b, beta, c, 0,
-                                    ldc, stride_c, count, 0, 0);
+  return cublasGemmStridedBatchedEx(is, op_a, op_b, m, n, k, alpha, a, 0, lda, stride_a, b, 0, ldb, stride_b, beta, c,
+                                    0, ldc, stride_c, count, 0, 0);
 }
 
-/* Batches by arrays of pointers, which lie on the device: what they point to is not looked at. */
-static int by_pointers(handle is, int m, int n, int k) {
-  fake_note("product by pointers m %d n %d k %d", m, n, k);
-  return product(is, "product by pointers", (struct work){.what = "product"});
+/* The addresses of the matrices lie on the device. */
+int cublasGemmBatchedEx(handle is, int op_a, int op_b, int m, int n, int k, const void *alpha, const void *const *a,
+                        int type_a, int lda, const void *const *b, int type_b, int ldb, const void *beta,
+                        void *const *c, int type_c, int ldc, int count, int compute, int algorithm) {
+  fake_note("product by pointers m %d n %d k %d count %d", m, n, k, count);
+  struct product product = {m, n, k, count, scalar(alpha, compute), scalar(beta, compute),
+                            type_a == CUDA_R_32F && (is->math_mode & TF32_MATH) == TF32_MATH,
+                            matrix(a, type_a, op_a, lda, 0), matrix(b, type_b, op_b, ldb, 0),
+                            matrix(c, type_c, 0, ldc, 0)};
+  product.a.by_pointers = product.b.by_pointers = product.c.by_pointers = 1;
+  return run(is, "product by pointers", &product);
 }
-int cublasGemmBatchedEx(handle is, int op_a, int op_b, int m, int n, int k) { return by_pointers(is, m, n, k); }
-int cublasSgemmBatched(handle is, int op_a, int op_b, int m, int n, int k) { return by_pointers(is, m, n, k); }
+
+int cublasSgemmBatched(handle is, int op_a, int op_b, int m, int n, int k, const float *alpha, const float *const *a,
+                       int lda, const float *const *b, int ldb, const float *beta, float *const *c, int ldc,
+                       int count) {
+  return cublasGemmBatchedEx(is, op_a, op_b, m, n, k, alpha, (const void *const *)a, 0, lda, (const void *const *)b, 0,
+                             ldb, beta, (void *const *)c, 0, ldc, count, 0, 0);
+}
 
 /* What the provider links to and no graph here asks for: it would be noted, and tests look for this. */
 #define UNUSED(name)                                                                                                   \

@@ -2,6 +2,8 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include "computed/numbers.h"
+
 #include <cuda_runtime_api.h>
 #include <stddef.h>
 
@@ -43,17 +45,27 @@ struct CUstream_st {
 cudaError_t fake_check_stream(cudaStream_t stream, const char *what); /* before work is put on it */
 
 /* capture.c: what is forbidden while a stream is captured, and what a captured graph holds. */
-enum { MOST_PLACES = 3 }; /* that one piece of work reads or writes */
+enum { MOST_PLACES = 3, MOST_TYPES = 3, ARGUMENTS = 512 };
+struct call { /* a launch; or other work, with arguments of its own */
+  const char *name;
+  enum type types[MOST_TYPES]; /* that the name begins its template's arguments with */
+  dim3 grid;
+  _Alignas(16) unsigned char arguments[ARGUMENTS];
+};
 struct work {
   const char *what;
-  struct span places[MOST_PLACES];
-  void *to; /* of a copy, which a replay does again */
-  const void *from;
-  size_t bytes;
+  struct span places[MOST_PLACES];      /* that it reads or writes */
+  void (*compute)(const struct call *); /* NULL: nothing is */
+  int is_memory;                        /* a copy, or memory that is set: done even where kernels are not computed */
+  struct call call;
 };
 cudaError_t fake_forbid_in_capture(const char *what);
 int fake_is_capturing(cudaStream_t stream);
 int fake_is_any_capturing(void);
-void fake_add_work(cudaStream_t stream, struct work work); /* to the graph, where the stream is captured */
+void fake_add_work(const struct work *work); /* to the graph that is captured */
+
+/* compute.c */
+void fake_do(cudaStream_t stream, const struct work *work); /* now; where the stream is captured, with each replay */
+void fake_perform(const struct work *work);
 
 #endif

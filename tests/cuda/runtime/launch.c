@@ -1,9 +1,11 @@
-/* Launches: noted by name, refused where a device would refuse them; nothing is computed. */
+/* Launches: noted by name, refused where a device would refuse them, and computed where that is asked for. */
+#include "computed/kernels.h"
 #include "images.h"
 
 #include <stdlib.h>
 
-static cudaError_t launch(const void *function, dim3 grid, dim3 block, size_t shared, cudaStream_t stream) {
+static cudaError_t launch(const void *function, dim3 grid, dim3 block, void **arguments, size_t shared,
+                          cudaStream_t stream) {
   struct kernel kernel = fake_kernel_of(function);
   TRY(fake_check_stream(stream, kernel.name));
   fake_count(LAUNCHES);
@@ -19,7 +21,9 @@ static cudaError_t launch(const void *function, dim3 grid, dim3 block, size_t sh
   }
   fake_note("launch %s on device %d grid %u,%u,%u block %u,%u,%u", kernel.name, fake_current_device(), grid.x, grid.y,
             grid.z, block.x, block.y, block.z);
-  fake_add_work(stream, (struct work){.what = kernel.name});
+  struct work work = {.what = kernel.name};
+  work.compute = fake_computation(kernel.name, grid, arguments, &work.call);
+  fake_do(stream, &work);
   return cudaSuccess;
 }
 
@@ -52,21 +56,21 @@ cudaError_t __cudaGetKernel(cudaKernel_t *kernel, const void *function) {
 
 cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void **arguments, size_t shared,
                                cudaStream_t stream) {
-  return launch((const void *)kernel, grid, block, shared, stream);
+  return launch((const void *)kernel, grid, block, arguments, shared, stream);
 }
 
 cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void **arguments, size_t shared,
                              cudaStream_t stream) {
-  return launch(function, grid, block, shared, stream);
+  return launch(function, grid, block, arguments, shared, stream);
 }
 
 cudaError_t cudaLaunchCooperativeKernel(const void *function, dim3 grid, dim3 block, void **arguments, size_t shared,
                                         cudaStream_t stream) {
-  return launch(function, grid, block, shared, stream);
+  return launch(function, grid, block, arguments, shared, stream);
 }
 
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *is, const void *function, void **arguments) {
-  return launch(function, is->gridDim, is->blockDim, is->dynamicSmemBytes, is->stream);
+  return launch(function, is->gridDim, is->blockDim, arguments, is->dynamicSmemBytes, is->stream);
 }
 
 /* What kernels are asked before they are launched. */

@@ -160,14 +160,26 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t size, enum cudaMemcpyK
   return cudaSuccess;
 }
 
+struct copy {
+  void *to;
+  const void *from;
+  size_t size;
+};
+
+static void copy(const struct call *call) {
+  const struct copy *is = (const void *)call->arguments;
+  memcpy(is->to, is->from, is->size);
+}
+
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, enum cudaMemcpyKind kind, cudaStream_t stream) {
   TRY(fake_check_stream(stream, "cudaMemcpyAsync"));
   TRY(check_copy("cudaMemcpyAsync", to, from, size, kind));
   fake_note("cudaMemcpyAsync %s %zu to %p from %p", direction(kind), size, to, from);
   fake_count(COPIES);
   TRY(fake_kept());
-  fake_add_work(stream, (struct work){.what = "copy", .to = to, .from = from, .bytes = size});
-  memcpy(to, from, size);
+  struct work work = {.what = "copy", .compute = copy, .is_memory = 1};
+  *(struct copy *)work.call.arguments = (struct copy){to, from, size};
+  fake_do(stream, &work);
   return cudaSuccess;
 }
 
@@ -190,11 +202,23 @@ cudaError_t cudaMemset(void *pointer, int value, size_t size) {
   return cudaSuccess;
 }
 
+struct set {
+  void *begin;
+  int value;
+  size_t size;
+};
+
+static void set(const struct call *call) {
+  const struct set *is = (const void *)call->arguments;
+  memset(is->begin, is->value, is->size);
+}
+
 cudaError_t cudaMemsetAsync(void *pointer, int value, size_t size, cudaStream_t stream) {
   TRY(fake_check_stream(stream, "cudaMemsetAsync"));
   fake_note("cudaMemsetAsync %zu", size);
-  fake_add_work(stream, (struct work){.what = "memset", .places = {{pointer, size}}});
-  memset(pointer, value, size);
+  struct work work = {.what = "memset", .places = {{pointer, size}}, .compute = set, .is_memory = 1};
+  *(struct set *)work.call.arguments = (struct set){pointer, value, size};
+  fake_do(stream, &work);
   return cudaSuccess;
 }
 
