@@ -50,6 +50,14 @@ def test_words_spans_and_every_word(client):
     np.testing.assert_allclose(every.vectors[4], by_word.vectors[0], atol=3e-6)
 
 
+def test_a_passage_has_the_context_of_its_document(client):
+    passages = ["Berlin is the capital of Germany.", "Its 3.85 million inhabitants make it the most populous city."]
+    found = client.embed_passages(" ".join(passages), passages)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-5)
+    berlin, alone = client.embed("Berlin"), client.embed(passages)
+    assert cosine(berlin, found[1].vector) > cosine(berlin, alone[1]) + 0.1
+
+
 def test_static_is_one_vector_and_layers_are_many(client):
     money, water = client.embed_words([MONEY, WATER], words=["bank"], layers=("static", *range(7)), combine="none")
     along = [cosine(a, b) for a, b in zip(money.vectors[:, 0], water.vectors[:, 0], strict=True)]

@@ -70,6 +70,7 @@ class Faults:
     mutate_chunk: Callable[[Any], Any] = lambda chunk: chunk
     hidden_size: int = 0
     version: str = ""  # of the model, as it is told; "": as it answers
+    described: dict[str, Any] = field(default_factory=dict)  # fields of the model that are told otherwise
     similarity: int = embedding_service_pb2.METRIC_COSINE  # as it is told; 0: by an older server, not at all
     features: list[str] = field(default_factory=lambda: ["text_options.without_prompt"])
     limits: dict[str, int] = field(
@@ -232,7 +233,7 @@ class Models(ModelServiceServicer):
         self._faults = faults
 
     def _model(self) -> model_service_pb2.Model:
-        return model_service_pb2.Model(
+        model = model_service_pb2.Model(
             identity=identity(self._faults.version) if self._faults.version else identity(),
             is_default=True,
             architecture="bert",
@@ -244,6 +245,8 @@ class Models(ModelServiceServicer):
             features=self._faults.features,
             limits=model_service_pb2.Limits(**(self._faults.limits_said or self._faults.limits)),
         )
+        model.MergeFrom(model_service_pb2.Model(**self._faults.described))
+        return model
 
     def GetModel(self, request, context):
         self._faults.enter("GetModel", request, context)

@@ -10,6 +10,7 @@ import os
 # Before grpc is imported: its own log has lines, in a form of its own, for what the SDK's errors say.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._async_client import AsyncClient
 from polyseme.client._client import Client
@@ -40,6 +41,7 @@ from polyseme.client.options import (
     Combine,
     Dtype,
     EmbedOptions,
+    EmbedPassagesOptions,
     EmbedStreamOptions,
     FloatDtype,
     Layers,
@@ -55,6 +57,8 @@ from polyseme.client.options import (
 )
 from polyseme.client.results import (
     EmbedResult,
+    Passage,
+    PassageEmbeddings,
     TextInfo,
     Timings,
     TokenEmbeddings,
@@ -76,6 +80,7 @@ __all__ = [
     "DeadlineExceededError",
     "Dtype",
     "EmbedOptions",
+    "EmbedPassagesOptions",
     "EmbedResult",
     "EmbedStreamOptions",
     "EventLoopError",
@@ -98,11 +103,15 @@ __all__ = [
     "OffsetUnit",
     "OnError",
     "Operands",
+    "Passage",
+    "PassageEmbeddings",
+    "Passages",
     "PermissionDeniedError",
     "PolysemeError",
     "Priority",
     "ResourceExhaustedError",
     "SimilarityOptions",
+    "Splitter",
     "Subtokens",
     "TextInfo",
     "TextOptions",

@@ -13,10 +13,12 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
+from polyseme.client._plans.passages.plan import plan_embed_passages
 from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
 from polyseme.client._plans.similarity import (
     plan_similarity,
@@ -35,6 +37,7 @@ from polyseme.client.models import Model
 from polyseme.client.options import (
     Dtype,
     EmbedOptions,
+    EmbedPassagesOptions,
     EmbedStreamOptions,
     EmbedTokensOptions,
     EmbedWordsOptions,
@@ -44,7 +47,7 @@ from polyseme.client.options import (
     SimilarityOptions,
     TextOptions,
 )
-from polyseme.client.results import EmbedResult, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
+from polyseme.client.results import EmbedResult, PassageEmbeddings, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
 from polyseme.client.words import Operands, WordInText
 
 _T = TypeVar("_T")
@@ -183,6 +186,24 @@ class AsyncClient:
     ) -> WordEmbeddings | list[WordEmbeddings]:
         """Embed words or spans of each text, as `Client.embed_words`: [K, H] or [layers, K, H] for each."""
         embedded, single = await self._transport.run(plan_embed_words(self._defaults, texts, spans, options))
+        return embedded[0] if single else embedded
+
+    @overload
+    async def embed_passages(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
+        self, documents: str, passages: Passages | Splitter, **options: Unpack[EmbedPassagesOptions]
+    ) -> PassageEmbeddings: ...
+    @overload
+    async def embed_passages(
+        self, documents: Iterable[str], passages: Iterable[Passages] | Splitter, **options: Unpack[EmbedPassagesOptions]
+    ) -> list[PassageEmbeddings]: ...
+    async def embed_passages(
+        self,
+        documents: Texts,
+        passages: Passages | Iterable[Passages] | Splitter,
+        **options: Unpack[EmbedPassagesOptions],
+    ) -> PassageEmbeddings | list[PassageEmbeddings]:
+        """Embed passages, each in the context of its document, as `Client.embed_passages`: [K, H] for each."""
+        embedded, single = await self._transport.run(plan_embed_passages(self._defaults, documents, passages, options))
         return embedded[0] if single else embedded
 
     async def similarity(

@@ -12,10 +12,12 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
+from polyseme.client._plans.passages.plan import plan_embed_passages
 from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
 from polyseme.client._plans.similarity import (
     plan_similarity,
@@ -34,6 +36,7 @@ from polyseme.client.models import Model
 from polyseme.client.options import (
     Dtype,
     EmbedOptions,
+    EmbedPassagesOptions,
     EmbedStreamOptions,
     EmbedTokensOptions,
     EmbedWordsOptions,
@@ -43,7 +46,7 @@ from polyseme.client.options import (
     SimilarityOptions,
     TextOptions,
 )
-from polyseme.client.results import EmbedResult, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
+from polyseme.client.results import EmbedResult, PassageEmbeddings, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
 from polyseme.client.words import Operands, WordInText
 
 _T = TypeVar("_T")
@@ -260,6 +263,45 @@ class Client:
             PolysemeError: the call failed; InvalidArgumentError where a text lacks a word.
         """
         embedded, single = self._transport.run(plan_embed_words(self._defaults, texts, spans, options))
+        return embedded[0] if single else embedded
+
+    @overload
+    def embed_passages(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first
+        self, documents: str, passages: Passages | Splitter, **options: Unpack[EmbedPassagesOptions]
+    ) -> PassageEmbeddings: ...
+    @overload
+    def embed_passages(
+        self, documents: Iterable[str], passages: Iterable[Passages] | Splitter, **options: Unpack[EmbedPassagesOptions]
+    ) -> list[PassageEmbeddings]: ...
+    def embed_passages(
+        self,
+        documents: Texts,
+        passages: Passages | Iterable[Passages] | Splitter,
+        **options: Unpack[EmbedPassagesOptions],
+    ) -> PassageEmbeddings | list[PassageEmbeddings]:
+        """Embed passages of a document, each in the context of all of it: late chunking.
+
+        The model reads the document, and a passage's vector is the mean of its tokens: a vector of the kind that
+        `embed` gives, to be compared with those of questions. A document that is longer than the model takes is read
+        in windows that overlap; each passage comes from one of them, whole.
+
+        Args:
+            documents: one document, or several.
+            passages: of a document: (start, end) pairs in code points, or strings that stand in it in this order, or a
+                function that splits it into either; what that gives that is white space is left out. For a list of
+                documents, one sequence of passages for each, or one function for all.
+            **options: see `EmbedPassagesOptions`: overlap, normalize, dtype, prompt_name, without_prompt, priority,
+                progress, model, timeout.
+
+        Returns:
+            One PassageEmbeddings per document, with float32 vectors [K, H]; for one str, that alone.
+
+        Raises:
+            InvalidArgumentError: a passage is not in its document, has no token, or has more than the model takes; or
+                the model's vectors of texts are not the mean of their tokens.
+            PolysemeError: the call failed.
+        """
+        embedded, single = self._transport.run(plan_embed_passages(self._defaults, documents, passages, options))
         return embedded[0] if single else embedded
 
     def similarity(

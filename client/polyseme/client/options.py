@@ -112,6 +112,29 @@ class EmbedWordsOptions(TokenOptions, total=False):
     offset_unit: OffsetUnit
 
 
+class EmbedPassagesOptions(CallOptions, total=False):
+    """Options of embed_passages: how the passages of each document become vectors.
+
+    Attributes:
+        overlap: where a document is longer than the model takes: least number of tokens before a passage that the model
+            reads with it; default: a quarter of the tokens that the model takes.
+        normalize: whether to scale vectors to length 1; default: as the model was trained.
+        dtype: element type in which vectors travel, default "float32"; they arrive as float32.
+        prompt_name: the model's prompt to put before each document; default: the model's default prompt, if any.
+        without_prompt: whether to put no prompt before a document, not even the model's default prompt; default: no.
+        priority: "interactive" or "bulk"; default: bulk where the list needs several requests, else interactive.
+        progress: whether to show a progress bar on stderr, default: no; needs `pip install 'polyseme[cli]'`.
+    """
+
+    overlap: int | None
+    normalize: bool | None
+    dtype: FloatDtype
+    prompt_name: str | None
+    without_prompt: bool
+    priority: Priority
+    progress: bool
+
+
 class SimilarityOptions(TextOptions, total=False):
     """Options of the similarity calls: how texts, or parts of texts, are compared.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -157,3 +158,50 @@ class WordEmbeddings:
 
     def __len__(self) -> int:
         return len(self.words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Passage:
+    """One passage of a document, and its vector in the context of the document.
+
+    Attributes:
+        text: of the passage.
+        span: (start, end) in the document, in code points.
+        vector: [H] float32, a view of the row of `PassageEmbeddings.vectors`.
+        context: (start, end) of the part of the document that the model read for it; all of it where it fits.
+    """
+
+    text: str
+    span: tuple[int, int]
+    vector: npt.NDArray[np.float32]
+    context: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PassageEmbeddings:
+    """The passages of one document, in the order asked for; iterate over it, or index it, for each as a `Passage`.
+
+    Attributes:
+        vectors: [K, H] float32. An array of its own.
+        texts: the text of each passage.
+        spans: (start, end) of each in the document, in code points.
+        contexts: (start, end) of the part of the document that the model read for each; all of it where it fits.
+        tokens: number of tokens of the whole document, special tokens included.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    texts: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    contexts: tuple[tuple[int, int], ...]
+    tokens: int
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: int) -> Passage:
+        return Passage(
+            text=self.texts[index], span=self.spans[index], vector=self.vectors[index], context=self.contexts[index]
+        )
+
+    def __iter__(self) -> Iterator[Passage]:
+        return (self[index] for index in range(len(self)))

@@ -1,7 +1,14 @@
 import pytest
 
 from polyseme.client import InternalError, InvalidArgumentError
-from polyseme.client._convert.indices import checked_field, concerns_text, name_text, rename_texts, shift_texts
+from polyseme.client._convert.indices import (
+    checked_field,
+    concerns_text,
+    name_text,
+    rename_spans,
+    rename_texts,
+    shift_texts,
+)
 
 OF_OLDER_SERVERS = [
     ("h:1: texts[3] has 913 tokens; limit 512", "h:1: texts[103] has 913 tokens; limit 512", "texts[103]"),
@@ -91,3 +98,18 @@ def test_checked_field_takes_nothing_else(field):
 )
 def test_concerns_text_unless_another_field_is_named(field, expected):
     assert concerns_text(InvalidArgumentError("why", field=field)) is expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "message", "expected", "field"),
+    [
+        ("texts[3].spans[12]", "h:1: texts[3].spans[12]: covers no token", "h:1: 3/12: covers no token", "3/12"),
+        ("inputs[3].spans[12]", "h:1: inputs[3].spans[12]: x", "h:1: 3/12: x", "3/12"),
+        ("texts[3]", "h:1: texts[3] has 913 tokens", "h:1: 3/None has 913 tokens", "3/None"),
+        ("dimensions", "h:1: texts[3].spans[12]", "h:1: texts[3].spans[12]", "dimensions"),
+    ],
+)
+def test_rename_spans_names_the_span_of_a_text(sent, message, expected, field):
+    error = InvalidArgumentError(message, target="h:1", field=sent)
+    assert rename_spans(error, lambda text, span: f"{text}/{span}") is error
+    assert (str(error), error.field) == (expected, field)

@@ -17,6 +17,7 @@ _MAX_FIELD_LENGTH: Final = 256
 _STEP: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\[[0-9]{1,9}\])?"
 _FIELD: Final = re.compile(rf"{_STEP}(?:\.{_STEP})*")
 _TEXT: Final = re.compile(r"(?:texts|inputs)\[([0-9]{1,9})\]")
+_SPAN: Final = re.compile(rf"{_TEXT.pattern}\.spans\[([0-9]{{1,9}})\]")
 _TEXT_IN_MESSAGE: Final = re.compile(rf"\b{_TEXT.pattern}((?:\.{_STEP})*)")
 
 
@@ -39,6 +40,17 @@ def rename_texts(error: _E, name: Callable[[int], str]) -> _E:
         renamed = name(int(found[1]))
         error.field = renamed + error.field[found.end() :]
         _set_message(error, re.sub(rf"\b{re.escape(found[0])}", lambda _: renamed, str(error)))
+    return error
+
+
+def rename_spans(error: _E, name: Callable[[int, int | None], str]) -> _E:
+    """Rewrite, in place, span j of text i of the call to name(i, j), and text i to name(i, None)."""
+    found = _SPAN.match(error.field or "")
+    if found is None:
+        return rename_texts(error, lambda index: name(index, None))
+    renamed = name(int(found[1]), int(found[2]))
+    error.field = renamed
+    _set_message(error, re.sub(rf"\b{re.escape(found[0])}", lambda _: renamed, str(error)))
     return error
 
 

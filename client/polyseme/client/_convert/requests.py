@@ -16,6 +16,7 @@ from polyseme.client.models import model_ref
 from polyseme.client.options import (
     CallOptions,
     EmbedOptions,
+    EmbedPassagesOptions,
     EmbedStreamOptions,
     EmbedTokensOptions,
     EmbedWordsOptions,
@@ -31,7 +32,12 @@ PrioritizedRequest: TypeAlias = (
     service_pb2.EmbedRequest | service_pb2.EmbedTokensRequest | service_pb2.EmbedSpansRequest
 )
 PrioritizedOptions: TypeAlias = (
-    EmbedOptions | EmbedStreamOptions | EmbedTokensOptions | EmbedWordsOptions | SimilarityOptions
+    EmbedOptions
+    | EmbedPassagesOptions
+    | EmbedStreamOptions
+    | EmbedTokensOptions
+    | EmbedWordsOptions
+    | SimilarityOptions
 )
 _ENDLESS_S: Final = 1e9  # 32 years; from 1e10 on gRPC's clock overflows, and such a call would end at once
 
@@ -142,6 +148,17 @@ def spans_request(options: EmbedWordsOptions, *, model: str, layers: LayerChoice
     )
 
 
+def passages_request(options: EmbedPassagesOptions, *, model: str) -> service_pb2.EmbedSpansRequest:
+    """Build an EmbedSpansRequest without its inputs, and without saying whether vectors are scaled."""
+    check_names(options, EmbedPassagesOptions)
+    return service_pb2.EmbedSpansRequest(
+        model=model_ref(model),
+        text_options=_text_options(options),
+        priority=_priority(options),
+        dtype=_float_dtype(options.get("dtype", "float32")),
+    )
+
+
 def _operand_layers(options: SimilarityOptions) -> common_pb2.LayerSelection | None:
     """Convert the layers, if any were passed: they are for operands that are parts of texts."""
     if "layers" not in options and "combine" not in options:
@@ -163,7 +180,7 @@ def _float_dtype(name: str) -> tensor_pb2.DataType.ValueType:
     return enum_value(tensor_pb2.DataType, "DATA_TYPE_", "dtype", name)
 
 
-def _text_options(options: TextOptions) -> common_pb2.TextOptions:
+def _text_options(options: TextOptions | EmbedPassagesOptions) -> common_pb2.TextOptions:
     prompt_name = name_or_empty(options.get("prompt_name"), "prompt_name")
     without_prompt = flag(options.get("without_prompt"), "without_prompt")
     if without_prompt and prompt_name:
