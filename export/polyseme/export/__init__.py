@@ -1,4 +1,4 @@
-"""Export: a checkpoint to an artifact, by a native graph builder, behind gates."""
+"""Exports a checkpoint to an artifact, by a native graph builder, behind gates."""
 
 from polyseme.export.errors import CheckpointError, ExportError, GateError, SourceError, UnsupportedError
 from polyseme.export.pipeline import ExportOptions, Progress, export_model

@@ -1,4 +1,4 @@
-"""Why a checkpoint is not exported. Every refusal is one line: what, got, what would do.
+"""The errors of an export. Every refusal is one line: what, got, what would do.
 
 ExportError
 ├── SourceError          SOURCE is not there, or cannot be reached

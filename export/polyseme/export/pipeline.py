@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import onnx
@@ -46,10 +46,10 @@ from polyseme.export.routes.optimum import OptimumRoute, open_route, refuse_miss
 from polyseme.runtime.engines.onnxruntime.padded_session import runtime_version
 
 Exporter = Literal["auto", "native", "optimum"]
-PROBE = "probe.bin"
-_LEAST_TOKENS = 3  # one of text within two special ones
-_NO_LIMIT = 1e6  # transformers writes 1e30 where a tokenizer has none
-_PROBED = 128  # tokens: 5 MB of states for BERT-base
+PROBE: Final = "probe.bin"
+_LEAST_TOKENS: Final = 3  # one token of text between two special ones
+_NO_LIMIT: Final = 1e6  # transformers writes 1e30 where a tokenizer has none
+_PROBED: Final = 128  # tokens: 5 MB of states for BERT-base
 
 
 class Progress(Protocol):
@@ -61,15 +61,15 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """How to export.
+    """The options of an export.
 
     Attributes:
-        name: of the model; default: as SOURCE is called.
+        name: of the model; default: the name of SOURCE.
         max_tokens: most tokens of a text; default: as the source says, else all positions.
-        precisions: which weights and graphs to write.
+        precisions: the precisions of weights and graphs to write.
         verify: `standard` compares a few lengths with the reference, `full` every one.
         replace: whether an artifact that lies at the target may be replaced.
-        exporter: who builds the graph; `auto` is native where the architecture has a mapping, else optimum.
+        exporter: the route that builds the graph; `auto` is native where the architecture has a mapping, else optimum.
         tensorrt: whether to write a graph for TensorRT too.
         dimensions: `model` cuts vectors to the length that the source's truncate_dim says, `all` cuts none.
     """
@@ -115,7 +115,7 @@ def export_model(
     with ArtifactWriter(target, replace=options.replace) as writer:
         try:
             return _export(source, writer, options, progress, note)
-        except OSError as error:  # a full disk, an unreadable file: nothing that a traceback would explain
+        except OSError as error:  # a full disk, an unreadable file: a traceback would explain nothing
             raise ExportError(f"{error.filename or target}: {error.strerror or type(error).__name__}") from error
 
 
@@ -243,7 +243,7 @@ def _spec(config: EncoderConfig, text_model: TextModel, files: TokenizerFiles, o
 
 
 def _max_tokens(positions: int, text_model: TextModel, files: TokenizerFiles) -> int:
-    """The limit that sentence-transformers has: its own files', else the tokenizer's; never more than positions."""
+    """Choose the limit that sentence-transformers has: its own files', else the tokenizer's; at most all positions."""
     told = text_model.transformer.max_tokens
     if told is None and files.max_tokens is not None and files.max_tokens < _NO_LIMIT:
         told = int(files.max_tokens)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,9 @@ from polyseme.artifact.errors import ArtifactError, CorruptArtifactError, Missin
 from polyseme.artifact.graphs import Layout
 from polyseme.artifact.manifest import Manifest
 
-MANIFEST = "manifest.json"
-_MAX_MANIFEST_BYTES = 16 << 20
-_CHUNK_BYTES = 1 << 20
+MANIFEST: Final = "manifest.json"
+_MAX_MANIFEST_BYTES: Final = 16 << 20
+_CHUNK_BYTES: Final = 1 << 20
 
 
 class Artifact:
@@ -53,17 +53,21 @@ class Artifact:
         return cls(directory, manifest)
 
     def path(self, name: str) -> Path:
-        """Where one of the manifest's files lies."""
+        """Give the path of one of the manifest's files."""
         return self.directory / name
 
     def weights(self, precision: Precision, layout: Layout = Layout.PADDED) -> dict[str, npt.NDArray[np.generic]]:
-        """The initializers of a layout's graphs by name: read-only views into the memory-mapped weight file."""
+        """Give the initializers of a layout's graphs by name: read-only views into the memory-mapped weight file.
+
+        Returns:
+            Arrays of the shapes that the manifest gives them, in the element type of the precision.
+        """
         entry = self.manifest.precisions[precision]
         mapped = np.memmap(self.path(entry.weights), dtype=np.uint8, mode="r")
         return {tensor.name: tensor.view(mapped, precision.dtype) for tensor in entry.of(layout).tensors}
 
     def probe(self) -> Probe | None:
-        """What a device can be judged by; None where export left nothing."""
+        """Read the probe, by which a device is judged; None where export left none."""
         entry, model = self.manifest.probe, self.manifest.model
         if entry is None:
             return None
@@ -79,12 +83,12 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the reference made of a few texts.
+    """A few texts, and the vectors that the reference computed of them.
 
     Attributes:
-        texts: N of them, as token ids; T tokens in all.
-        states: [L + 1, T, H]: the embedding layer and layers 1..L, of every token, text after text.
-        pooled: [N, D], normalized.
+        texts: N texts as token ids, T tokens in all.
+        states: [L + 1, T, H] float32: the embedding layer and layers 1..L, of every token, text after text.
+        pooled: [N, D] float32, of length 1.
     """
 
     texts: tuple[tuple[int, ...], ...]
@@ -125,14 +129,14 @@ class ArtifactWriter:
                 parent.rmdir()
 
     def entry(self, name: str) -> FileEntry:
-        """Size and hash of a file that lies in `directory`."""
+        """Give size and hash of a file in `directory`."""
         return _entry(self.directory / name)
 
     def commit(self, manifest: Manifest) -> Artifact:
-        """Write the manifest last and give the directory its name.
+        """Write the manifest last, and give the directory its name.
 
         Raises:
-            InvalidManifestError: nobody could read this manifest again.
+            InvalidManifestError: the manifest could not be read again.
             ArtifactError: the directory cannot be written or renamed.
         """
         self._refuse_taken_target()

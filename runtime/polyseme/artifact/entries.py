@@ -1,4 +1,4 @@
-"""What stands in a manifest: one class for each kind of entry."""
+"""The entries of a manifest: one class for each kind."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EncoderSpec:
     padding_idx: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest; what few encoders have is there only where they have it."""
+        """Write the entry of the manifest; what few encoders have is there only where they have it."""
         fields = asdict(self)
         if self.padding_idx is None:
             del fields["padding_idx"]
@@ -66,7 +66,7 @@ class ModelSpec:
 
     Attributes:
         encoder: from token ids to a vector per token.
-        heads: what is made of these vectors, by name; `embedding` is always there.
+        heads: the heads on these vectors, by name; `embedding` is always there.
         max_tokens: most tokens of a text, special tokens included.
         prompts: text to put before each input, by name.
         default_prompt_name: the prompt used where a request names none; empty: none.
@@ -84,7 +84,7 @@ class ModelSpec:
         return self.heads[EMBEDDING]
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest."""
+        """Write the entry of the manifest."""
         return {
             "encoder": self.encoder.as_json(),
             "heads": {name: head.as_json() for name, head in self.heads.items()},
@@ -96,14 +96,19 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightEntry:
-    """Where one initializer lies in a weight file: row-major, little-endian, at `offset` bytes."""
+    """The place of one initializer in a weight file: row-major, little-endian, at `offset` bytes."""
 
     name: str
     shape: tuple[int, ...]
     offset: int
 
     def view(self, weights: npt.NDArray[np.uint8], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """The tensor as a view into the bytes of its file."""
+        """Give the tensor, in its shape, as a view into the bytes of its file.
+
+        Args:
+            weights: [bytes] uint8, the whole file.
+            dtype: the element type of the tensor.
+        """
         size = int(np.prod(self.shape, dtype=np.int64)) * dtype.itemsize
         return weights[self.offset : self.offset + size].view(dtype).reshape(self.shape)
 
@@ -114,14 +119,14 @@ class GraphSet:
 
     Attributes:
         graphs: file name by the graph's name; those of `Variant` are there.
-        tensors: the initializers that they have, and where each lies in the weight file.
+        tensors: the initializers of these graphs, and the place of each in the weight file.
     """
 
     graphs: Mapping[str, str]
     tensors: tuple[WeightEntry, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest."""
+        """Write the entry of the manifest."""
         return {
             "graphs": {str(graph): name for graph, name in self.graphs.items()},
             "tensors": [{"name": t.name, "shape": list(t.shape), "offset": t.offset} for t in self.tensors],
@@ -134,7 +139,7 @@ class PrecisionEntry(GraphSet):
 
     Attributes:
         weights: the one file that all graphs of this precision share.
-        packed: those of packed texts, where the model has them.
+        packed: the graphs of packed texts, where the model has them.
         fp32_blocks: blocks of layers that are computed in fp32, for which fp16 is too narrow.
         standard: the padded `embed` graph in ONNX's own operators alone, for TensorRT; empty where there is none.
     """
@@ -145,10 +150,10 @@ class PrecisionEntry(GraphSet):
     standard: str = ""
 
     def of(self, layout: Layout) -> GraphSet:
-        """The graphs of a layout.
+        """Give the graphs of a layout.
 
         Raises:
-            InvalidManifestError: there are none.
+            InvalidManifestError: the artifact has none.
         """
         if layout is Layout.PADDED:
             return self
@@ -157,7 +162,7 @@ class PrecisionEntry(GraphSet):
         return self.packed
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest."""
+        """Write the entry of the manifest."""
         packed = {} if self.packed is None else {"packed": self.packed.as_json()}
         fp32_blocks = {"fp32_blocks": list(self.fp32_blocks)} if self.fp32_blocks else {}
         standard = {"standard": self.standard} if self.standard else {}
@@ -174,7 +179,7 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What the artifact was made from: the SOURCE given to export, and the SHA-256 of its weights."""
+    """The source of an artifact: the SOURCE given to export, and the SHA-256 of its weights."""
 
     spec: str
     sha256: str
@@ -182,16 +187,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeEntry:
-    """Texts by which any device can be judged, and the file that says what the reference made of them.
+    """Texts by which any device can be judged, and the file of their reference vectors.
 
     Attributes:
-        texts: N of them, as token ids; T tokens in all.
-        file: float32, little-endian: [L + 1, T, H], every state of every token, then [N, D], normalized.
+        texts: N texts as token ids, T tokens in all.
+        file: float32, little-endian: [L + 1, T, H], every state of every token, then [N, D], of length 1.
     """
 
     texts: tuple[tuple[int, ...], ...]
     file: str
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in the manifest."""
+        """Write the entry of the manifest."""
         return {"texts": [{"ids": list(ids)} for ids in self.texts], "file": self.file}

@@ -1,4 +1,4 @@
-"""What can be wrong with an artifact.
+"""The errors of an artifact.
 
 ArtifactError
 ├── MissingFileError        no such directory, or a file that the manifest names is not there

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from polyseme.artifact.errors import InvalidManifestError
 
 E = TypeVar("E", bound=Enum)
-MAX_WIDTH = 1 << 20  # the most that a size of a model may be
-_PLAIN = re.compile(r"[\w./-]{1,64}", re.ASCII)
+MAX_WIDTH: Final = 1 << 20  # the most that a size of a model may be
+_PLAIN: Final = re.compile(r"[\w./-]{1,64}", re.ASCII)
 
 
 class Fields:
-    """One JSON object, read field by field; `path` is where it stands in the manifest."""
+    """One JSON object of a manifest, read field by field; `path` is its place in the manifest.
+
+    Every method that reads a field raises InvalidManifestError where the field is missing or is not what it should be.
+    """
 
     __slots__ = ("_path", "_values")
 
@@ -26,33 +29,45 @@ class Fields:
         self._path = path
 
     def names(self) -> list[str]:
-        """The names of the fields, in the order of the file."""
+        """Give the names of the fields, in the order of the file."""
         return list(self._values)
 
     def object(self, name: str) -> Fields:
-        """An object below this one."""
+        """Read an object below this one."""
         return Fields(self._get(name), self._at(name))
 
     def objects(self, name: str, *, most: int) -> list[Fields]:
-        """A list of objects, at most `most`."""
+        """Read a list of objects.
+
+        Raises:
+            InvalidManifestError: it has more than `most`, or is no list of objects.
+        """
         values = self._typed(name, list, "a list")
         if len(values) > most:
             raise InvalidManifestError(f"manifest field {self._at(name)}: {len(values)} entries; limit {most}")
         return [Fields(value, f"{self._at(name)}[{i}]") for i, value in enumerate(values)]
 
     def any_object(self, name: str) -> dict[str, Any]:
-        """An object whose content is free: it is shown to people, never acted upon."""
+        """Read an object whose content is free: it is shown to people, never acted upon."""
         return dict(self._typed(name, dict, "an object"))
 
     def text(self, name: str, *, most: int = 1024) -> str:
-        """One line of at most `most` characters: it is printed, so nothing in it may steer a terminal."""
+        """Read one line: it is printed, so nothing in it may steer a terminal.
+
+        Raises:
+            InvalidManifestError: it has more than `most` characters, or some that cannot be printed.
+        """
         value = self.prose(name, most=most)
         if not value.isprintable():
             raise InvalidManifestError(f"manifest field {self._at(name)} has characters that cannot be printed")
         return value
 
     def prose(self, name: str, *, most: int = 65536) -> str:
-        """A string of at most `most` characters, line ends and all; never half a surrogate pair, which is no text."""
+        """Read a string that may have line ends.
+
+        Raises:
+            InvalidManifestError: it has more than `most` characters, or half of a surrogate pair, which is no text.
+        """
         value: str = self._typed(name, str, "a string")
         if len(value) > most:
             raise InvalidManifestError(f"manifest field {self._at(name)}: {len(value)} characters; limit {most}")
@@ -61,24 +76,32 @@ class Fields:
         return value
 
     def lines(self, name: str, *, most: int) -> tuple[str, ...]:
-        """A list of lines."""
+        """Read a list of lines.
+
+        Raises:
+            InvalidManifestError: it has more than `most`, or one cannot be printed.
+        """
         values = self._typed(name, list, "a list")
         if len(values) > most or not all(isinstance(value, str) and value.isprintable() for value in values):
             raise InvalidManifestError(f"manifest field {self._at(name)}: expected at most {most} lines")
         return tuple(values)
 
     def texts(self, name: str) -> dict[str, str]:
-        """An object whose values are lines."""
+        """Read an object whose values are lines."""
         below = self.object(name)
         return {_printable(key): below.text(key) for key in below.names()}
 
     def proses(self, name: str) -> dict[str, str]:
-        """An object whose values are texts of any form."""
+        """Read an object whose values are texts of any form."""
         below = self.object(name)
         return {_printable(key): below.prose(key) for key in below.names()}
 
     def integer(self, name: str, *, least: int = 0, most: int) -> int:
-        """An integer within [least, most]."""
+        """Read an integer.
+
+        Raises:
+            InvalidManifestError: it lies outside of [least, most].
+        """
         value: int = self._typed(name, int, "an integer")
         if not least <= value <= most:
             raise InvalidManifestError(
@@ -87,7 +110,11 @@ class Fields:
         return value
 
     def integers(self, name: str, *, most_entries: int, least: int = 1, most: int) -> tuple[int, ...]:
-        """A list of integers within [least, most]."""
+        """Read a list of integers.
+
+        Raises:
+            InvalidManifestError: it has more than `most_entries`, or one lies outside of [least, most].
+        """
         values = self._typed(name, list, "a list")
         if len(values) > most_entries or not all(type(v) is int and least <= v <= most for v in values):
             raise InvalidManifestError(
@@ -96,19 +123,27 @@ class Fields:
         return tuple(values)
 
     def number(self, name: str, *, least: float, most: float) -> float:
-        """A number within [least, most]."""
+        """Read a number.
+
+        Raises:
+            InvalidManifestError: it lies outside of [least, most].
+        """
         value = self._get(name)
         if type(value) not in (int, float) or not least <= value <= most:
             raise InvalidManifestError(f"manifest field {self._at(name)}: expected a number within {least}..{most}")
         return float(value)
 
     def boolean(self, name: str) -> bool:
-        """True or false."""
+        """Read true or false."""
         value: bool = self._typed(name, bool, "true or false")
         return value
 
     def choice(self, name: str, choices: type[E]) -> E:
-        """A member of a closed set, by its value."""
+        """Read a member of a closed set, by its value.
+
+        Raises:
+            InvalidManifestError: no member has this value.
+        """
         value = self.text(name)
         try:
             return choices(value)
@@ -117,7 +152,11 @@ class Fields:
             raise InvalidManifestError(f"manifest field {self._at(name)}: got {value[:40]!r}; one of {known}") from None
 
     def sha256(self, name: str) -> str:
-        """64 lower-case hexadecimal digits."""
+        """Read 64 lower-case hexadecimal digits.
+
+        Raises:
+            InvalidManifestError: it is something else.
+        """
         value = self.text(name, most=64)
         if len(value) != 64 or not set(value) <= set("0123456789abcdef"):
             raise InvalidManifestError(f"manifest field {self._at(name)}: not a SHA-256 in hexadecimal")

@@ -61,12 +61,12 @@ _HALF: Final = ".fp16"
 
 
 def half(output: str) -> str:
-    """The name of an output in float16."""
+    """Name an output in float16."""
     return output + _HALF
 
 
 def in_float32(output: str) -> str:
-    """The name of the same output in float32, whichever of both is given."""
+    """Name the same output in float32; `output` may be the name of either."""
     return output.removesuffix(_HALF)
 
 
@@ -78,7 +78,7 @@ class Variant(StrEnum):
 
 
 class Layout(Enum):
-    """How the texts of a batch lie: each in a row of its own, padded, or one after another."""
+    """The layouts of texts in a batch: each in a row of its own, padded, or one after another."""
 
     PADDED = "padded"
     PACKED = "packed"

@@ -1,4 +1,4 @@
-"""What follows the encoder: how token vectors are pooled, and the dense layers after it, as a manifest has them."""
+"""The heads on an encoder, as a manifest has them: how token vectors are pooled, and the dense layers after that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIMILARITIES: Final = ("cosine", "dot", "euclidean", "manhattan")
 
 
 class Pooling(Enum):
-    """How token vectors become the vector of a text. Names as sentence-transformers has them."""
+    """The ways from token vectors to the vector of a text. Names as in sentence-transformers."""
 
     CLS = "cls"
     MEAN = "mean"
@@ -29,7 +29,7 @@ class Pooling(Enum):
 
 
 class Activation(Enum):
-    """What a dense layer does to each element of its sum; UNIT scales the whole to length 1."""
+    """The function that a dense layer applies to each element of its sum; UNIT scales the whole to length 1."""
 
     IDENTITY = "identity"
     TANH = "tanh"
@@ -44,9 +44,9 @@ class DenseSpec:
     """A dense layer after the pooling: activation(x W + b).
 
     Attributes:
-        in_features: length of the vectors it takes.
-        out_features: length of those it gives.
-        bias: whether it has one.
+        in_features: length of the vectors that it takes.
+        out_features: length of the vectors that it gives.
+        bias: whether it has b.
     """
 
     in_features: int
@@ -55,7 +55,7 @@ class DenseSpec:
     activation: Activation
 
     def as_json(self) -> dict[str, object]:
-        """As it stands in the manifest."""
+        """Write the entry of the manifest."""
         return {
             "in_features": self.in_features,
             "out_features": self.out_features,
@@ -89,7 +89,7 @@ class EmbeddingHead:
     pools_prompt: bool = True
 
     def as_json(self) -> dict[str, object]:
-        """As it stands in the manifest; what few models have is there only where they have it."""
+        """Write the entry of the manifest; what few models have is there only where they have it."""
         return {
             "kind": EMBEDDING,
             "dimensions": self.dimensions,
@@ -104,17 +104,17 @@ class EmbeddingHead:
 
 
 def dense_weight(number: int) -> str:
-    """The name of the weight [in, out] of a dense layer, counted from 0."""
+    """Name the weight [in, out] of a dense layer, counted from 0."""
     return f"dense.{number}.weight"
 
 
 def dense_bias(number: int) -> str:
-    """The name of its bias [out]."""
+    """Name the bias [out] of a dense layer, counted from 0."""
     return f"dense.{number}.bias"
 
 
 def read_heads(fields: Fields, hidden_size: int) -> dict[str, EmbeddingHead]:
-    """The heads on an encoder of some width, by name.
+    """Read the heads on an encoder of some width, by name.
 
     Raises:
         InvalidManifestError: there is no embedding head, or one of a kind that this version does not know.
@@ -147,7 +147,7 @@ def _read_embedding(fields: Fields, hidden_size: int) -> EmbeddingHead:
 
 
 def _read_dense(fields: Fields, hidden_size: int, dimensions: int) -> tuple[DenseSpec, ...]:
-    """The dense layers of a model; none where the manifest names none.
+    """Read the dense layers of a model; none where the manifest names none.
 
     Raises:
         InvalidManifestError: one does not take what the one before it gives, or the last does not give `dimensions`.
@@ -173,7 +173,7 @@ def _read_dense(fields: Fields, hidden_size: int, dimensions: int) -> tuple[Dens
 
 
 def _read_matryoshka_dims(fields: Fields, dimensions: int) -> tuple[int, ...]:
-    """The lengths to which the model was trained to be cut, ascending; none where the manifest names none."""
+    """Read the lengths to which the model was trained to be cut, ascending; none where the manifest names none."""
     if "matryoshka_dims" not in fields.names():
         return ()
     dims = fields.integers("matryoshka_dims", most_entries=_MAX_DIMS, most=dimensions)

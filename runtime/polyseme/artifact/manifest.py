@@ -1,4 +1,4 @@
-"""manifest.json: what an artifact is, and the hashes that prove it."""
+"""manifest.json: the description of an artifact, and the hashes that prove it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from polyseme.artifact.entries import FileEntry, ModelSpec, Precision, PrecisionEntry, ProbeEntry, Source
 from polyseme.artifact.errors import CorruptArtifactError, InvalidManifestError
 from polyseme.artifact.fields import Fields
 from polyseme.artifact.reading import checked_name, read_files, read_model, read_precisions, read_probe
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Everything that is known of an artifact.
+    """The content of manifest.json.
 
     Attributes:
         precisions: files by precision; at least one.
         files: every file of the artifact but manifest.json.
-        builder: versions of what built it.
-        parity: what export measured against the reference; for people.
-        probe: what start-up checks a device by.
+        builder: versions of the programs that built it.
+        parity: the differences from the reference that export measured; for people.
+        probe: the texts by which start-up checks a device.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Manifest:
         return hashlib.sha256(_canonical(self._as_json())).hexdigest()
 
     def to_json(self) -> bytes:
-        """The content of manifest.json, its own hash included."""
+        """Write manifest.json, its own hash included."""
         document = {**self._as_json(), "sha256": self.sha256}
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 

@@ -1,4 +1,4 @@
-"""Reading the entries of a manifest, as untrusted input."""
+"""Reads the entries of a manifest, as untrusted input."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ TOKENIZER: Final = "tokenizer.json"
 """The file that every artifact has beside its graphs and weights."""
 
 # Far above any BERT there is, and far below what would hurt: a hostile manifest must not make the reader allocate.
-_MAX_FILE_BYTES = 1 << 40
-_MAX_LAYERS = 1024
-_MAX_TENSORS = 100_000
-_MAX_PROBES = 64
+_MAX_FILE_BYTES: Final = 1 << 40
+_MAX_LAYERS: Final = 1024
+_MAX_TENSORS: Final = 100_000
+_MAX_PROBES: Final = 64
 
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_GRAPH_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_GRAPH_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_MODEL_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 
 
 def checked_name(name: str) -> str:
-    """The name of a model, if it is one.
+    """Check the name of a model, and give it.
 
     Raises:
         InvalidManifestError: it is not 1 to 128 letters, digits and . _ - /, beginning with a letter or digit.
@@ -46,7 +46,7 @@ def checked_name(name: str) -> str:
 
 
 def read_model(fields: Fields) -> ModelSpec:
-    """`model`: an encoder and its heads, and limits that fit them.
+    """Read `model`: an encoder and its heads, and limits that fit them.
 
     Raises:
         InvalidManifestError: an impossible value.
@@ -96,7 +96,7 @@ def _read_encoder(fields: Fields) -> EncoderSpec:
 
 
 def read_files(fields: Fields) -> dict[str, FileEntry]:
-    """`files`: plain names, the tokenizer among them.
+    """Read `files`: plain names, the tokenizer among them.
 
     Raises:
         InvalidManifestError: an impossible value.
@@ -113,7 +113,7 @@ def read_files(fields: Fields) -> dict[str, FileEntry]:
 
 
 def read_precisions(fields: Fields, files: Mapping[str, FileEntry]) -> dict[Precision, PrecisionEntry]:
-    """`precisions`: at least one, whose files are listed and hold its tensors.
+    """Read `precisions`: at least one, whose files are listed and hold its tensors.
 
     Raises:
         InvalidManifestError: an impossible value.
@@ -183,7 +183,7 @@ def _refuse_misplaced(tensors: tuple[WeightEntry, ...], precision: Precision, we
 
 
 def read_probe(fields: Fields, model: ModelSpec, files: Mapping[str, FileEntry]) -> ProbeEntry:
-    """`probe`: ids of the vocabulary, and a file of the size that they need.
+    """Read `probe`: ids of the vocabulary, and a file of the size that they need.
 
     Raises:
         InvalidManifestError: an impossible value.

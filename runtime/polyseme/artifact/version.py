@@ -1,4 +1,4 @@
-"""Which version of polyseme this is."""
+"""The version of polyseme."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import metadata
 
 
 def own_version() -> str:
-    """That of the installed package; from a source tree alone there is none to be had."""
+    """Give the version of the installed package; a source tree that is not installed has none."""
     try:
         return metadata.version("polyseme")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Running an artifact: tokenizer and sessions, each the only owner of the library behind it."""
+"""Runs an artifact: tokenizer and sessions, each the only owner of the library behind it."""
 
 import os
 

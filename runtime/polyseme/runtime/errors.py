@@ -1,4 +1,4 @@
-"""What can go wrong between an artifact and its vectors.
+"""The errors between an artifact and its vectors.
 
 RuntimeUnavailableError     onnxruntime cannot serve this artifact on this device
 TokenizerError              tokenizer.json cannot be used
@@ -33,6 +33,6 @@ class DeviceLostError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception of onnxruntime says, on one line; the cause stands last in it, and is kept."""
+    """Give the message of an exception of onnxruntime on one line, cut in the middle: the cause stands at its end."""
     line = _LOCATION.sub("", (str(error).strip().splitlines() or [""])[0]) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 3]} ... {line[-_LONGEST * 2 // 3 :]}"

@@ -2,5 +2,5 @@
 
 import os
 
-# Before grpc is imported: its own log has lines, in a form of its own, for each handshake that fails, whoever knocks.
+# Set before grpc is imported: gRPC would log a line of its own for each handshake that fails, whoever connects.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

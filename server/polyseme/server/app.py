@@ -46,7 +46,7 @@ class App:
 
     Attributes:
         registry: the models that it serves.
-        watchdog: tells when nothing can be run any more.
+        watchdog: knows when nothing can be run any more.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class App:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         return self._listener.port
 
     async def __aenter__(self) -> App:
@@ -128,7 +128,7 @@ class App:
         await self._close()
 
     async def reload(self) -> None:
-        """Serve what is to be found now; see `ModelLifecycle.reload`.
+        """Look for models again, and serve those that are there now; see `ModelLifecycle.reload`.
 
         Raises:
             ArtifactError, ConfigError, RuntimeUnavailableError, TokenizerError: as at the start.
@@ -136,11 +136,11 @@ class App:
         await self._models.reload(self._admission, self.announce)
 
     def announce(self) -> None:
-        """Say in the log what is served."""
+        """Log what is served."""
         announce_all(self.registry.models, self._config, self.port)
 
     def announce_memory(self) -> None:
-        """Say in the log what bounds the memory of the process."""
+        """Log the limits of memory."""
         announce_memory(self._config, self._memory_limit, self._budget.limit)
 
     async def drain(self) -> None:
@@ -158,7 +158,7 @@ class App:
         await self._listener.stop()
 
     async def give_up(self) -> NoReturn:
-        """End the process once nothing can be run any more, so that it is started again; exit status 70."""
+        """End the process with exit status 70 once nothing can be run any more, so that it is started again."""
         log.critical(
             "CANNOT RUN ANYTHING ANY MORE: %s; exit status %d, to be started again", self.watchdog.reason, LOST
         )

@@ -1,11 +1,11 @@
-"""What a call can end with, apart from an answer.
+"""The errors that a call, or the start of the server, can end with.
 
 ServerError                      status               meant for
 ├── InvalidInputError            INVALID_ARGUMENT     the caller: what, got, limit
-├── UnauthenticatedError         UNAUTHENTICATED      the caller: a token is needed, or is another
-├── UnknownModelError            NOT_FOUND            the caller: the names there are
+├── UnauthenticatedError         UNAUTHENTICATED      the caller: no token, or a wrong one
+├── UnknownModelError            NOT_FOUND            the caller: the names that exist
 ├── UnknownServiceError          NOT_FOUND            the caller: health of a service that is not served
-├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to come again
+├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to try again
 ├── NotReadyError                UNAVAILABLE          the caller: starting or draining, try another server
 ├── DeadlineExpiredError         DEADLINE_EXCEEDED    the caller, who has most likely gone
 └── EngineError                  INTERNAL             the operator: an id in the log, nothing more to the caller
@@ -25,11 +25,11 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 
 
 class ConfigError(Exception):
-    """The server cannot start as it was asked to; one line: what, got, limit."""
+    """The server cannot start with these settings; one line: what, got, limit."""
 
 
 class ServerError(Exception):
-    """A call that ends with a status other than OK; the message goes to the caller, unless the status is INTERNAL.
+    """An error that ends a call with a status; its message goes to the caller, unless the status is INTERNAL.
 
     Attributes:
         status: the name of the gRPC status code.
@@ -39,7 +39,7 @@ class ServerError(Exception):
 
 
 class InvalidInputError(ServerError):
-    """The request says something that cannot be served, however often it is sent.
+    """The request cannot be served, however often it is sent.
 
     Attributes:
         path: the field that is wrong; empty where no single one is.
@@ -78,7 +78,7 @@ class UnknownServiceError(ServerError):
 
 
 class QueueFullError(ServerError):
-    """More work waits than the server wants to promise.
+    """Too much work waits already.
 
     Attributes:
         retry_after_s: seconds until the queue has likely drained.
@@ -98,14 +98,14 @@ class NotReadyError(ServerError):
 
 
 class DeadlineExpiredError(ServerError):
-    """The caller's deadline passed before the work was begun."""
+    """The caller's deadline passed before its work was begun."""
 
     status = "DEADLINE_EXCEEDED"
 
 
 class EngineError(ServerError):
-    """The session failed."""
+    """The engine could not run a text."""
 
 
 class NotFiniteError(EngineError):
-    """The session gave numbers that are not finite."""
+    """The engine gave numbers that are not finite."""

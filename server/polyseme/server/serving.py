@@ -42,20 +42,20 @@ def serve(
     Args:
         directories: artifacts, or folders of artifacts.
         config: the settings.
-        warning: what to log first; "": nothing.
-        make_engines: gives what runs models.
-        make_services: gives what is served.
+        warning: a line to log first; "": none.
+        make_engines: makes the engines that run models.
+        make_services: makes the services.
 
     Raises:
         ArtifactError: an artifact is not what export wrote.
-        ConfigError: a setting cannot be had.
+        ConfigError: a setting cannot be met.
         RuntimeUnavailableError, TokenizerError: a model cannot be loaded.
     """
     hold_signals()
     log_to_stderr(config.log_level, config.log_format)
     if warning:
         log.warning("%s", warning)
-    faulthandler.enable()  # SIGBUS, of weights that were cut short, would end the process without a word
+    faulthandler.enable()  # SIGBUS, after weights were cut short, would end the process without a line in the log
     make_app = partial(
         App, lambda: open_artifacts(directories), config, make_engines=make_engines, make_services=make_services
     )
@@ -93,7 +93,7 @@ async def _reload(app: App) -> None:
         await app.reload()
     except (ArtifactError, ConfigError, RuntimeUnavailableError, TokenizerError) as error:
         log.error("%s: %s", _NOT_RELOADED, error)  # noqa: TRY400  one line, which says it all
-    except Exception:  # whatever it is, it must not end the server
+    except Exception:  # no error of a reload may end the server
         log.exception(_NOT_RELOADED)
 
 

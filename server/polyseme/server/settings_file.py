@@ -18,7 +18,7 @@ def read_settings(path: Path) -> SettingsFile:
     """Read a file.
 
     Raises:
-        ConfigError: it cannot be read, is no TOML, or sets what is no setting or not to a value of its type.
+        ConfigError: the file cannot be read or is not TOML, or a name is no setting, or a value is of another type.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8-sig"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +94,10 @@ class Encoder:
     relative_bias: Float32Array | None = None
 
     def initializers(self) -> Iterator[tuple[str, Float32Array]]:
-        """Every weight of the padded graphs, by the name that graphs and manifest give it, in order of use."""
+        """Give every weight of the padded graphs by its name in graphs and manifest, in order of use.
+
+        The shapes are those of the attributes, of this class and of `Layer`.
+        """
         yield "embeddings.word", self.word_embeddings
         yield "embeddings.position", self.position_embeddings
         yield "embeddings.norm.weight", self.embedding_norm.weight
@@ -105,13 +109,13 @@ class Encoder:
                 yield f"layers.{number}.{name}", values
 
     def packed_initializers(self) -> Iterator[tuple[str, Float32Array]]:
-        """What the packed graphs have in place of the padded ones' `PADDED_ONLY`."""
+        """Give the weights that packed graphs have in place of `PADDED_ONLY`: query, key, value apart, [H, H]."""
         for number, layer in enumerate(self.layers):
             for name, values in _split_attention(layer).items():
                 yield f"layers.{number}.{name}", values
 
 
-PADDED_ONLY = ("qkv.weight", "qkv.bias", "attention.bias")
+PADDED_ONLY: Final = ("qkv.weight", "qkv.bias", "attention.bias")
 """Of each layer, what the packed graphs do without."""
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from onnx import helper
@@ -63,7 +64,10 @@ class PreNormEncoder:
     thetas: tuple[float, float]
 
     def initializers(self) -> Iterator[tuple[str, Float32Array]]:
-        """Every weight, by the name that graphs and manifest give it, in order of use."""
+        """Give every weight by its name in graphs and manifest, in order of use.
+
+        The shapes are those of the attributes, of this class and of `PreNormLayer`.
+        """
         yield "embeddings.word", self.word_embeddings
         yield "embeddings.norm.weight", self.embedding_norm
         for kind, theta in zip(_KINDS, self.thetas, strict=True):
@@ -81,15 +85,15 @@ class PreNormEncoder:
         yield "final.norm.weight", self.final_norm
 
     def packed_initializers(self) -> Iterator[tuple[str, Float32Array]]:
-        """None: no packed attention has a window."""
+        """Give None: no packed attention has a window, so there are no shapes to name."""
         return iter(())
 
     def nodes(self) -> PreNormNodes:
-        """Those of its graph."""
+        """Make the nodes of its graph."""
         return PreNormNodes(self.config, window=self.window, is_local=tuple(layer.is_local for layer in self.layers))
 
 
-_KINDS = ("global", "local")
+_KINDS: Final = ("global", "local")
 
 
 def _angles(config: EncoderConfig, theta: float) -> dict[str, Float32Array]:
@@ -108,7 +112,7 @@ class PreNormNodes(PaddedNodes):
     is_local: tuple[bool, ...]
 
     def encode(self) -> str:
-        """Ids to the last hidden state; gives its name."""
+        """Add the nodes from ids to the last hidden state; give its name."""
         x = self._embed()
         self._spread_window()
         normalized = x
@@ -160,7 +164,7 @@ class PreNormNodes(PaddedNodes):
         return self.add("MatMul", [context, at + "attention.weight"], at + "attention")
 
     def _spread_window(self) -> None:
-        """What local layers add to their scores, [1, 1, S, S]; once, for all of them."""
+        """Add the mask [1, 1, S, S] that keeps local layers within their window; once, for all of them."""
         if not any(self.is_local):
             return
         distance = self.add("Abs", [self.distances()], "window.distance")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Float64Array = npt.NDArray[np.float64]
 
-_BLOCK = 16384  # elements whose intermediate results stay in a core's cache; four times as fast as all at once
+_BLOCK: Final = 16384  # elements whose intermediate results stay in a core's cache; four times as fast as all at once
 
 HiddenStates = Callable[[list[list[int]]], Iterator[list[Float64Array]]]
 """Texts as token ids to, layer by layer from 0 (embeddings) to L, one [tokens, H] float64 array per text."""
 
 
 def layer_norm(x: Float64Array, weight: Float64Array, bias: Float64Array, eps: float) -> Float64Array:
-    """Normalize the last axis. Source: Ba et al. 2016."""
+    """Normalize the last axis of [..., H]. Source: Ba et al. 2016."""
     centered = x - x.mean(axis=-1, keepdims=True)
     variance = (centered**2).mean(axis=-1, keepdims=True)
     normalized: Float64Array = centered / np.sqrt(variance + eps) * weight + bias
@@ -26,9 +27,11 @@ def layer_norm(x: Float64Array, weight: Float64Array, bias: Float64Array, eps: f
 def attention(
     query: Float64Array, key: Float64Array, value: Float64Array, heads: int, bias: Float64Array | None = None
 ) -> Float64Array:
-    """Scaled dot-product attention of one text: three [S, H] give [S, H]. Source: Vaswani et al. 2017, section 3.2.
+    """Compute scaled dot-product attention of one text: three [S, H] give [S, H].
 
     A bias [N, S, S] is added to the scores.
+
+    Source: Vaswani et al. 2017, section 3.2.
     """
     length, hidden = query.shape
     q, k, v = (x.reshape(length, heads, hidden // heads).transpose(1, 0, 2) for x in (query, key, value))
@@ -42,12 +45,14 @@ def attention(
 
 
 def gelu(x: Float64Array) -> Float64Array:
-    """X * Phi(x), exact. Source: Hendrycks & Gimpel 2016."""
+    """Compute x * Phi(x) of each element, exactly, in any shape. Source: Hendrycks & Gimpel 2016."""
     return x * 0.5 * (1.0 + erf(x / np.sqrt(2.0)))
 
 
 def erf(x: Float64Array) -> Float64Array:
-    """The error function, which numpy has not; relative error below 1e-15 (tested against math.erf).
+    """Compute the error function of each element, in any shape; numpy has none.
+
+    Relative error below 1e-15 (tested against math.erf).
 
     Source: W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969), as CALERF.
     """

@@ -1,1 +1,1 @@
-"""Refuse every graph that is not fused or not equal to the reference."""
+"""The gates: refuse every graph that is not fused or not equal to the reference."""

@@ -34,15 +34,15 @@ def refuse_deviant(
     tell: Callable[[str], None],
     dense: Sequence[Dense] = (),
 ) -> tuple[dict[str, Any], ReferenceCase]:
-    """Run every case through every precision; gives the report for the manifest, and the last case, of short texts.
+    """Run every case through every precision; give the report for the manifest, and the last case, of short texts.
 
     Args:
-        artifact: as it lies on disk, before it has a name.
+        artifact: the artifact on disk, before it has its name.
         reference: the same model in float64.
         samples: token ids of texts.
-        verify: `standard` runs a few lengths, and through all graphs but the first two the mixed batch alone: they are
-            made of the same weights, and what rounding does shows in any text. `full` runs every length through each.
-        tell: told of each case.
+        verify: `standard` runs a few lengths, and through all graphs but the first two the mixed batch alone: they have
+            the same weights, and rounding shows in any text. `full` runs every length through each.
+        tell: called with a line about each case.
         dense: the layers after the pooling, in float64.
 
     Raises:
@@ -73,7 +73,7 @@ def refuse_deviant(
 
 
 def judges(artifact: Artifact) -> list[Judge]:
-    """One per precision and form of its graphs, fp32 first.
+    """Make one judge per precision and form of its graphs, fp32 first.
 
     Raises:
         ExportError: onnxruntime cannot load a graph.

@@ -1,13 +1,14 @@
-"""Where a model leaves the range of fp16, which ends at 65504: blocks that are then computed in fp32, fp32_blocks.
+"""Finds blocks that leave the range of fp16, which ends at 65504: they are then computed in fp32, as fp32_blocks.
 
-What a LayerNorm gives is small in every model; what goes into it need not be. So it is looked at what the two blocks of
-each layer compute on the way to their LayerNorm, in fp32, on sentences of many lengths.
+The output of a LayerNorm is small in every model; its input need not be. So this runs sentences of many lengths in
+fp32, and looks at the numbers in the two blocks of each layer on the way to their LayerNorm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnx
@@ -20,21 +21,21 @@ from polyseme.export.graphs.nodes import ATTENTION, FEED_FORWARD, value
 from polyseme.runtime.batches.padded import collate
 from polyseme.runtime.engines.onnxruntime.padded_session import run_each
 
-_SAFE = 65504 / 4  # other texts than those that are looked at may go further
-_MOST_TOKENS = 128
-_WATCHED = {ATTENTION: ("attention", "attention.sum"), FEED_FORWARD: ("intermediate", "output", "output.sum")}
+_SAFE: Final = 65504 / 4  # texts that are not looked at may go further
+_MOST_TOKENS: Final = 128
+_WATCHED: Final = {ATTENTION: ("attention", "attention.sum"), FEED_FORWARD: ("intermediate", "output", "output.sum")}
 
 
 def find_fp32_blocks(
     config: EncoderConfig, samples: Sequence[Sequence[int]], weights: Path, tensors: Sequence[WeightEntry]
 ) -> tuple[str, ...]:
-    """The blocks that come near to what fp16 can hold, by name.
+    """Name the blocks whose numbers come near to the largest that fp16 can hold.
 
     Args:
         config: sizes.
         samples: token ids of texts.
         weights: the weights in fp32; a graph is written beside them for a while.
-        tensors: where the padded graph's lie in it.
+        tensors: the places of the padded graph's initializers in this file.
     """
     model = build_graph(
         config, Variant.EMBED, Precision.FP32, pooling=Pooling.MEAN, weights=tensors, weights_file=weights.name
@@ -50,7 +51,7 @@ def find_fp32_blocks(
         largest = dict(zip(names, np.max(seen, axis=0).tolist(), strict=True))
     finally:
         graph.unlink(missing_ok=True)
-    # Not `>`: a number that is none is no proof of being small.
+    # Not `>`: NaN must not pass as small.
     return tuple(block for block, inside in watched.items() if not all(largest[name] <= _SAFE for name in inside))
 
 

@@ -1,10 +1,10 @@
-"""How far what onnxruntime computes is from the float64 reference, layer by layer."""
+"""The distance between onnxruntime's vectors and the float64 reference, layer by layer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -23,13 +23,13 @@ from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
 from polyseme.runtime.verification.vectors import cosines
 
-_DISTANCES = ("token_l2", "token_abs", "last_four_abs", "span_l2", "pooled_abs")
-_COSINES = ("token_cosine", "pooled_cosine")
+_DISTANCES: Final = ("token_l2", "token_abs", "last_four_abs", "span_l2", "pooled_abs")
+_COSINES: Final = ("token_cosine", "pooled_cosine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """How far a graph may be from the reference.
+    """The largest differences that a graph may have from the reference.
 
     Attributes:
         token_l2: largest relative L2 distance of a token's vector, at any layer.
@@ -53,7 +53,7 @@ class Tolerance:
 
 # fp32: what PyTorch's own float32 reaches (1,000 texts, all layers). fp16 here runs on the CPU provider through Casts:
 # this checks structure and the rounding of weights; fp16 arithmetic is checked on a GPU.
-TOLERANCES = {
+TOLERANCES: Final = {
     Precision.FP32: Tolerance(
         token_l2=1e-5,
         token_abs=3e-5,
@@ -77,7 +77,7 @@ TOLERANCES = {
 
 @dataclass(slots=True)
 class Deviation:
-    """The worst that was seen of a precision; see Tolerance for the fields."""
+    """The largest differences that were seen of a precision; `Tolerance` describes the fields."""
 
     token_l2: float = 0.0
     token_abs: float = 0.0
@@ -89,7 +89,7 @@ class Deviation:
     layer_l2: dict[int, float] = field(default_factory=dict)
 
     def see_layer(self, layer: int, got: Float64Array, want: Float64Array) -> None:
-        """Token vectors [T, H] of one layer."""
+        """Take the token vectors [T, H] of one layer."""
         l2 = float((np.linalg.norm(got - want, axis=1) / np.linalg.norm(want, axis=1)).max())
         self.layer_l2[layer] = _larger(self.layer_l2.get(layer, 0.0), l2)
         self.token_l2 = _larger(self.token_l2, l2)
@@ -97,22 +97,22 @@ class Deviation:
         self.token_cosine = _smaller(self.token_cosine, float(cosines(got, want).min()))
 
     def see_last_four(self, got: Float64Array, want: Float64Array) -> None:
-        """Sums [T, H] of the last four layers."""
+        """Take the sums [T, H] of the last four layers."""
         self.last_four_abs = _larger(self.last_four_abs, _scaled_abs(got, want))
 
     def see_spans(self, got: Float64Array, tokens: Sequence[Float64Array]) -> None:
-        """Means [N, H] over the tokens of each text in one layer, and N times these tokens' vectors [T, H]."""
+        """Take the means [N, H] over the tokens of each text in one layer, and N times these tokens' vectors [T, H]."""
         for mean, each in zip(got, tokens, strict=True):
             distance = np.linalg.norm(mean - each.mean(axis=0)) / np.linalg.norm(each, axis=1).mean()
             self.span_l2 = _larger(self.span_l2, float(distance))
 
     def see_pooled(self, got: Float64Array, want: Float64Array) -> None:
-        """Normalized text vectors [N, H]."""
+        """Take normalized text vectors [N, H]."""
         self.pooled_abs = _larger(self.pooled_abs, float(np.abs(got - want).max()))
         self.pooled_cosine = _smaller(self.pooled_cosine, float(cosines(got, want).min()))
 
     def as_json(self) -> dict[str, Any]:
-        """For the manifest: what was seen; of a graph that gives texts alone, nothing of tokens."""
+        """Write the entry of the manifest; of a graph that gives texts alone, without tokens."""
         report: dict[str, Any] = {
             **{name: _short(getattr(self, name)) for name in _DISTANCES},
             **{name: round(getattr(self, name), 8) for name in _COSINES},
@@ -145,10 +145,10 @@ class Judge:
         self._num_hidden_layers = artifact.manifest.model.encoder.num_hidden_layers
 
     def see(self, case: ReferenceCase) -> None:
-        """Run one case and keep the worst.
+        """Run one case and keep the largest differences.
 
         Raises:
-            GateError: it is beyond what the precision may differ.
+            GateError: a difference is larger than the precision explains.
         """
         with np.errstate(all="ignore"):  # zeros and overflows make NaN, which is beyond every limit
             self._compare(case)
@@ -198,7 +198,7 @@ def _standard_session(artifact: Artifact, device: Device) -> dict[Variant, Any]:
     return {Variant.EMBED: Session(artifact, device, standard=True, intra_op_threads=0)}
 
 
-_SESSIONS: dict[Form, Callable[[Artifact, Device], dict[Variant, Any]]] = {
+_SESSIONS: Final[dict[Form, Callable[[Artifact, Device], dict[Variant, Any]]]] = {
     "padded": _padded_sessions,
     "packed": _cpu_form_sessions,
     "standard": _standard_session,
@@ -215,7 +215,7 @@ def _scaled_abs(got: Float64Array, want: Float64Array) -> float:
 
 
 def _larger(a: float, b: float) -> float:
-    """The maximum, or NaN if either is: Python's max may drop it."""
+    """Give the maximum, or NaN if either is: Python's max may drop it."""
     return float(np.maximum(a, b))
 
 

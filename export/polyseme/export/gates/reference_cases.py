@@ -1,4 +1,4 @@
-"""What the gates look at: real text at chosen lengths, and what the float64 reference says of it."""
+"""The texts that the gates run, and their vectors by the float64 reference."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
+from typing import Final
 
 import numpy as np
 
@@ -15,20 +16,21 @@ from polyseme.runtime.batches.padded import Batch, collate
 from polyseme.runtime.verification.reference_head import Dense, apply_dense, pool, to_length_one
 
 Ids = list[int]
-_DEFAULT_LENGTHS = (1, 2, 3, 8, 17, 64, 128, 256)  # and the longest
-_MIXED_TEXTS, _MIXED_TOKENS = 8, 48
-_CHUNK_TOKENS = 1024  # bounds memory: all layers of so many tokens are held at once, 80 MB for BERT-base
+_DEFAULT_LENGTHS: Final = (1, 2, 3, 8, 17, 64, 128, 256)  # and the longest
+_MIXED_TEXTS: Final = 8
+_MIXED_TOKENS: Final = 48
+_CHUNK_TOKENS: Final = 1024  # all layers of so many tokens are held at once: 80 MB for BERT-base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceCase:
-    """Texts that are run together, and what the reference says of them.
+    """Texts that are run together, and their vectors by the reference.
 
     Attributes:
-        texts: N of them, as ids.
-        batch: the same, padded.
+        texts: N texts, as ids.
+        batch: the same texts, padded.
         layers: per layer 0..L the vectors [T, H] of all real tokens, text after text.
-        pooled: [N, D], normalized; zeros stay zeros.
+        pooled: [N, D], of length 1; zeros stay zeros.
     """
 
     texts: list[Ids]
@@ -38,17 +40,17 @@ class ReferenceCase:
 
     @property
     def is_telling(self) -> bool:
-        """Whether it shows what a layout does: texts of several lengths together."""
+        """True where it shows errors of a layout: texts of several lengths together."""
         return len(self.texts) > 1
 
 
 def default_lengths(max_tokens: int) -> tuple[int, ...]:
-    """Short lengths, where an error by one shows, some longer ones, and the longest."""
+    """Choose the lengths, in tokens: short ones, where an error by one shows, some longer ones, and the longest."""
     return (*(length for length in _DEFAULT_LENGTHS if length < max_tokens), max_tokens)
 
 
 def make_texts(sentences: Sequence[Ids], lengths: Sequence[int], padding_idx: int | None = None) -> list[list[Ids]]:
-    """One text alone for each length, then a mixed batch: one token, and whole sentences from short to long.
+    """Make one text alone for each length, then a mixed batch: one token, and whole sentences from short to long.
 
     A long text is several sentences within one pair of special tokens: inside a text a model has never seen these, and
     what it makes of them says little (a </s> within a text moves all-mpnet-base-v2 ten times as far as any word does).
@@ -69,7 +71,7 @@ def make_texts(sentences: Sequence[Ids], lengths: Sequence[int], padding_idx: in
 
 
 def _with_padding(texts: list[Ids], padding_idx: int) -> list[Ids]:
-    """The same, with a padding token in the middle of the first that has room for one between others."""
+    """Put a padding token into the middle of the first text that has room for one between others."""
     chosen = next((i for i, text in enumerate(texts) if len(text) > 4), None)
     if chosen is None:
         return texts
@@ -100,7 +102,7 @@ def make_reference_cases(
     *,
     padding_idx: int | None = None,
 ) -> Iterator[ReferenceCase]:
-    """One case per group of texts, in order."""
+    """Make one case per group of texts, in order."""
     padded = partial(collate, pad_token_id=pad_token_id, padding_idx=padding_idx)
     for chunk in _chunks(groups):
         # Texts of several groups go through the reference together: each weight is read and widened once.

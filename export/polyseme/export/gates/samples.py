@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-SENTENCES = (
+from typing import Final
+
+SENTENCES: Final = (
     "Call me Ishmael.",
     "All happy families are alike; every unhappy family is unhappy in its own way.",
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from polyseme.artifact import TOKENIZER, Artifact
 from polyseme.export.errors import GateError, UnsupportedError
@@ -17,15 +18,15 @@ from polyseme.export.reading.source import locate
 from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
 from polyseme.export.routes.optimum import COMPARING, load_model, read_config, reference, refuse_missing_packages
 
-_MUST_AGREE = ("hidden_size", "num_hidden_layers", "vocab_size")
+_MUST_AGREE: Final = ("hidden_size", "num_hidden_layers", "vocab_size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """What was found.
+    """The differences between an artifact and transformers.
 
     Attributes:
-        deviations: the worst of each precision.
+        deviations: the largest differences of each precision.
         beyond: a limit that was exceeded, in one line; empty where all is within tolerance.
     """
 
@@ -38,8 +39,8 @@ def ask_transformers(artifact: Artifact, source: str, *, full: bool = False) -> 
 
     Args:
         artifact: as `Artifact.open` gave it.
-        source: what it should be equal to, as export takes it.
-        full: run every length up to the model's limit, not only a few.
+        source: the checkpoint that it should equal, as export takes it.
+        full: whether to run every length up to the model's limit, not only a few.
 
     Raises:
         ExportError: torch or transformers is not there, the source cannot be used, or is a model of other sizes.

@@ -1,1 +1,1 @@
-"""Write graphs and weights in onnxruntime's operators."""
+"""Writes graphs and weights, in onnxruntime's operators."""

@@ -7,6 +7,7 @@ SkipLayerNormalization and one BiasGelu because nothing else is ever written. Po
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import numpy as np
 import onnx
@@ -30,9 +31,10 @@ from polyseme.export.graphs.nodes import CONTRIB, Nodes, value
 from polyseme.export.graphs.packed import PackedNodes
 from polyseme.export.graphs.padded import PaddedNodes
 
-OPSET, IR_VERSION = 17, 8  # what onnxruntime 1.22 and all later ones read
-_ELEMENT = {Precision.FP32: TensorProto.FLOAT, Precision.FP16: TensorProto.FLOAT16}
-FUSED_ATTENTION = ("Attention", "MultiHeadAttention", "PackedMultiHeadAttention")
+OPSET: Final = 17
+IR_VERSION: Final = 8  # what onnxruntime 1.22 and all later ones read
+_ELEMENT: Final = {Precision.FP32: TensorProto.FLOAT, Precision.FP16: TensorProto.FLOAT16}
+FUSED_ATTENTION: Final = ("Attention", "MultiHeadAttention", "PackedMultiHeadAttention")
 
 
 def build_graph(
@@ -48,7 +50,7 @@ def build_graph(
     weights: Sequence[WeightEntry],
     weights_file: str,
 ) -> onnx.ModelProto:
-    """The graph of one variant, precision and layout.
+    """Build the graph of one variant, precision and layout.
 
     Args:
         config: sizes.
@@ -56,10 +58,10 @@ def build_graph(
         precision: of the weights and of all that is computed up to the pooling.
         layout: how texts lie.
         pooling: how EMBED pools.
-        dense: the layers through which it then puts what it pooled.
+        dense: the dense layers of EMBED after the pooling.
         fp32_blocks: as `Nodes` has them.
         key_starts: whether attentions are told where keys begin; see `PaddedNodes.give_key_starts`.
-        weights: where each initializer lies in `weights_file`.
+        weights: the place of each initializer in `weights_file`.
         weights_file: a plain name, in the graph's own folder.
     """
     biased = any(entry.name == "relative_bias" for entry in weights)
@@ -79,7 +81,7 @@ def build_graph(
 def encoder_nodes(
     config: EncoderConfig, layout: Layout, fp32_blocks: Collection[str] = (), *, has_relative_bias: bool = False
 ) -> Nodes:
-    """The nodes of an encoder like BERT, for texts that lie so."""
+    """Make the nodes of an encoder like BERT, for a layout of texts."""
     if layout is Layout.PACKED:
         return PackedNodes(config, fp32_blocks)
     return PaddedNodes(config, fp32_blocks, has_relative_bias=has_relative_bias)
@@ -96,7 +98,7 @@ def assemble(
     weights: Sequence[WeightEntry],
     weights_file: str,
 ) -> onnx.ModelProto:
-    """The graph of an encoder, whoever writes its nodes, under the head of a variant. Arguments as in `build_graph`."""
+    """Put the nodes of an encoder, whoever writes them, under the head of a variant. Arguments as in `build_graph`."""
     config = nodes.config
     last = nodes.encode()
     if key_starts:
@@ -133,12 +135,12 @@ def assemble(
 
 
 def fused_attention_count(model: onnx.ModelProto) -> int:
-    """How many layers attend in one fused operator."""
+    """Count the fused operators of attention."""
     return sum(node.op_type in FUSED_ATTENTION and node.domain == CONTRIB for node in model.graph.node)
 
 
 def _external(entry: WeightEntry, precision: Precision, weights_file: str) -> onnx.TensorProto:
-    """An initializer whose bytes lie in the weight file."""
+    """Make an initializer whose bytes lie in the weight file."""
     tensor = TensorProto(
         name=entry.name, data_type=_ELEMENT[precision], dims=entry.shape, data_location=TensorProto.EXTERNAL
     )

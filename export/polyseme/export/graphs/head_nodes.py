@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from onnx import TensorProto
@@ -12,8 +13,8 @@ from polyseme.artifact.heads import dense_bias, dense_weight
 from polyseme.export.graphs.nodes import CONTRIB, Nodes
 
 # Each has a CUDA kernel. Gelu is onnxruntime's: opset 17 has none.
-LEAST_SQUARE = np.array(1e-24, np.float32)  # zeros stay zeros
-_OPERATORS = {
+LEAST_SQUARE: Final = np.array(1e-24, np.float32)  # zeros stay zeros
+_OPERATORS: Final = {
     Activation.TANH: ("Tanh", ""),
     Activation.GELU: ("Gelu", CONTRIB),
     Activation.RELU: ("Relu", ""),
@@ -22,7 +23,7 @@ _OPERATORS = {
 
 
 def add_dense(nodes: Nodes, vectors: str, layers: Sequence[DenseSpec], output: str) -> None:
-    """Vectors [B, H] through one or more layers to `output` [B, D]."""
+    """Add nodes that put vectors [B, H] through one or more layers to `output` [B, D]."""
     for number, layer in enumerate(layers):
         given = output if number == len(layers) - 1 else f"dense.{number}"
         _add_layer(nodes, vectors, layer, number, given)

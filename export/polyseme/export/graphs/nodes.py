@@ -1,4 +1,4 @@
-"""The nodes of a graph under construction: what padded and packed graphs have in common."""
+"""The nodes of a graph under construction: the part that padded and packed graphs share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -24,14 +24,18 @@ from polyseme.artifact.graphs import (
 )
 from polyseme.export.encoders.encoder import EncoderConfig
 
-CONTRIB = "com.microsoft"
-UNSEEN = -1e4  # added to the score of what is not to be seen: exp() of it is 0 in fp16 and fp32
-ATTENTION, FEED_FORWARD = "attention", "feed_forward"  # the blocks of a layer
+CONTRIB: Final = "com.microsoft"
+UNSEEN: Final = -1e4  # added to the score of a key that must not be seen: exp() of it is 0 in fp16 and fp32
+ATTENTION: Final = "attention"
+FEED_FORWARD: Final = "feed_forward"  # the blocks of a layer
 
 
 @dataclass(slots=True, kw_only=True)
 class NodeList:
-    """Nodes in the order of computation, and the small constants that they take."""
+    """Nodes in the order of computation, and the small constants that they take.
+
+    Methods add nodes; where they give a name, it is that of the value that the last node computes.
+    """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
@@ -45,17 +49,17 @@ class NodeList:
         domain: str = "",
         **attributes: Any,  # noqa: ANN401  whatever the operator has
     ) -> str:
-        """One node with one output, named as it."""
+        """Add one node with one output of the same name; give the name."""
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
     def constant(self, name: str, values: object) -> str:
-        """A small constant that stays in the graph."""
+        """Add a small constant that stays in the graph; give its name."""
         self.constants.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def shared(self, name: str, values: object) -> str:
-        """The same, where several nodes take it: it is added once."""
+        """Add a constant that several nodes take, once; give its name."""
         if all(constant.name != name for constant in self.constants):
             self.constant(name, values)
         return name
@@ -74,33 +78,33 @@ class Nodes(NodeList, ABC):
 
     @abstractmethod
     def inputs(self) -> list[onnx.ValueInfoProto]:
-        """What a batch is."""
+        """Describe the inputs of the graph."""
 
     @abstractmethod
     def embed(self) -> str:
-        """Ids to the output of the embedding layer; gives its name."""
+        """Add the nodes from ids to the output of the embedding layer; give its name."""
 
     @abstractmethod
     def attend(self, x: str, at: str) -> tuple[str, str]:
-        """The attention of the layer whose names begin with `at`, before its output projection.
+        """Add the attention of the layer whose names begin with `at`, before its output projection.
 
         Returns:
-            Its name, and that of the projection's bias.
+            The name of its output, and that of the projection's bias.
         """
 
     def give_key_starts(self) -> None:
-        """Have attentions told where keys begin, where CUDA takes another kernel for it."""
+        """Tell attentions where keys begin, if that makes CUDA take another kernel."""
 
     @abstractmethod
     def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
-        """The last hidden state to `output` [B, H], in float32: fp16 would overflow past 65504."""
+        """Pool the last hidden state to `output` [B, H], in float32: fp16 would overflow past 65504."""
 
     @abstractmethod
     def normalize(self) -> None:
-        """`pooled` to `normalized`."""
+        """Scale `pooled` to `normalized`, of length 1."""
 
     def encode(self) -> str:
-        """Ids to the last hidden state; gives its name."""
+        """Add the nodes from ids to the last hidden state; give its name."""
         x = self.embed()
         for number in range(self.config.num_hidden_layers):
             x = self._layer(x, f"layers.{number}.", hidden_state(number + 1))
@@ -127,15 +131,15 @@ class Nodes(NodeList, ABC):
         return self.add("Cast", [name], output, to=TensorProto.FLOAT16) if is_fp32_block else output
 
     def _widener(self, block: str) -> Callable[[str], str]:
-        """What makes fp32 of a value on its way into a block in fp32, once; elsewhere it is left as it is."""
+        """Give a function that casts a value to fp32 on its way into a block in fp32; elsewhere it does nothing."""
         if block not in self.fp32_blocks:
             return lambda name: name
         return cache(lambda name: self.add("Cast", [name], f"{block}.{name}.wide", to=TensorProto.FLOAT))
 
     def select(self) -> None:
-        """Tokens at `positions` of every state, joined by `layer_weights`, and sums over groups of them, in float32.
+        """Gather tokens at `positions` of every state, join them by `layer_weights`, sum over groups, in float32.
 
-        Tokens are gathered before anything is joined: what it costs grows with the tokens that were asked for.
+        Tokens are gathered before anything is joined: the cost grows with the number of tokens asked for.
         """
         size = self.config.hidden_size
         rows = self.constant("select.rows", np.array([-1, size]))
@@ -154,25 +158,25 @@ class Nodes(NodeList, ABC):
         joined = self.add("MatMul", [LAYER_WEIGHTS, lines], "select.joined")
         shape = self.constant("select.shape", np.array([0, -1, size]))
         self.add("Reshape", [joined, shape], TOKEN_VECTORS)
-        # [G, K, M] with [C, G, M, H]: what it costs grows with each text's own spans and tokens, not with all together.
+        # [G, K, M] with [C, G, M, H]: the cost grows with each text's own spans and tokens, not with all together.
         grouped = self.add("Gather", [TOKEN_VECTORS, SPAN_TOKENS], "select.grouped", axis=1)
         self.add("MatMul", [SPAN_WEIGHTS, grouped], SPAN_VECTORS)
 
     def float16_outputs(self, _outputs: Sequence[str]) -> list[str]:
-        """Each output in float16 too, where the layout is one that is copied from a GPU; gives the names."""
+        """Add each output in float16 too, where the layout is one for GPUs; give their names."""
         return []
 
 
 def hidden_state(layer: int) -> str:
-    """What layer 0 (embeddings) to L (last encoder layer) gives, [B, S, H] or [T, H]."""
+    """Name the output of layer 0 (embeddings) to L (last encoder layer), [B, S, H] or [T, H]."""
     return f"hidden_states.{layer}"
 
 
 def value(name: str, element: int, *shape: str | int) -> onnx.ValueInfoProto:
-    """An input or output."""
+    """Describe an input or output."""
     return helper.make_tensor_value_info(name, element, shape)
 
 
 def norm(at: str) -> tuple[str, str]:
-    """The initializers of a LayerNorm."""
+    """Name the initializers of a LayerNorm."""
     return f"{at}.norm.weight", f"{at}.norm.bias"

@@ -8,6 +8,7 @@ what it computes with, where one joined product would have to be taken apart by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import onnx
@@ -27,17 +28,17 @@ from polyseme.artifact.graphs import (
 )
 from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, value
 
-PACKED_POOLINGS = frozenset(Pooling) - {Pooling.MAX}
+PACKED_POOLINGS: Final = frozenset(Pooling) - {Pooling.MAX}
 """A maximum within each text would need [B, T, H] elements of memory: opset 17 has no segmented one."""
 
-_LEAST_SQUARE = np.float32(1e-24)  # of a vector's length; nothing divides by zero
+_LEAST_SQUARE: Final = np.float32(1e-24)  # of a vector's length: prevents a division by zero
 
 
 class PackedNodes(Nodes):
-    """Hidden states are [T, H]."""
+    """The nodes of packed texts: hidden states are [T, H]."""
 
     def inputs(self) -> list[onnx.ValueInfoProto]:
-        """Ids, and where each text lies."""
+        """Describe the ids, and the inputs that say where each text lies."""
         shapes: dict[str, tuple[str | int, ...]] = {
             INPUT_IDS: (1, "T"),
             POSITION_IDS: (1, "T"),
@@ -49,7 +50,7 @@ class PackedNodes(Nodes):
         return [value(name, TensorProto.INT32, *shape) for name, shape in shapes.items()]
 
     def embed(self) -> str:
-        """The operator wants rows: one of T columns, whose positions are given."""
+        """Add the embedding layer. The operator wants rows: it gets one of T columns, whose positions are given."""
         tables = (f"embeddings.{part}" for part in ("word", "position"))
         row = self.add(
             "EmbedLayerNormalization",
@@ -62,7 +63,7 @@ class PackedNodes(Nodes):
         return self.add("Reshape", [row, self._lines()], hidden_state(0))
 
     def attend(self, x: str, at: str) -> tuple[str, str]:
-        """Three products, and attention within each text."""
+        """Add three products, and attention within each text."""
         query, key, values = (self.add("MatMul", [x, f"{at}{part}.weight"], at + part) for part in _PARTS)
         context = self.add(
             "PackedMultiHeadAttention",
@@ -74,7 +75,7 @@ class PackedNodes(Nodes):
         return context, at + "attention.moved_bias"
 
     def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
-        """A token of each text, or the mean of its tokens."""
+        """Take a token of each text, or the mean of its tokens."""
         hidden = self.add("Cast", [last_hidden_state], "pool.hidden", to=TensorProto.FLOAT)
         begins = self.add("Gather", [CUMULATIVE_LENGTHS, TEXTS], "pool.begins")
         if pooling is Pooling.CLS:
@@ -97,7 +98,7 @@ class PackedNodes(Nodes):
         self.add("Div", [total, self.add("Sqrt", [count], "pool.root") if root else count], output)
 
     def _ends(self) -> str:
-        """Where the next text begins, [B, 1]."""
+        """Find where the next text begins, [B, 1]."""
         following = self.add("Add", [TEXTS, self._one()], "pool.following")
         return self.add("Gather", [CUMULATIVE_LENGTHS, following], "pool.ends")
 
@@ -105,7 +106,7 @@ class PackedNodes(Nodes):
         return self.shared("pool.1", np.int32(1))
 
     def normalize(self) -> None:
-        """LpNormalization has no CUDA kernel."""
+        """Divide by the length: LpNormalization has no CUDA kernel."""
         squares = self.add("Mul", [POOLED, POOLED], "pool.squares")
         axis = self.constant("pool.axis", np.array([1]))
         total = self.add("ReduceSum", [squares, axis], "pool.square", keepdims=1)
@@ -113,7 +114,7 @@ class PackedNodes(Nodes):
         self.add("Div", [POOLED, self.add("Sqrt", [safe], "pool.length")], NORMALIZED)
 
     def float16_outputs(self, outputs: Sequence[str]) -> list[str]:
-        """A cast each; what is not asked for stays where it is."""
+        """Cast each output; an output that nobody asks for is not copied."""
         return [self.add("Cast", [output], half(output), to=TensorProto.FLOAT16) for output in outputs]
 
     def _float(self, x: str, output: str) -> str:
@@ -123,5 +124,5 @@ class PackedNodes(Nodes):
         return self.shared("packed.lines", np.array([-1, self.config.hidden_size]))
 
 
-_PARTS = ("query", "key", "value")
-_PLACES = (TOKEN_OFFSET, CUMULATIVE_LENGTHS)
+_PARTS: Final = ("query", "key", "value")
+_PLACES: Final = (TOKEN_OFFSET, CUMULATIVE_LENGTHS)

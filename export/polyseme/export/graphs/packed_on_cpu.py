@@ -17,7 +17,7 @@ from polyseme.export.graphs.nodes import CONTRIB, UNSEEN
 
 
 def cpu_form(packed: onnx.ModelProto) -> onnx.ModelProto:
-    """The CPU form of a packed graph, with the same inputs, outputs and initializers."""
+    """Make the CPU form of a packed graph, with the same inputs, outputs and initializers."""
     form = onnx.ModelProto()
     form.CopyFrom(packed)
     word = next(one for one in form.graph.initializer if one.name == "embeddings.word")
@@ -52,7 +52,7 @@ def cpu_form(packed: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def cpu_graph_of(path: Path) -> bytes:
-    """The CPU form of a packed graph in a file, as a session takes it."""
+    """Make the CPU form of a packed graph in a file; give the bytes that a session takes."""
     return cpu_form(onnx.load(path, load_external_data=False)).SerializeToString()
 
 

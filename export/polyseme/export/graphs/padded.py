@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import onnx
@@ -12,30 +13,30 @@ from polyseme.artifact import Pooling
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, NORMALIZED, POOLED, POSITION_IDS
 from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, value
 
-KEY_STARTS = "key_starts"
+KEY_STARTS: Final = "key_starts"
 """A mask made from lengths, [3B + 2] int32, and what the names of its nodes begin with; see `give_key_starts`."""
 
-MASKED_ATTENTION = ("Attention", "MultiHeadAttention")
+MASKED_ATTENTION: Final = ("Attention", "MultiHeadAttention")
 
 
 @dataclass(slots=True)
 class PaddedNodes(Nodes):
-    """Hidden states are [B, S, H].
+    """The nodes of padded texts: hidden states are [B, S, H].
 
     Attributes:
-        has_relative_bias: scores have a bias by distance, from the initializer `relative_bias`.
+        has_relative_bias: whether scores have a bias by distance, from the initializer `relative_bias`.
     """
 
     has_relative_bias: bool = False
 
     def inputs(self) -> list[onnx.ValueInfoProto]:
-        """Ids and lengths, and positions where they are not the columns."""
+        """Describe ids and lengths, and positions where they are not the columns."""
         rows = [INPUT_IDS] if self.config.padding_idx is None else [INPUT_IDS, POSITION_IDS]
         shapes: dict[str, tuple[str, ...]] = {**dict.fromkeys(rows, ("B", "S")), LENGTHS: ("B",)}
         return [value(name, TensorProto.INT32, *shape) for name, shape in shapes.items()]
 
     def embed(self) -> str:
-        """Positions are the columns, unless they are given."""
+        """Add the embedding layer; positions are the columns, unless they are given."""
         tables = (f"embeddings.{part}" for part in ("word", "position"))
         given = [] if self.config.padding_idx is None else ["", POSITION_IDS]
         x = self.add(
@@ -52,14 +53,14 @@ class PaddedNodes(Nodes):
         return x
 
     def _spread_bias(self) -> None:
-        """The bias by distance [N, 2P - 1] to what attention takes, [1, N, S, S]; once, for all layers."""
+        """Spread the bias by distance [N, 2P - 1] to the scores, [1, N, S, S]; once, for all layers."""
         nearest = self.constant("bias.nearest", np.int64(self.config.max_position_embeddings - 1))
         at = self.add("Add", [self.distances(), nearest], "bias.at")
         spread = self.add("Gather", ["relative_bias", at], "bias.spread", axis=1)
         self.add("Unsqueeze", [spread, self.constant("bias.batch", np.array([0]))], "bias.scores")
 
     def columns(self) -> str:
-        """0, 1, ... S - 1, int64."""
+        """Count the columns: 0, 1, ... S - 1, int64."""
         if all(node.name != "columns" for node in self.nodes):
             size = self.add(
                 "Squeeze", [self.add("Shape", [INPUT_IDS], "columns.shape", start=1, end=2)], "columns.size"
@@ -69,12 +70,12 @@ class PaddedNodes(Nodes):
         return "columns"
 
     def distances(self) -> str:
-        """How many places each key stands behind each query, [S, S]."""
+        """Compute the number of places that each key stands behind each query, [S, S]."""
         queries = self.add("Unsqueeze", [self.columns(), self._axis()], "distances.queries")
         return self.add("Sub", [self.columns(), queries], "distances")
 
     def attend(self, x: str, at: str) -> tuple[str, str]:
-        """One Attention, which makes query, key and value too; keys end at each text's length."""
+        """Add one Attention, which makes query, key and value too; keys end at each text's length."""
         context = self.add(
             "Attention",
             [x, at + "qkv.weight", at + "qkv.bias", LENGTHS, *(["", "bias.scores"] if self.has_relative_bias else [])],
@@ -113,7 +114,7 @@ class PaddedNodes(Nodes):
         return self.add("Squeeze", [shape], f"{at}.size.{axis}")
 
     def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
-        """A column, or the mean or maximum over the columns before the length."""
+        """Take a column, or the mean or maximum over the columns before the length."""
         hidden = self.add("Cast", [last_hidden_state], "pool.hidden", to=TensorProto.FLOAT)
         if pooling is Pooling.CLS:
             self.add("Gather", [hidden, self.constant("pool.first", np.int64(0))], output, axis=1)
@@ -130,11 +131,11 @@ class PaddedNodes(Nodes):
             self._mean(hidden, output, root=pooling is Pooling.MEAN_SQRT_LEN)
 
     def normalize(self) -> None:
-        """One operator."""
+        """Add one LpNormalization."""
         self.add("LpNormalization", [POOLED], NORMALIZED, axis=-1, p=2)
 
     def _mean(self, hidden: str, output: str, *, root: bool) -> None:
-        """The sum over real tokens, as one product with a mask [B, 1, S], over their number or its root."""
+        """Sum real tokens, as one product with a mask [B, 1, S], and divide by their number or its root."""
         weights = self.add("Cast", [self._real()], "pool.weights", to=TensorProto.FLOAT)
         axis = self._axis()
         mask = self.add("Unsqueeze", [weights, axis], "pool.mask")
@@ -148,7 +149,7 @@ class PaddedNodes(Nodes):
         return self.add("Unsqueeze", [length, self._axis()], "pool.lengths")
 
     def _real(self) -> str:
-        """Which columns [B, S] are not padding."""
+        """Mark the columns [B, S] that are not padding."""
         return self.add("Less", [self.columns(), self._lengths()], "pool.real")
 
     def _axis(self) -> str:

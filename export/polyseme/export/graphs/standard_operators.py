@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -19,15 +19,15 @@ from polyseme.export.errors import UnsupportedError
 from polyseme.export.graphs.nodes import CONTRIB, UNSEEN, NodeList
 from polyseme.export.graphs.padded import KEY_STARTS
 
-_ALL = np.iinfo(np.int64).max  # as an end
-_LEAST_LENGTH = np.float32(1e-12)  # of a vector; nothing divides by zero
+_ALL: Final = np.iinfo(np.int64).max  # as the end of a slice
+_LEAST_LENGTH: Final = np.float32(1e-12)  # of a vector: prevents a division by zero
 
 
 def standard(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph, with the same inputs, outputs and weights.
+    """Give the same graph in ONNX's own operators, with the same inputs, outputs and weights.
 
     Raises:
-        UnsupportedError: an operator is not one that export's own padded graphs have.
+        UnsupportedError: an operator is not one of export's own padded graphs.
     """
     graph = model.graph
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
@@ -47,11 +47,11 @@ def standard(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @dataclass(slots=True, kw_only=True)
 class _Parts(NodeList):
-    """What fused operators consist of.
+    """Takes fused operators apart.
 
     Attributes:
-        types: element types of what has been computed so far.
-        shapes: of weights and constants.
+        types: element types of the values computed so far.
+        shapes: shapes of weights and constants.
     """
 
     types: dict[str, int]
@@ -59,10 +59,14 @@ class _Parts(NodeList):
     _masks: dict[int, str] = field(default_factory=dict)
 
     def take(self, node: onnx.NodeProto) -> None:
-        """Add a node, or what it consists of."""
+        """Add a node, or the nodes that compute the same.
+
+        Raises:
+            UnsupportedError: there are none that do.
+        """
         lower = _LOWER.get(node.op_type)
         if node.name.startswith(KEY_STARTS):
-            return  # the lengths are enough here
+            return  # the lengths do without it
         if lower is not None:
             lower(self, node)
         elif node.domain == "":
@@ -72,7 +76,7 @@ class _Parts(NodeList):
         self.types |= dict.fromkeys(node.output, self._element(node))
 
     def _element(self, node: onnx.NodeProto) -> int:
-        """What a node gives, of those that export writes: mostly what it is given first."""
+        """Give the element type of a node's output, for nodes that export writes: mostly that of its first input."""
         if node.op_type == "Cast":
             return int(_attributes(node)["to"])
         if node.op_type == "Constant":
@@ -83,17 +87,21 @@ class _Parts(NodeList):
         return self.types.get(node.input[of], TensorProto.INT64)  # a constant of the graph's own
 
     def number(self, value: float, like: str) -> str:
-        """A constant of the element type of another value."""
+        """Add a constant of the element type of another value."""
         element = self.types[like]
         dtype = helper.tensor_dtype_to_np_dtype(element)
         return self.shared(f"standard.{dtype}.{value:.6g}", np.asarray(value, dtype=dtype))
 
     def integers(self, *values: int) -> str:
-        """A constant [n], int64."""
+        """Add a constant [n], int64."""
         return self.shared(f"standard.{'.'.join(map(str, values))}", np.array(values))
 
     def embed(self, node: onnx.NodeProto) -> None:
-        """Rows of two tables, added and normalized; positions are the columns, unless they are given."""
+        """Add the rows of two tables, and normalize; positions are the columns, unless they are given.
+
+        Raises:
+            UnsupportedError: it has segments too.
+        """
         ids, segments, words, positions, _, scale, shift, mask, given = (*node.input, "", "")[:9]
         output = node.output[0]
         if segments or mask:
@@ -109,7 +117,7 @@ class _Parts(NodeList):
         self._normalize([total, scale, shift], node)
 
     def skip(self, node: onnx.NodeProto) -> None:
-        """LayerNorm(x + skip + bias); the sum may be an output too."""
+        """Compute LayerNorm(x + skip + bias); the sum may be an output too."""
         x, skip, scale, *more = node.input
         shift, bias = (*more, "", "")[:2]
         output = node.output[0]
@@ -124,7 +132,7 @@ class _Parts(NodeList):
         self.add("LayerNormalization", inputs, node.output[0], axis=-1, epsilon=epsilon)
 
     def attention(self, node: onnx.NodeProto) -> None:
-        """One product gives query, key and value."""
+        """Compute query, key and value by one product, and attend."""
         x, weight, bias, lengths, *more = node.input
         scores, output = (*more, "", "")[1], node.output[0]
         product = self.add("MatMul", [x, weight], output + ".product")
@@ -135,7 +143,7 @@ class _Parts(NodeList):
         self._attend(parts, lengths, scores, node, self.shapes[weight][1] // 3)
 
     def many_heads(self, node: onnx.NodeProto) -> None:
-        """Query, key and value are given."""
+        """Attend with query, key and value as they are given."""
         *parts, _, lengths, scores = (*node.input, "")[:6]
         matrix = next(one for one in self.nodes if one.output[0] == parts[2]).input[1]
         self._attend(parts, lengths, scores, node, self.shapes[matrix][1])
@@ -165,7 +173,7 @@ class _Parts(NodeList):
         self.add("Reshape", [turned, self.integers(0, 0, width)], at)
 
     def _mask(self, like: str) -> str:
-        """What is added to the scores of a text's keys, [B, 1, 1, S]; once for all layers."""
+        """Add the mask [B, 1, 1, S] on the scores of a text's keys; once for all layers."""
         element = self.types[like]
         if element not in self._masks:
             name = f"standard.mask.{element}"
@@ -179,7 +187,7 @@ class _Parts(NodeList):
         return self._masks[element]
 
     def rotate(self, node: onnx.NodeProto) -> None:
-        """Element j of each head's first half turned together with element j of its second, by the token's place."""
+        """Turn element j of each head's first half together with element j of its second, by the token's place."""
         x, _, *tables = node.input
         at, heads = node.output[0], _attributes(node)["num_heads"]
         half = self.shapes[tables[0]][1]
@@ -203,14 +211,14 @@ class _Parts(NodeList):
         self.add("Reshape", [joined, self.integers(0, 0, 2 * heads * half)], at)
 
     def bias_gelu(self, node: onnx.NodeProto) -> None:
-        """Gelu(x + bias)."""
+        """Compute gelu(x + bias)."""
         output = node.output[0]
         total = self.add("Add", list(node.input), output + ".sum")
         self.types[total] = self.types[node.input[0]]
         self._gelu(total, output)
 
     def gelu(self, node: onnx.NodeProto) -> None:
-        """X * Phi(x), by erf."""
+        """Compute x * Phi(x), by erf."""
         self._gelu(node.input[0], node.output[0])
 
     def _gelu(self, x: str, output: str) -> None:
@@ -221,7 +229,7 @@ class _Parts(NodeList):
         self.add("Mul", [half, more], output)
 
     def shape(self, node: onnx.NodeProto) -> None:
-        """All of a shape, or a part."""
+        """Give all of a shape, or a part of it."""
         asked = _attributes(node)
         if asked.get("start") or "end" in asked:
             self._part_of_shape(node.input[0], asked.get("start", 0), asked.get("end", _ALL), node.output[0])
@@ -234,22 +242,22 @@ class _Parts(NodeList):
         return self.add("Slice", [whole, self.integers(start), self.integers(end), self.integers(0)], output)
 
     def _length(self, x: str, output: str) -> str:
-        """How many columns there are, [1]."""
+        """Count the columns, [1]."""
         return self._part_of_shape(x, 1, 2, output)
 
     def cast(self, node: onnx.NodeProto) -> None:
-        """To a type that is known here."""
+        """Cast, and remember the type."""
         self.add("Cast", [node.input[0]], node.output[0], to=self.types[node.input[1]])
 
     def unit(self, node: onnx.NodeProto) -> None:
-        """Rows scaled to length 1."""
+        """Scale rows to length 1."""
         x, output = node.input[0], node.output[0]
         length = self.add("ReduceL2", [x], output + ".length", axes=[-1], keepdims=1)
         safe = self.add("Max", [length, self.shared("standard.least", _LEAST_LENGTH)], output + ".safe")
         self.add("Div", [x, safe], output)
 
 
-_LOWER: dict[str, Callable[[_Parts, onnx.NodeProto], None]] = {
+_LOWER: Final[dict[str, Callable[[_Parts, onnx.NodeProto], None]]] = {
     "EmbedLayerNormalization": _Parts.embed,
     "SkipLayerNormalization": _Parts.skip,
     "Attention": _Parts.attention,
@@ -262,7 +270,12 @@ _LOWER: dict[str, Callable[[_Parts, onnx.NodeProto], None]] = {
     "Shape": _Parts.shape,
     "CastLike": _Parts.cast,
 }
-_GIVES = {"Shape": TensorProto.INT64, "Less": TensorProto.BOOL, "Greater": TensorProto.BOOL, "Equal": TensorProto.BOOL}
+_GIVES: Final = {
+    "Shape": TensorProto.INT64,
+    "Less": TensorProto.BOOL,
+    "Greater": TensorProto.BOOL,
+    "Equal": TensorProto.BOOL,
+}
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from polyseme.export.encoders.pre_norm import PreNormEncoder
 from polyseme.export.errors import UnsupportedError
 from polyseme.export.reading.dense import DenseModule, dense_initializers
 
-_ALIGNMENT = 64  # a cache line, and what vector loads of a memory-mapped file want
-_LARGEST_FP16 = float(np.finfo(np.float16).max)
+_ALIGNMENT: Final = 64  # bytes: a cache line, as vector loads from a memory-mapped file need
+_LARGEST_FP16: Final = float(np.finfo(np.float16).max)
 
 
 def write_weights(
@@ -25,7 +26,7 @@ def write_weights(
     *,
     dense: Sequence[DenseModule] = (),
 ) -> dict[Layout, tuple[WeightEntry, ...]]:
-    """Write the initializers of some layouts, each once, and say where those of each layout lie.
+    """Write the initializers of some layouts, each once; give the places of those of each layout.
 
     Raises:
         UnsupportedError: a weight is too large for fp16.
@@ -43,7 +44,7 @@ def write_weights(
 def write_tensors(
     tensors: Iterable[tuple[str, np.ndarray]], precision: Precision, path: Path
 ) -> tuple[WeightEntry, ...]:
-    """Write float32 tensors by name, and say where each lies.
+    """Write float32 tensors of any shape by name; give the place of each.
 
     Raises:
         UnsupportedError: one is too large for fp16.

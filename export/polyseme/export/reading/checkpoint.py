@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,11 @@ import numpy.typing as npt
 from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.tensor_file import TensorFile, refuse_pointer
 
-_INDEX = "model.safetensors.index.json"
-_SINGLE = "model.safetensors"
-_ADAPTER = "adapter_config.json"
-_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.bin")
-_MAX_JSON_BYTES = 64 << 20
+_INDEX: Final = "model.safetensors.index.json"
+_SINGLE: Final = "model.safetensors"
+_ADAPTER: Final = "adapter_config.json"
+_PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.bin")
+_MAX_JSON_BYTES: Final = 64 << 20
 
 
 class Checkpoint:
@@ -57,11 +57,11 @@ class Checkpoint:
         return iter(self._files)
 
     def tensor(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-        """A weight as float32.
+        """Read a weight as float32.
 
         Args:
-            name: as the checkpoint has it.
-            shape: what it must be.
+            name: its name in the checkpoint.
+            shape: the shape that it must have.
 
         Raises:
             CheckpointError: missing, of another shape or no float type, or with numbers that are not finite.
@@ -104,10 +104,10 @@ def refuse_adapter(directory: Path) -> None:
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """A JSON object.
+    """Read a JSON object.
 
     Raises:
-        CheckpointError: missing, too large, or not a JSON object.
+        CheckpointError: the file is missing, too large, or no JSON object.
     """
     content = read_json_value(path)
     if not isinstance(content, dict):
@@ -116,12 +116,12 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def read_json_value(path: Path) -> Any:  # noqa: ANN401  any JSON there is
-    """A JSON document of any kind.
+    """Read a JSON document of any kind.
 
     Raises:
-        CheckpointError: missing, too large, or not JSON.
+        CheckpointError: the file is missing, too large, or not JSON.
     """
-    if not path.is_file():  # nor is a device, which may never end
+    if not path.is_file():  # a device is no file either: reading it may never end
         raise CheckpointError(f"{path.name} is missing in {path.parent.name}")
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,11 @@ from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import Checkpoint, read_json
 from polyseme.runtime.verification.reference_head import Dense
 
-_WEIGHT, _BIAS = "linear.weight", "linear.bias"
-_PICKLE = "pytorch_model.bin"
-_MOST_FEATURES = 1 << 20
-_ACTIVATIONS = {
+_WEIGHT: Final = "linear.weight"
+_BIAS: Final = "linear.bias"
+_PICKLE: Final = "pytorch_model.bin"
+_MOST_FEATURES: Final = 1 << 20
+_ACTIVATIONS: Final = {
     f"torch.nn.{module}{name}": activation
     for name, home, activation in (
         ("Identity", "linear", Activation.IDENTITY),
@@ -31,9 +32,11 @@ _ACTIVATIONS = {
     )
     for module in ("", f"modules.{home}.")
 }
-_KNOWN = {"in_features", "out_features", "bias", "activation_function", "module_input_name", "module_output_name",
-          "use_residual"}  # fmt: skip
-_VECTOR = "sentence_embedding"  # what it takes and gives, unless it says otherwise
+_KNOWN: Final = {
+    "in_features", "out_features", "bias", "activation_function", "module_input_name", "module_output_name",
+    "use_residual",
+}  # fmt: skip
+_VECTOR: Final = "sentence_embedding"  # what it takes and gives, unless it says otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class DenseModule:
     unknown: tuple[str, ...] = ()
 
     def widened(self) -> Dense:
-        """The same in float64, for the reference."""
+        """Copy the layer in float64, for the reference."""
         bias = None if self.bias is None else self.bias.astype(np.float64)
         return Dense(weight=self.weight.astype(np.float64), bias=bias, activation=self.spec.activation)
 
@@ -91,7 +94,7 @@ def to_length_one(size: int) -> DenseModule:
 
 
 def cut_to(size: int, kept: int) -> DenseModule:
-    """The first elements of vectors."""
+    """Make a module that keeps the first elements of vectors."""
     return _fixed(size, kept, Activation.IDENTITY)
 
 
@@ -102,7 +105,7 @@ def _fixed(in_features: int, out_features: int, activation: Activation) -> Dense
 
 
 def dense_initializers(modules: Sequence[DenseModule]) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    """Their weights, by the names that graphs and manifest give them, in order of use."""
+    """Give the weights [in, out] and biases [out] of layers, by their names in graphs and manifest, in order of use."""
     for number, module in enumerate(modules):
         yield dense_weight(number), module.weight
         if module.bias is not None:

@@ -1,20 +1,20 @@
-"""What a checkpoint has and its artifact has not, for people: heads over the encoder, and code of its own."""
+"""The parts of a checkpoint that its artifact lacks, named for people: heads over the encoder, and code of its own."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-_MOST_SHOWN = 5
+_MOST_SHOWN: Final = 5
 
 
 def left_out_lines(config: Mapping[str, Any], weights: Sequence[str], keys: Sequence[str] = ()) -> Iterator[str]:
-    """A line for each kind of thing; none where nothing is left out.
+    """Give a line for each kind of thing that is left out.
 
     Args:
         config: config.json.
-        weights: names of those that do not go into the artifact.
+        weights: names of weights that do not go into the artifact.
         keys: files and keys that are not obeyed, as they have no part in the vector of a text.
     """
     if weights:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from polyseme.export.errors import CheckpointError
 from polyseme.export.reading.checkpoint import read_json
 
-_MOST = 64
-_LARGEST = 1 << 20
-_CONFIG = "config_sentence_transformers.json"
-_PLACES = (
+_MOST: Final = 64
+_LARGEST: Final = 1 << 20
+_CONFIG: Final = "config_sentence_transformers.json"
+_PLACES: Final = (
     ("config_sentence_transformers.json", "matryoshka_dims"),
     ("config.json", "matryoshka_dimensions"),
 )
 
 
 def read_matryoshka_dims(directory: Path, dimensions: int) -> tuple[int, ...]:
-    """The lengths, ascending; none where no file names any.
+    """Read the lengths to which vectors may be cut, ascending; none where no file names any.
 
     Args:
-        directory: the model's.
+        directory: the model's folder.
         dimensions: length of a vector that is not cut.
 
     Raises:

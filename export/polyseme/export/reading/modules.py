@@ -12,12 +12,12 @@ from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import read_json_value
 
 MODULES: Final = "modules.json"
-_MOST = 64
-_CLASS = re.compile(
+_MOST: Final = 64
+_CLASS: Final = re.compile(
     r"sentence_transformers\.(?:models|base\.modules|sentence_transformer\.modules)\."
     r"(?:(\w+)\.)?(Transformer|Pooling|Dense|Dropout|Normalize)"
 )
-_ORDER = re.compile("Transformer Pooling( Dense| Dropout| Normalize)*")
+_ORDER: Final = re.compile("Transformer Pooling( Dense| Dropout| Normalize)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Module:
 
 
 def read_modules(directory: Path) -> tuple[Module, ...]:
-    """The modules in their order: a Transformer, a Pooling, and what follows; none of a folder without the file.
+    """Read the modules in their order: a Transformer, a Pooling, and those after it; none where the file is missing.
 
     Raises:
         UnsupportedError: a class is not one of sentence-transformers' own, or the order is another.
@@ -62,7 +62,7 @@ def read_modules(directory: Path) -> tuple[Module, ...]:
 
 
 def encoder_folder(directory: Path) -> Path:
-    """Where config.json, the weights and the tokenizer lie: where the Transformer module is, or the folder itself.
+    """Find the folder of config.json, weights and tokenizer: that of the Transformer module, or the folder itself.
 
     Raises:
         ExportError: as `read_modules`.

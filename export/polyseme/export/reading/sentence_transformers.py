@@ -1,11 +1,11 @@
-"""What a sentence-transformers folder says of pooling, length and prompts: modules.json and its companions."""
+"""Reads a sentence-transformers folder: pooling, length and prompts, from modules.json and its companions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from polyseme.artifact import Pooling
 from polyseme.export.errors import CheckpointError, UnsupportedError
@@ -15,10 +15,10 @@ from polyseme.export.reading.matryoshka import read_matryoshka_dims, read_trunca
 from polyseme.export.reading.modules import Module, read_modules
 from polyseme.export.reading.transformer_module import TransformerModule, read_transformer_module
 
-_MOST_DENSE = 16  # a cut counts as one, and a Normalize before it
-_CONFIG = "config_sentence_transformers.json"
-_MODES = {pooling.value: pooling for pooling in Pooling}
-_LEGACY = {
+_MOST_DENSE: Final = 16  # a cut counts as one, and a Normalize before it
+_CONFIG: Final = "config_sentence_transformers.json"
+_MODES: Final = {pooling.value: pooling for pooling in Pooling}
+_LEGACY: Final = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_max_tokens": "max",
@@ -28,26 +28,26 @@ _LEGACY = {
 }
 
 
-_OF_POOLING = (*_LEGACY, "pooling_mode", "word_embedding_dimension", "embedding_dimension", "include_prompt")
-_SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
-_ASSUMED = ("query", "document")  # prompts of every model, empty where it says nothing of them
+_OF_POOLING: Final = (*_LEGACY, "pooling_mode", "word_embedding_dimension", "embedding_dimension", "include_prompt")
+_SIMILARITIES: Final = ("cosine", "dot", "euclidean", "manhattan")
+_ASSUMED: Final = ("query", "document")  # prompts of every model, empty where it says nothing of them
 
 Dimensions: TypeAlias = Literal["model", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextModel:
-    """How token vectors become the vector of a text.
+    """The way from token vectors to the vector of a text.
 
     Attributes:
-        pooling_assumed: the folder does not say, and mean was taken.
-        normalizes: a Normalize module comes last.
+        pooling_assumed: whether the folder does not name the pooling, so that a default was taken.
+        normalizes: whether a Normalize module comes last.
         dimensions: length of the vector.
         transformer: how texts are read.
-        dense: the layers after the pooling, each taking what the one before it gives.
+        dense: the layers after the pooling, each taking the vectors of the one before it.
         matryoshka_dims: lengths to which vectors may be cut.
         similarity: how the model's authors compare two vectors.
-        pools_prompt: the tokens of a prompt have a part in the pooling.
+        pools_prompt: whether the tokens of a prompt have a part in the pooling.
         left_out: files and keys that are not obeyed, as they change no vector.
     """
 
@@ -120,7 +120,7 @@ def read_text_model(directory: Path, hidden_size: int, dimensions: Dimensions = 
 
 
 def _assumed(directory: Path) -> Pooling:
-    """What sentence-transformers takes for a bare encoder: the last token of one that was trained to go on."""
+    """Choose sentence-transformers' pooling of a bare encoder: the last token where it was trained to go on."""
     path = directory / "config.json"
     config = read_json(path) if path.is_file() else {}
     trained_as = config.get("architectures") or [""]
@@ -151,7 +151,7 @@ def _pooling(directory: Path, config: Mapping[str, Any]) -> Pooling:
 
 
 def _head(modules: Sequence[Module], size: int) -> tuple[list[DenseModule], int, bool]:
-    """What follows the pooling: dense layers, the length of what they give, and whether that is scaled to 1 at last."""
+    """Read the modules after the pooling: dense layers, the length of their vectors, whether it is scaled to 1."""
     dense: list[DenseModule] = []
     normalizes = False
     for module in modules:
@@ -166,7 +166,7 @@ def _head(modules: Sequence[Module], size: int) -> tuple[list[DenseModule], int,
 
 
 def _legacy_modes(config: Mapping[str, Any]) -> list[Any]:
-    """The modes of a config that has a yes or no for each; mean where none has a yes."""
+    """Read the modes of a config that has a yes or no for each; mean where none has a yes."""
     return [mode for key, mode in _LEGACY.items() if config.get(key)] or ["mean"]
 
 
@@ -180,7 +180,7 @@ def _refuse_other_names(folder: Path) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
+    """Tell whether a string can be written as UTF-8: half a surrogate pair cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -10,28 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from polyseme.export.errors import SourceError
 
-_ALTERNATIVES = "give a local directory, or package:NAME of an installed package that carries a model"
-_PROBE_S = 8.0  # for a hub to connect, or to send
-_GIVE_UP_S = 12.0  # for all of the question: looking up a name and waiting for a proxy obey no timeout
+_ALTERNATIVES: Final = "give a local directory, or package:NAME of an installed package that carries a model"
+_PROBE_S: Final = 8.0  # seconds for a hub to connect, or to send
+_GIVE_UP_S: Final = 12.0  # seconds for the whole question: looking up a name and waiting for a proxy obey no timeout
 T = TypeVar("T")
 # No pickles, not even to disk; no weights of other frameworks.
-SUFFIXES = (".json", ".safetensors", ".txt", ".jinja")
-"""How the names end of all files that export may read."""
-_COMMIT = re.compile("[0-9a-f]{40}")
+SUFFIXES: Final = (".json", ".safetensors", ".txt", ".jinja")
+"""The endings of the names of all files that export may read."""
+_COMMIT: Final = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """Where a checkpoint lies, and what to call it.
+    """A checkpoint that was found, and a name for it.
 
     Attributes:
-        spec: SOURCE as the manifest gives it: no path of the machine that exported.
+        spec: SOURCE as the manifest gives it: without a path of the machine that exports.
         name: a model name that suits it.
-        note: for people, where it is not what it seems.
+        note: a line for people, where the checkpoint is not what they may expect.
     """
 
     directory: Path
@@ -82,12 +82,12 @@ def _from_hub(source: str) -> Located:
 
 
 def _cached(repository: str, revision: str) -> Located | None:
-    """What the hub's client has kept of a model; None where it has none of its weights."""
+    """Find a model in the cache of the hub's client; None where it has no weights of it."""
     from huggingface_hub import snapshot_download
 
     try:
         directory = Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
-    except Exception:  # it has its own for each way in which a model is not there
+    except Exception:  # the client has an error of its own for each way in which a model is missing
         return None
     if not any(directory.rglob("*.safetensors")):
         return None

@@ -10,19 +10,19 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from polyseme.export.errors import CheckpointError
 
-_LENGTH_BYTES = 8
-_MAX_HEADER_BYTES = 100_000_000  # the library's own limit
-_POINTER = b"version https://git-lfs.github.com/spec/"
-_METADATA = "__metadata__"
-_FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_ITEM_BYTES = {
+_LENGTH_BYTES: Final = 8
+_MAX_HEADER_BYTES: Final = 100_000_000  # the library's own limit
+_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+_METADATA: Final = "__metadata__"
+_FLOATS: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_ITEM_BYTES: Final = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3"), 1),
     **dict.fromkeys(("I16", "U16", "F16", "BF16"), 2),
     **dict.fromkeys(("I32", "U32", "F32"), 4),
@@ -45,7 +45,7 @@ def refuse_pointer(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorEntry:
-    """What the header says of a tensor; `start` and `end` count bytes behind the header."""
+    """A tensor's entry in the header; `start` and `end` count bytes behind the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -83,10 +83,10 @@ class TensorFile:
         self._refuse_gaps()
 
     def read(self, name: str) -> npt.NDArray[np.float32]:
-        """A tensor as float32; a read-only view where it is that already.
+        """Read a tensor as float32, in the shape that the file gives; a read-only view where the file holds float32.
 
         Raises:
-            CheckpointError: it is of no float type.
+            CheckpointError: it has no float type.
         """
         entry = self.entries[name]
         if entry.dtype not in _FLOATS:

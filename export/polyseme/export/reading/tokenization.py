@@ -116,7 +116,11 @@ def sample_ids(tokenizer: Tokenizer) -> list[list[int]]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the library raises into a CheckpointError of one line."""
+    """Turn exceptions of the library into errors of one line.
+
+    Raises:
+        CheckpointError: the library raised.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit, ExportError):

@@ -17,7 +17,7 @@ _NAMES: Final = tuple(
 )
 # Where to find files, and who may run code: told by whoever loads a model, and never by the model.
 _OF_THE_CALLER: Final = ("cache_dir", "local_files_only", "revision", "subfolder", "token", "trust_remote_code")
-_TOKENIZER = ("model_max_length", "do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space")
+_TOKENIZER: Final = ("model_max_length", "do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space")
 # By the argument of the module: those of its keys that are obeyed, and those that change no vector.
 _ARGUMENTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "tokenizer_args": (_TOKENIZER, ("use_fast", "padding_side", "truncation_side", "clean_up_tokenization_spaces")),
@@ -28,27 +28,30 @@ _ARGUMENTS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
          "device_map"),
     ),
 }  # fmt: skip
-_NEW_NAMES = {"processor_kwargs": "tokenizer_args", "config_kwargs": "config_args", "model_kwargs": "model_args"}
-_TEXT = {"method": "forward", "method_output_name": "last_hidden_state"}
+_NEW_NAMES: Final = {"processor_kwargs": "tokenizer_args", "config_kwargs": "config_args", "model_kwargs": "model_args"}
+_TEXT: Final = {"method": "forward", "method_output_name": "last_hidden_state"}
 _ONLY: Final[Mapping[str, tuple[Any, ...]]] = {
     "transformer_task": ("feature-extraction",),
     "modality_config": ({"text": _TEXT},),
     "module_output_name": ("token_embeddings",),
     "unpad_inputs": (True, False),
 }
-_OBEYED = ("max_seq_length", "do_lower_case", "processing_kwargs")
-_OF_QUERIES = ("query_length", "document_length")  # of encode_query and encode_document, which differ in nothing else
+_OBEYED: Final = ("max_seq_length", "do_lower_case", "processing_kwargs")
+_OF_QUERIES: Final = (
+    "query_length",
+    "document_length",
+)  # of encode_query and encode_document, which differ in nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformerModule:
-    """What the file says.
+    """The settings in the file of the Transformer module.
 
     Attributes:
-        max_tokens: most tokens of a text; None where it does not say.
-        lower_cases: texts are lower-cased before the tokenizer sees them.
-        tokenizer: what stands over tokenizer_config.json.
-        left_out: keys that have no part in what is exported.
+        max_tokens: most tokens of a text; None where the file names no limit.
+        lower_cases: whether texts are lower-cased before the tokenizer sees them.
+        tokenizer: options that win over tokenizer_config.json.
+        left_out: keys that have no part in the export.
     """
 
     max_tokens: int | None = None
@@ -89,7 +92,7 @@ def read_transformer_module(folder: Path) -> TransformerModule:
 
 
 def _arguments(name: str, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What is obeyed of each of the module's arguments, under their older names."""
+    """Give the arguments of the module that are obeyed, under their older names."""
     obeyed: dict[str, dict[str, Any]] = {key: {} for key in _ARGUMENTS}
     for key in sorted({*_ARGUMENTS, *_NEW_NAMES} & set(config)):  # the older names first: they win
         values = config[key] or {}
@@ -105,11 +108,11 @@ def _arguments(name: str, config: Mapping[str, Any]) -> dict[str, dict[str, Any]
 
 
 def _call_limit(name: str, processing: object) -> Any:  # noqa: ANN401  any JSON there is
-    """The limit that is given to the tokenizer with each text; what else is given must change nothing."""
+    """Read the limit that the tokenizer gets with each text; refuse other arguments that would change something."""
     if not isinstance(processing, dict):
         raise CheckpointError(f"{name} processing_kwargs: expected a JSON object, got {type(processing).__name__}")
     limit = None
-    for kind in ("text", "common"):  # the second is put over the first
+    for kind in ("text", "common"):  # the second wins over the first
         values = processing.get(kind) or {}
         if not isinstance(values, dict):
             raise CheckpointError(f"{name} processing_kwargs {kind}: expected a JSON object")

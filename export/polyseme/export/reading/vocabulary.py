@@ -15,7 +15,7 @@ from polyseme.export.errors import CheckpointError
 from polyseme.export.reading.tensor_file import refuse_pointer
 
 VOCABULARIES: Final = {"WordPiece": ("vocab.txt",), "BPE": ("vocab.json", "merges.txt")}
-_MAX_BYTES = 64 << 20
+_MAX_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +41,13 @@ class Vocabulary:
         return [(token, score) for token, score in self.tokens]
 
     def pairs(self) -> list[tuple[str, str]]:
-        """The merges; older files have each as one text."""
+        """Give the merges as pairs; older files have each as one text."""
         pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in self.merges]
         return [(first, second) for first, second in pairs]
 
 
 def vocabulary_files(source: Path, model: str) -> tuple[Path, ...]:
-    """The files of a model's vocabulary; none unless all are there."""
+    """Give the files of a model's vocabulary; none unless all are there."""
     paths = tuple(source / name for name in VOCABULARIES.get(model, ()))
     return paths if all(path.is_file() for path in paths) else ()
 

@@ -1,4 +1,4 @@
-"""What a route is asked to write, and the graphs, which every route writes alike."""
+"""The task of a route, and the writing of graphs, which is the same for every route."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from polyseme.export.graphs.standard_operators import standard
 from polyseme.export.reading.dense import DenseModule
 
 Tensors = Mapping[Layout, tuple[WeightEntry, ...]]
-"""Where the initializers of each layout's graphs lie in the weight file."""
+"""The places of the initializers of each layout's graphs in the weight file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Build:
     directory: Path
 
     def weights(self, precision: Precision) -> Path:
-        """The file of all weights of a precision."""
+        """Give the path of the weight file of a precision."""
         return self.directory / f"weights.{precision.value}.bin"
 
     def write_graphs(

@@ -56,7 +56,7 @@ class NativeRoute:
         return entries
 
     def reference(self) -> HiddenStates:
-        """The same model in float64."""
+        """Make the same model in float64."""
         return self.architecture.reference(self.checkpoint, self.config)
 
 

@@ -14,7 +14,7 @@ from polyseme.runtime.batches.positions import packed_position_ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedBatch:
-    """What a packed graph is fed.
+    """The inputs of a packed graph.
 
     Attributes:
         input_ids: [T] int32, text after text.
@@ -35,12 +35,16 @@ class PackedBatch:
 
     @property
     def starts(self) -> Int32Array:
-        """[B], where each text begins."""
+        """[B] int32, where each text begins."""
         starts: Int32Array = self._cumulative()[:-1]
         return starts
 
     def feeds(self) -> dict[str, Int32Array]:
-        """The graph's inputs, but for `token_offset`, of which the shape alone is read; see `artifact.graphs`."""
+        """Give the inputs of the graph, but for `token_offset` [B, S], of which the shape alone is read.
+
+        Returns:
+            int32 arrays by name; `polyseme.artifact.graphs` has their shapes.
+        """
         texts = np.arange(len(self.lengths), dtype=np.int32)
         return {
             INPUT_IDS: self.input_ids[None],
@@ -51,10 +55,10 @@ class PackedBatch:
         }
 
     def fitted(self, bucket: Bucket, filler: int) -> PackedBatch:
-        """The same texts with others behind them that fill a bucket which they fit into.
+        """Add texts behind these, so that together they fill a bucket.
 
         Args:
-            bucket: the shape to be had.
+            bucket: the shape to fill; these texts fit into it.
             filler: any id of the vocabulary.
         """
         missing = bucket.tokens - len(self.input_ids)
@@ -99,11 +103,11 @@ def pack(sequences: Sequence[Ids], padding_idx: int | None = None) -> PackedBatc
 
 @dataclass(frozen=True, slots=True, order=True)
 class Bucket:
-    """A shape that is prepared for.
+    """A shape for which a session is prepared.
 
     Attributes:
         tokens: T, exactly.
-        texts: B, exactly, those included that only fill it.
+        texts: B, exactly, with those that only fill it.
         longest: S, most tokens of a text.
     """
 
@@ -113,13 +117,19 @@ class Bucket:
 
     @classmethod
     def of(cls, tokens: int, max_tokens: int, texts: int = 32) -> Bucket:
-        """The bucket of T tokens for up to so many texts, of a model that takes texts of up to `max_tokens`."""
+        """Make the bucket of so many tokens.
+
+        Args:
+            tokens: T.
+            max_tokens: most tokens of a text that the model takes.
+            texts: most texts of a batch; texts that fill the bucket come on top.
+        """
         longest = min(tokens, max_tokens)
         fillers = -(-tokens // longest)
         return cls(tokens=tokens, texts=min(texts, tokens) + fillers, longest=longest)
 
     def takes(self, batch: PackedBatch) -> bool:
-        """Whether a batch fits, together with the texts that fill the rest."""
+        """Tell whether a batch fits, together with the texts that fill the rest."""
         missing = self.tokens - len(batch.input_ids)
         if missing < 0 or batch.longest > self.longest:
             return False
@@ -127,5 +137,5 @@ class Bucket:
 
 
 def smallest(buckets: Iterable[Bucket], batch: PackedBatch) -> Bucket | None:
-    """The first of some buckets, in ascending order, that takes a batch; None where none does."""
+    """Choose the first bucket, in ascending order, that takes a batch; None where none does."""
     return next((bucket for bucket in buckets if bucket.takes(batch)), None)

@@ -20,7 +20,7 @@ Ids: TypeAlias = Sequence[int] | Int32Array
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a session is fed.
+    """The inputs of a padded graph.
 
     Attributes:
         input_ids: [B, S] int32, padded on the right.
@@ -40,12 +40,16 @@ class Batch:
 
     @property
     def starts(self) -> Int32Array:
-        """[B], where each text begins, reading row by row."""
+        """[B] int32, where each text begins, reading row by row."""
         rows, columns = self.shape
         return np.arange(0, rows * columns, columns, dtype=np.int32)
 
     def feeds(self) -> dict[str, Int32Array]:
-        """The graph's inputs; see `polyseme.artifact.graphs`."""
+        """Give the inputs of the graph.
+
+        Returns:
+            int32 arrays by name; `polyseme.artifact.graphs` has their shapes.
+        """
         feeds = {INPUT_IDS: self.input_ids, LENGTHS: self.lengths}
         if self.padding_idx is not None:
             feeds[POSITION_IDS] = padded_position_ids(self.input_ids, self.padding_idx)
@@ -61,8 +65,8 @@ def collate(
         sequences: B >= 1 sequences of at least one id each.
         pad_token_id: any id of the vocabulary; padding is never attended to.
         padding_idx: of the model's spec.
-        multiple: of which S shall be, as far as `most` allows.
-        most: tokens of a text; where `multiple` is more than 1.
+        multiple: S is rounded up to a multiple of this, but not beyond `most`.
+        most: most tokens of a text; needed where `multiple` is more than 1.
 
     Raises:
         ValueError: no sequence, or an empty one: a row without a token has no mean.

@@ -1,4 +1,4 @@
-"""Which row of its position table a model gives each token, where that depends on the ids. Pure: numpy alone.
+"""Positions that depend on the ids: the row of the position table for each token. Pure: numpy alone.
 
 RoBERTa and its kin count the tokens that are not padding, by id: a `<pad>` that stands in a text is attended to like
 any other token, has row 0, and moves nothing that follows it.
@@ -13,14 +13,14 @@ Int32Array = npt.NDArray[np.int32]
 
 
 def padded_position_ids(input_ids: Int32Array, padding_idx: int) -> Int32Array:
-    """Positions of texts in rows of their own.
+    """Give the positions of padded texts.
 
     Args:
-        input_ids: [B, S].
+        input_ids: [B, S] int32.
         padding_idx: the id whose tokens have position 0; the others of a row count from 1.
 
     Returns:
-        [B, S].
+        [B, S] int32.
     """
     counted = input_ids != padding_idx
     positions: Int32Array = np.cumsum(counted, axis=1, dtype=np.int32) * counted
@@ -28,15 +28,15 @@ def padded_position_ids(input_ids: Int32Array, padding_idx: int) -> Int32Array:
 
 
 def packed_position_ids(input_ids: Int32Array, lengths: Int32Array, padding_idx: int) -> Int32Array:
-    """Positions of texts one after another.
+    """Give the positions of texts that lie one after another.
 
     Args:
-        input_ids: [T].
-        lengths: [B], tokens of each text; they add up to T.
-        padding_idx: as above.
+        input_ids: [T] int32.
+        lengths: [B] int32, tokens of each text; they add up to T.
+        padding_idx: the id whose tokens have position 0; the others of a text count from 1.
 
     Returns:
-        [T].
+        [T] int32.
     """
     counted = input_ids != padding_idx
     so_far = np.zeros(len(input_ids) + 1, dtype=np.int32)

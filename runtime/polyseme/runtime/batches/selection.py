@@ -1,4 +1,4 @@
-"""Which tokens of a batch, of which layers, pooled into which spans: the other inputs of the `layers` graph. Pure."""
+"""The further inputs of the `layers` graph: tokens of a batch, layers, and spans to pool. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Spans:
     """Sums over tokens, in groups: the spans of a text are sums over tokens of this text alone.
 
     Attributes:
-        tokens: [G, M] int32, places among the selected tokens.
+        tokens: [G, M] int32, indices into the selected tokens.
         weights: [G, K, M] float32; 0 where a group has fewer tokens or spans.
     """
 
@@ -33,15 +33,17 @@ def group_spans(firsts: Sequence[int], weights: Sequence[Float32Array]) -> Spans
     """Put the spans of G texts together.
 
     Args:
-        firsts: per text the place of its first token among those selected; its others follow.
-        weights: per text [spans, tokens], both 1 or more; without texts one sum of nothing, as kernels of GPUs need not
-            be made for tensors without elements.
+        firsts: per text the index of its first token among those selected; its others follow.
+        weights: G arrays [K, T] float32, both 1 or more: sums over the T tokens of a text.
+
+    Returns:
+        The spans; without texts a single sum of nothing, since kernels of GPUs may not take tensors without elements.
     """
     if not weights:
         return Spans(tokens=np.zeros((1, 1), dtype=np.int32), weights=np.zeros((1, 1, 1), dtype=np.float32))
     most_spans = max(len(each) for each in weights)
     most_tokens = max(each.shape[1] for each in weights)
-    # What fills a group up is the group's own first token: nothing of another text has a part in it, not even by 0.
+    # The group's own first token fills it up: another text has no part in it, not even times 0.
     tokens = np.repeat(np.array(firsts, dtype=np.int32)[:, None], most_tokens, axis=1)
     padded = np.zeros((len(weights), most_spans, most_tokens), dtype=np.float32)
     for row, part, each in zip(tokens, padded, weights, strict=True):
@@ -53,12 +55,12 @@ def group_spans(firsts: Sequence[int], weights: Sequence[Float32Array]) -> Spans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSelection:
-    """What the `layers` graph is asked for; see `polyseme.artifact.graphs`.
+    """The tokens, layers and spans that the `layers` graph gives vectors of; see `polyseme.artifact.graphs`.
 
     Attributes:
         positions: [P] int32, the place of each token in the batch, reading row by row.
         layer_weights: [C, L + 2] float32, sums over the states of a token.
-        spans: what is summed up over tokens; default: nothing.
+        spans: the sums over tokens; default: none.
     """
 
     positions: npt.NDArray[np.int32]
@@ -66,7 +68,11 @@ class TokenSelection:
     spans: Spans = field(default_factory=lambda: group_spans([], []))
 
     def feeds(self) -> dict[str, npt.NDArray[Any]]:
-        """The graph's inputs."""
+        """Give the inputs of the graph.
+
+        Returns:
+            Arrays by name; `polyseme.artifact.graphs` has their shapes.
+        """
         return {
             POSITIONS: self.positions,
             LAYER_WEIGHTS: self.layer_weights,
@@ -76,9 +82,9 @@ class TokenSelection:
 
 
 def every_state(batch: Batch | PackedBatch, num_hidden_layers: int) -> TokenSelection:
-    """Everything there is, every state kept apart.
+    """Select all real tokens, every state kept apart, and the mean of each text.
 
-    token_vectors are then [L + 2, T, H], all real tokens, text after text; span_vectors [L + 2, B, 1, H], their means.
+    token_vectors are then [L + 2, T, H], text after text; span_vectors [L + 2, B, 1, H], the means.
     """
     ends = np.cumsum(batch.lengths)
     firsts = ends - batch.lengths

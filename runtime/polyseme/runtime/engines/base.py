@@ -19,17 +19,17 @@ AnyBatch: TypeAlias = Batch | PackedBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What whoever makes batches needs to know of an engine.
+    """The traits of an engine, for those who make batches.
 
     Attributes:
         pads: whether each text of a batch is padded to the longest.
-        lanes: how many batches it runs side by side; 0: as many as threads call it.
+        lanes: number of batches that it runs side by side; 0: as many as threads call it.
         shares_threads: whether its threads may run the batches of other engines too.
         batch_tokens: tokens of a good batch.
         batch_texts: texts of a good batch.
-        queue_tokens: tokens that may wait for it.
-        most_texts: texts that a batch may have; 0: any number.
-        most_cells: texts times the longest that a batch may have; 0: as its tokens.
+        queue_tokens: most tokens that wait for it.
+        most_texts: most texts of a batch; 0: any number.
+        most_cells: most texts times the longest of a batch; 0: as its tokens.
         least_fill: the shortest text of a good batch over its longest; 0: any mix.
         warm_tokens: batches of more tokens than this are run once before the engine is ready; 0: none are.
     """
@@ -51,11 +51,11 @@ class Engine(Protocol):
 
     @property
     def traits(self) -> Traits:
-        """What whoever makes batches needs to know."""
+        """The traits that those need to know who make batches for it."""
 
     @property
     def devices(self) -> Sequence[Device]:
-        """Where it runs; one precision and provider."""
+        """The devices that it runs on; all have one precision and provider."""
 
     @property
     def hosts(self) -> Sequence[Host]:
@@ -71,13 +71,20 @@ class Engine(Protocol):
         outputs: Sequence[str],
         selection: TokenSelection | None = None,
     ) -> list[npt.NDArray[Any]]:
-        """Run one of the engine's batches; one array per output. Releases the GIL while the device works.
+        """Run one of the engine's batches. Releases the GIL while the device works.
 
-        Outputs may be asked for in float16 (`graphs.half`), in which what is too large for it is infinite.
+        Args:
+            variant: the graph.
+            batch: as `collate` gave it.
+            outputs: names from `polyseme.artifact.graphs`; in float16 (`graphs.half`) what it cannot hold is infinite.
+            selection: the further inputs of the `layers` graph.
+
+        Returns:
+            One array per output, in their order; `polyseme.artifact.graphs` has their shapes.
 
         Raises:
             DeviceLostError: the device will run nothing any more.
         """
 
     def close(self) -> None:
-        """Run nothing any more, and give back the memory of the device."""
+        """Run nothing any more, and give back the device's memory."""

@@ -35,5 +35,5 @@ class Device:
         return "cpu" if self.execution_provider == CPU else "cuda"
 
     def because(self, reason: str) -> Device:
-        """The same device, taken because another one could not be had."""
+        """Copy the device, and say why it was taken in place of another."""
         return replace(self, fell_back=reason)

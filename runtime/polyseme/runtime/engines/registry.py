@@ -21,7 +21,7 @@ _WIDEST_HEAD: Final = 256  # read where each token lies, which packed batches le
 def make_engine(
     artifact: Artifact, devices: Sequence[Device], *, intra_op_threads: int = 1, engine_cache: Path | None = None
 ) -> Engine:
-    """The engine for an artifact on some devices: packed where both can, else padded on one.
+    """Make the engine for an artifact on some devices: packed where both can, else padded on one.
 
     Raises:
         RuntimeUnavailableError: onnxruntime refuses a graph or the device, or there are several and it would be padded.

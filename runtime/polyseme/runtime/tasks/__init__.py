@@ -1,4 +1,4 @@
-"""What a text is run for: each kind of output is a Task."""
+"""The tasks: each kind of output that a text can be run for."""
 
 from polyseme.runtime.tasks.layers import LayerMix, LayerVectors
 from polyseme.runtime.tasks.pooled import PooledVector

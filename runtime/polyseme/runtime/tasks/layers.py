@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from polyseme.runtime.tasks.task import FloatArray, Outputs
 Float32Array = npt.NDArray[np.float32]
 
 # Elements of what is gathered for the spans of a batch, and of their weights: 256 MB; a larger batch is run in parts.
-_MOST_GROUPED = 1 << 26
+_MOST_GROUPED: Final = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,15 @@ class LayerMix:
 
     @property
     def apart(self) -> bool:
-        """Whether vectors have an axis of layers."""
+        """True where vectors have an axis of layers."""
         return len(self.weights) > 1 and not self.concatenated
 
     def matrix(self) -> Float32Array:
-        """[C, L + 2]."""
+        """[C, L + 2] float32, the weights."""
         return np.array(self.weights, dtype=np.float32)
 
     def width(self, hidden_size: int) -> int:
-        """Elements of a vector."""
+        """Count the elements of a vector."""
         return hidden_size * (len(self.weights) if self.concatenated else 1)
 
     def arrange(self, vectors: FloatArray) -> FloatArray:
@@ -59,8 +60,8 @@ class LayerVectors:
     Attributes:
         mix: the layers, C sums over them.
         hidden_size: H.
-        tokens: [T] int32, which of the text's tokens, in ascending order.
-        span_weights: [K, T] float32, sums over the tokens; None where the tokens themselves are wanted.
+        tokens: [T] int32, indices of the text's tokens that are wanted, ascending.
+        span_weights: [K, T] float32, sums over these tokens; None where the tokens themselves are wanted.
         half: whether float16 is enough.
     """
 
@@ -72,7 +73,7 @@ class LayerVectors:
 
     @property
     def batch_key(self) -> Hashable:
-        """Texts of one mix share batches."""
+        """The mix: texts of one mix may share a batch."""
         return self.mix
 
     @property
@@ -83,11 +84,11 @@ class LayerVectors:
 
     @property
     def rows(self) -> int:
-        """How many vectors it gives, per layer."""
+        """Number of vectors that it gives, per layer."""
         return len(self.tokens if self.span_weights is None else self.span_weights)
 
     def in_full(self) -> LayerVectors:
-        """The same in float32."""
+        """Copy the task, in float32."""
         return replace(self, half=False)
 
     @classmethod
@@ -107,7 +108,7 @@ class LayersBatch:
 
     @property
     def is_too_large(self) -> bool:
-        """Whether spans gather more than 256 MB: all groups are as large as the largest."""
+        """True where spans gather more than 256 MB: all groups are as large as the largest."""
         shapes = [task.span_weights.shape for task in self._tasks if task.span_weights is not None]
         if not shapes:
             return False
@@ -117,7 +118,11 @@ class LayersBatch:
         return len(shapes) * most_tokens * max(most_spans, width) > _MOST_GROUPED
 
     def selection(self, starts: npt.NDArray[np.int32]) -> TokenSelection:
-        """Which tokens of the batch, of which layers, pooled into which spans."""
+        """Select the tokens and spans of the batch, and the layers.
+
+        Args:
+            starts: [B] int32, where each text begins in the batch.
+        """
         return TokenSelection(
             positions=np.concatenate(
                 [start + task.tokens for start, task in zip(starts, self._tasks, strict=True)], dtype=np.int32
@@ -127,11 +132,11 @@ class LayersBatch:
         )
 
     def split(self, outputs: Outputs) -> list[FloatArray | None]:
-        """Each text's own of [C, P, H] and [C, G, K, H]."""
+        """Cut [C, P, H] and [C, G, K, H] into the share of each text: [C, T, H] or [C, K, H]. See `TaskBatch.split`."""
         return [share if np.isfinite(share).all() else None for share in self._shares(outputs)]
 
     def _spans(self) -> Spans:
-        """The spans of each text that wants some, as sums over its own tokens."""
+        """Group the spans of each text that wants some, as sums over its own tokens."""
         firsts = np.cumsum([0, *(len(task.tokens) for task in self._tasks)]).tolist()
         wanted = [
             (first, task.span_weights)

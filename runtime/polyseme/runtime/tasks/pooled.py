@@ -35,7 +35,7 @@ class PooledVector:
         return half(output) if self.half else output
 
     def in_full(self) -> PooledVector:
-        """The same in float32."""
+        """Copy the task, in float32."""
         return replace(self, half=False)
 
     @classmethod
@@ -55,10 +55,14 @@ class PooledBatch:
         self.outputs = sorted(set(wanted))
 
     def selection(self, starts: npt.NDArray[np.int32]) -> TokenSelection | None:
-        """None: the graph takes the texts alone."""
+        """Give None: the graph takes no inputs but the texts.
+
+        Args:
+            starts: [B] int32, not needed.
+        """
         return None
 
     def split(self, outputs: Outputs) -> list[FloatArray | None]:
-        """Row i of the output that text i wants."""
+        """Take row i [D] of the output that text i wants."""
         finite: dict[str, Any] = {name: np.isfinite(array).all(axis=1).tolist() for name, array in outputs.items()}
         return [outputs[name][row] if finite[name][row] else None for row, name in enumerate(self._wanted)]

@@ -1,4 +1,4 @@
-"""The contract between who asks for vectors and who runs batches."""
+"""The contract between those who ask for vectors and those who run batches."""
 
 from __future__ import annotations
 
@@ -21,40 +21,47 @@ class TaskBatch(Protocol):
 
     @property
     def graph(self) -> str:
-        """The graph to run, by the name that the artifact gives it."""
+        """The name of the graph to run, in the artifact."""
 
     @property
     def outputs(self) -> Sequence[str]:
-        """The outputs to fetch, each once."""
+        """The names of the outputs to fetch, each once."""
 
     @property
     def is_too_large(self) -> bool:
-        """Whether to run it in two halves, as what it gathers would take too much memory."""
+        """True where it should run in two halves, since it would gather too much memory."""
 
     def selection(self, starts: npt.NDArray[Any]) -> TokenSelection | None:
-        """The graph's inputs beside the texts; None where it has no others.
+        """Give the graph's inputs beside the texts; None where it has no others.
 
         Args:
-            starts: [B], where each text begins in the batch.
+            starts: [B] int32, where each text begins in the batch.
         """
 
     def split(self, outputs: Outputs) -> list[FloatArray | None]:
-        """The share of each text; None where it holds numbers that are not finite."""
+        """Cut the outputs into the share of each text.
+
+        Args:
+            outputs: arrays by name; `polyseme.artifact.graphs` has their shapes.
+
+        Returns:
+            One array per text, in the shape that its task says; None where it holds numbers that are not finite.
+        """
 
 
 class Task(Protocol):
-    """What one text is run for. A value: it can be sent to another process."""
+    """The output that one text is run for. A value: it can be sent to another process."""
 
     @property
     def batch_key(self) -> Hashable:
-        """Texts of equal keys may share a batch."""
+        """The batch key: texts of equal keys may share a batch."""
 
     @property
     def half(self) -> bool:
-        """Whether float16 is enough."""
+        """True where float16 is enough."""
 
     def in_full(self) -> Self:
-        """The same task in float32."""
+        """Copy the task, in float32."""
 
     @classmethod
     def batch(cls, tasks: Sequence[Self]) -> TaskBatch:

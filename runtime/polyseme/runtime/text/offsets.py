@@ -6,17 +6,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from enum import Enum
 from itertools import accumulate
+from typing import Final
 
 
 class OffsetUnit(Enum):
-    """What an offset counts."""
+    """The units that offsets count."""
 
     CODE_POINT = "code_point"
     UTF8_BYTE = "utf8_byte"
     UTF16_CODE_UNIT = "utf16_code_unit"
 
 
-_PLURAL = {
+_PLURAL: Final = {
     OffsetUnit.CODE_POINT: "code points",
     OffsetUnit.UTF8_BYTE: "UTF-8 bytes",
     OffsetUnit.UTF16_CODE_UNIT: "UTF-16 code units",
@@ -27,9 +28,9 @@ class OffsetError(ValueError):
     """No character starts or ends at an offset; the message holds nothing of the text.
 
     Attributes:
-        offset: what was got.
-        length: of the text, in the same unit: the highest offset there is.
-        unit: what both count.
+        offset: the offset.
+        length: the length of the text in the same unit, which is the highest offset.
+        unit: the unit of both.
         inside: whether the offset lies inside a code point; else it lies outside of the text.
     """
 
@@ -46,8 +47,8 @@ class OffsetTable:
     """Converts the offsets of one text between code points, which Python and tokenizers count, and another unit.
 
     Attributes:
-        unit: what the offsets count that are not in code points.
-        length: of the text, in that unit.
+        unit: the other unit.
+        length: the length of the text in that unit.
     """
 
     __slots__ = ("_positions", "length", "unit")
@@ -64,11 +65,11 @@ class OffsetTable:
         self.length = self._positions[-1]
 
     def from_code_points(self, offset: int) -> int:
-        """The offset in the table's unit; 0 <= offset <= len(text)."""
+        """Convert an offset of code points to the table's unit; 0 <= offset <= len(text)."""
         return offset if self._positions is None else self._positions[offset]
 
     def to_code_points(self, offset: int) -> int:
-        """The offset in code points; `offset` is in the table's unit.
+        """Convert an offset in the table's unit to code points.
 
         Raises:
             OffsetError: the offset lies beyond the end of the text or inside a code point.
@@ -84,10 +85,10 @@ class OffsetTable:
 
 
 class Overlaps:
-    """Which tokens of a text overlap a part of it; tokens at (0, 0) are not of the text and overlap nothing.
+    """Finds the tokens of a text that overlap a part of it; tokens at (0, 0) are not of the text and overlap nothing.
 
-    Tokens are looked at in the order of their starts, which is their own but for byte-level vocabularies under NFKC: a
-    lone cedilla becomes a space, of whose offsets only the end is left, and a mark, whose offsets are the cedilla's.
+    Tokens are looked at in the order of their starts. That is their own order but for byte-level vocabularies under
+    NFKC: a lone cedilla becomes a space, which keeps only the end of its offsets, and a mark with those of the cedilla.
     """
 
     __slots__ = ("_ends", "_in_order", "_indices", "_reach", "_starts")
@@ -101,19 +102,19 @@ class Overlaps:
         self._in_order = self._indices == of_text and self._reach == self._ends
 
     def over(self, start: int, end: int) -> list[int]:
-        """Indices of the tokens that overlap [start, end), ascending."""
+        """Give the indices of the tokens that overlap [start, end), ascending."""
         first, last = self._candidates(start, end)
         if self._in_order:
             return self._indices[first:last]
         return sorted(self._indices[i] for i in range(first, last) if self._ends[i] > start)
 
     def any_over(self, start: int, end: int) -> bool:
-        """Whether a token overlaps [start, end)."""
+        """Tell whether a token overlaps [start, end)."""
         first, last = self._candidates(start, end)
         return first < last
 
     def _candidates(self, start: int, end: int) -> tuple[int, int]:
-        """Where they begin and end in the order of starts; if there is one, the first is one."""
+        """Find the range, in the order of starts, that holds them; its first is one of them if there is any."""
         return bisect_right(self._reach, start), bisect_left(self._starts, end)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 # Calls are tokenized side by side on the server's own threads; threads below those would only compete with the runners.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -21,11 +21,11 @@ from tokenizers.models import Unigram
 from polyseme.runtime.batches.padded import Int32Array
 from polyseme.runtime.errors import TokenizerError
 
-_PORTION = 65_536  # characters; a longer text is a portion of its own
+_PORTION: Final = 65_536  # characters; a longer text is a portion of its own
 
 
 class Truncate(Enum):
-    """Which tokens go where a text has too many."""
+    """The end of a text from which surplus tokens are cut."""
 
     NONE = "none"
     END = "end"
@@ -34,11 +34,11 @@ class Truncate(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeOptions:
-    """How texts become tokens.
+    """Options that decide how texts become tokens.
 
     Attributes:
         limit: most tokens, special tokens included.
-        truncate: what to cut where there are more; NONE cuts nothing.
+        truncate: the end that is cut where there are more; NONE cuts nothing.
         add_special_tokens: whether to put the model's special tokens around each text.
         prompt: put before each text.
     """
@@ -51,11 +51,11 @@ class EncodeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIds:
-    """What the model sees of one text.
+    """The token ids of one text, as the model sees it.
 
     Attributes:
         ids: [T] int32, special tokens included; cut to the limit unless truncation is NONE.
-        original_tokens: how many there were before the cut.
+        original_tokens: number of tokens before the cut.
     """
 
     ids: Int32Array
@@ -63,7 +63,7 @@ class TokenIds:
 
     @property
     def truncated(self) -> bool:
-        """Whether tokens were cut."""
+        """True where tokens were cut."""
         return len(self.ids) < self.original_tokens
 
 
@@ -137,7 +137,7 @@ class Tokenizer:
         return (self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings)
 
     def prompt_tokens(self, options: EncodeOptions) -> int:
-        """How many tokens stand before a text for its prompt, as sentence-transformers counts them.
+        """Count the tokens that stand before a text for its prompt, as sentence-transformers counts them.
 
         Those of the prompt alone, special tokens before it included, less one if the last is special. Where the first
         word of a text joins the last of the prompt, it is not known which tokens are whose: their number decides.
@@ -171,20 +171,20 @@ class Tokenizer:
         return frozenset(i for i, token in added.items() if token.special and token.content != unknown)
 
     def _unknown_ids(self) -> frozenset[int]:
-        """The id of the unknown token, which is special to transformers."""
+        """Give the id of the unknown token, which is special to transformers."""
         token = self._unknown_token()
         number = None if token is None else self._tokenizer.token_to_id(token)
         return frozenset() if number is None else frozenset((number,))
 
     def _unknown_token(self) -> str | None:
-        """What stands for text that the vocabulary has not; Unigram models keep its id to themselves."""
+        """Give the token for text that the vocabulary lacks; Unigram models keep its id to themselves."""
         if not isinstance(self._tokenizer.model, Unigram):
             return getattr(self._tokenizer.model, "unk_token", None)
         number = json.loads(self._tokenizer.to_str())["model"].get("unk_id")
         return None if number is None else self._tokenizer.model.id_to_token(number)
 
     def _special_borders(self) -> tuple[int, int]:
-        """How many special tokens the model puts before and after a text."""
+        """Count the special tokens that the model puts before and after a text."""
         mask = self._tokenizer.encode("a", add_special_tokens=True).special_tokens_mask
         prefix = mask.index(0) if 0 in mask else 0
         suffix = mask[::-1].index(0) if 0 in mask else 0
@@ -210,7 +210,7 @@ class _Cut:
         return self.split(column)[0]
 
     def split(self, column: list[Any]) -> tuple[list[Any], list[Any]]:
-        """What is kept and what is dropped."""
+        """Split a column into the tokens that are kept and those that are dropped."""
         surplus = len(column) - self._limit
         if surplus <= 0 or self._truncate is Truncate.NONE:
             return column, []
@@ -220,7 +220,7 @@ class _Cut:
 
 
 def portions(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts in portions that are worth a turn of a tokenizer thread each.
+    """Put texts into portions, each worth a turn of a tokenizer thread.
 
     A portion bounds memory, as a token takes over 100 bytes before its text is cut, and lets other calls go in between.
     """

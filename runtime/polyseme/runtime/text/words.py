@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
+from typing import Final
 
 import regex
 
@@ -13,44 +14,48 @@ import regex
 # a mark at the start of a line to the letter after it, and takes 12 s for 65,536 flags. Nothing here backtracks far:
 # quantifiers are possessive, and what a lookahead passes over is passed over once more at most.
 _X = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}]*+"  # WB4: these stay with what they follow
-_LETTER = r"[\p{WB=ALetter}\p{WB=Hebrew_Letter}]"
-_MID_LETTER = rf"[\p{{WB=MidLetter}}\p{{WB=MidNumLet}}'] {_X} (?={_LETTER})"  # WB6, 7
-_LETTERS = rf"\p{{WB=ALetter}}++ {_X} (?: {_MID_LETTER} )?+"  # WB5
-_HEBREW = rf"\p{{WB=Hebrew_Letter}}++ {_X} (?: {_MID_LETTER} | \" {_X} (?=\p{{WB=Hebrew_Letter}}) | (?!') )"  # 7b, 7c
-_HEBREW_QUOTE = rf"\p{{WB=Hebrew_Letter}}++ {_X} ' {_X}"  # WB7a
-_MID_NUMBER = rf"[\p{{WB=MidNum}}\p{{WB=MidNumLet}}'] {_X} (?=\p{{WB=Numeric}})"  # WB11, 12
-_DIGITS = rf"\p{{WB=Numeric}}++ {_X} (?: {_MID_NUMBER} )?+"  # WB8
-_ALPHANUMERIC = rf"(?: {_LETTERS} | {_HEBREW} | {_DIGITS} )++"  # WB9, 10
-_KATAKANA = rf"(?: \p{{WB=Katakana}} {_X} )++"  # WB13
+_LETTER: Final = r"[\p{WB=ALetter}\p{WB=Hebrew_Letter}]"
+_MID_LETTER: Final = rf"[\p{{WB=MidLetter}}\p{{WB=MidNumLet}}'] {_X} (?={_LETTER})"  # WB6, 7
+_LETTERS: Final = rf"\p{{WB=ALetter}}++ {_X} (?: {_MID_LETTER} )?+"  # WB5
+_HEBREW: Final = (
+    rf"\p{{WB=Hebrew_Letter}}++ {_X} (?: {_MID_LETTER} | \" {_X} (?=\p{{WB=Hebrew_Letter}}) | (?!') )"  # 7b, 7c
+)
+_HEBREW_QUOTE: Final = rf"\p{{WB=Hebrew_Letter}}++ {_X} ' {_X}"  # WB7a
+_MID_NUMBER: Final = rf"[\p{{WB=MidNum}}\p{{WB=MidNumLet}}'] {_X} (?=\p{{WB=Numeric}})"  # WB11, 12
+_DIGITS: Final = rf"\p{{WB=Numeric}}++ {_X} (?: {_MID_NUMBER} )?+"  # WB8
+_ALPHANUMERIC: Final = rf"(?: {_LETTERS} | {_HEBREW} | {_DIGITS} )++"  # WB9, 10
+_KATAKANA: Final = rf"(?: \p{{WB=Katakana}} {_X} )++"  # WB13
 # WB13a, 13b, but for U+202F: it ties a suffix to a Mongolian word, and in French stands beside words, as in `banque !`.
 # So it connects Mongolian letters, and digits (10 000), and elsewhere is white space.
-_MONGOLIAN = r"[\p{Script=Mongolian}\u180b-\u180f]"
-_NARROW_SPACE = rf"(?: (?<=\p{{WB=Numeric}}) \u202f (?=\p{{WB=Numeric}}) | (?<={_MONGOLIAN}) \u202f (?={_MONGOLIAN}) )"
-_CONNECTORS = rf"(?: (?: (?!\u202f) \p{{WB=ExtendNumLet}} | {_NARROW_SPACE} ) {_X} )"
-_WORD = rf"""
+_MONGOLIAN: Final = r"[\p{Script=Mongolian}\u180b-\u180f]"
+_NARROW_SPACE: Final = (
+    rf"(?: (?<=\p{{WB=Numeric}}) \u202f (?=\p{{WB=Numeric}}) | (?<={_MONGOLIAN}) \u202f (?={_MONGOLIAN}) )"
+)
+_CONNECTORS: Final = rf"(?: (?: (?!\u202f) \p{{WB=ExtendNumLet}} | {_NARROW_SPACE} ) {_X} )"
+_WORD: Final = rf"""
     (?!\u202f) (?=[\p{{WB=ALetter}}\p{{WB=Hebrew_Letter}}\p{{WB=Numeric}}\p{{WB=Katakana}}\p{{WB=ExtendNumLet}}])
     {_CONNECTORS}*+ (?: (?: {_ALPHANUMERIC} | {_KATAKANA} ) {_CONNECTORS}++ )*+
     (?: (?: {_ALPHANUMERIC} )?+ {_HEBREW_QUOTE} | {_ALPHANUMERIC} | {_KATAKANA} )?+
 """
-_FLAG = rf"\p{{WB=Regional_Indicator}} {_X} (?: \p{{WB=Regional_Indicator}} {_X} )?+"  # WB15, 16
-_SPACES = rf"\p{{WB=WSegSpace}}++ {_X}"  # WB3d
-_OTHER = rf"[^\r\n\p{{WB=Newline}}] {_X}"
-_PART = rf"(?: {_WORD} | {_FLAG} | {_SPACES} | {_OTHER} )"
-_SEGMENT = regex.compile(
+_FLAG: Final = rf"\p{{WB=Regional_Indicator}} {_X} (?: \p{{WB=Regional_Indicator}} {_X} )?+"  # WB15, 16
+_SPACES: Final = rf"\p{{WB=WSegSpace}}++ {_X}"  # WB3d
+_OTHER: Final = rf"[^\r\n\p{{WB=Newline}}] {_X}"
+_PART: Final = rf"(?: {_WORD} | {_FLAG} | {_SPACES} | {_OTHER} )"
+_SEGMENT: Final = regex.compile(
     rf"""
       \r\n | [\r\n\p{{WB=Newline}}]
     | {_PART} (?: (?<=\p{{WB=ZWJ}}) (?=\p{{Extended_Pictographic}}) {_PART} )*+
     """,
     regex.VERBOSE,
 )
-_BORDER = "\ud800"  # in no text: texts are without lone surrogates
+_BORDER: Final = "\ud800"  # in no text: texts are without lone surrogates
 
 
 def words(text: str) -> Iterator[tuple[int, int]]:
-    """Where the words of a text lie: (start, end) in code points, from the left.
+    """Find the words of a text: (start, end) in code points, from the left.
 
-    A word is what lies between two neighbouring boundaries and has a letter or a digit (`str.isalnum`): white space,
-    punctuation, symbols and emoji are none.
+    A word lies between two neighbouring boundaries and has a letter or a digit (`str.isalnum`): white space,
+    punctuation, symbols and emoji are no words.
     """
     for match in _SEGMENT.finditer(text):
         if any(map(str.isalnum, match.group())):
@@ -58,7 +63,7 @@ def words(text: str) -> Iterator[tuple[int, int]]:
 
 
 def find(text: str, word: str, *, partial_word: bool = False, ignore_case: bool = False) -> list[tuple[int, int]]:
-    """All that `WordFinder.find` finds."""
+    """Give all matches of `WordFinder.find`."""
     return list(WordFinder(text).find(word, partial_word=partial_word, ignore_case=ignore_case))
 
 
@@ -66,21 +71,24 @@ class WordFinder:
     """Finds words in one text; what a search has prepared, the next one uses."""
 
     def __init__(self, text: str) -> None:
-        """Prepare nothing yet.
+        """Take a text; tables are made when they are needed.
 
         Args:
-            text: where to look; without lone surrogates.
+            text: the text to search; without lone surrogates.
         """
         self._text = text
 
     def find(self, word: str, *, partial_word: bool = False, ignore_case: bool = False) -> Iterator[tuple[int, int]]:
-        """Where a word or phrase occurs, from the left, without overlaps: (start, end) in code points.
+        """Find a word or phrase, from the left, without overlaps: (start, end) in code points.
 
         Args:
-            word: what to look for; not empty, without lone surrogates.
+            word: the word or phrase; not empty, without lone surrogates.
             partial_word: whether a match may begin or end inside a word; else both ends lie on word boundaries.
             ignore_case: whether to compare by full case folding: "STRASSE" finds "straße". A match with a part of a
                 letter that folds to several takes the letter.
+
+        Raises:
+            ValueError: the word is empty.
         """
         if not word:
             raise ValueError("the word is empty")

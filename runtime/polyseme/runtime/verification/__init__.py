@@ -1,1 +1,1 @@
-"""Compare what an engine computes with what it should compute."""
+"""Compares the vectors of an engine with those that are right."""

@@ -1,4 +1,4 @@
-"""How far two artifacts are from each other on given texts: vectors of texts, and of tokens in every layer."""
+"""The difference between two artifacts on given texts: of vectors of texts, and of tokens in every layer."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Float32Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Of one text.
+    """The difference between two artifacts on one text.
 
     Attributes:
-        tokens: how many tokens it has in each artifact, cut to its limit.
-        cosine: of its two vectors; None where they are not of one length.
+        tokens: number of its tokens in each artifact, cut to its limit.
+        cosine: of its two vectors; None where they have different lengths.
         layers: the least cosine of a token's two vectors in layers 0..L; None where the tokens, the width or the number
             of layers differ.
     """
@@ -77,7 +77,7 @@ class _Model:
         self._engine = PaddedEngine(artifact, choose_device("cpu", artifact), intra_op_threads=0)
 
     def encode(self, text: str) -> list[int]:
-        """Its ids, cut to the limit."""
+        """Give the ids of a text, cut to the limit."""
         options = EncodeOptions(limit=self._spec.max_tokens, truncate=Truncate.END)
         ids: list[int] = self._tokenizer.encode([text], options)[0].ids.tolist()
         return ids

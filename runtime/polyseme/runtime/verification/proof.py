@@ -1,4 +1,4 @@
-"""Whether a device computes what the float64 reference did when the model was exported.
+"""Proves that a device computes the same as the float64 reference did when the model was exported.
 
 Export leaves a few texts in the artifact, with every state of every token. A server runs them before it says that it is
 ready: what export proved on one machine, with one version of onnxruntime, holds on this one too, or nobody is served.
@@ -7,6 +7,7 @@ ready: what export proved on one machine, with one version of onnxruntime, holds
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,12 @@ Float32Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """The worst that was seen: cosines to the reference's vectors.
+    """The least cosines to the vectors of the reference.
 
     Attributes:
         pooled_cosine: of a text's vector.
         token_cosine: of a token's vector, in any layer.
-        layer: in which.
+        layer: the layer of that token's vector.
     """
 
     pooled_cosine: float
@@ -36,7 +37,7 @@ class Proof:
     layer: int
 
 
-_LEAST = {
+_LEAST: Final = {
     Precision.FP32: Proof(pooled_cosine=0.999999, token_cosine=0.99999, layer=0),
     Precision.FP16: Proof(pooled_cosine=0.999995, token_cosine=0.9999, layer=0),
 }
@@ -46,7 +47,7 @@ def prove(engine: Engine, artifact: Artifact) -> Proof | None:
     """Run the artifact's probe; None where it has none.
 
     Raises:
-        RuntimeUnavailableError: it cannot be run, or comes out further from the reference than the precision explains.
+        RuntimeUnavailableError: the probe cannot be run, or is further from the reference than the precision explains.
     """
     probe = artifact.probe()
     if probe is None:

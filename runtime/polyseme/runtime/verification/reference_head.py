@@ -1,11 +1,11 @@
-"""Pooling and dense layers in numpy: what export's reference and the self-check hold the graphs against."""
+"""Pooling and dense layers in numpy: export's reference and the self-check compare the graphs with them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +30,12 @@ class Dense:
 
 
 def pool(tokens: Array, pooling: Pooling) -> Array:
-    """The vectors [T, H] of a text's tokens to one [H]."""
+    """Pool the vectors [T, H] of a text's tokens to one [H]."""
     return _POOL[pooling](tokens)
 
 
 def apply_dense(vectors: Array, layers: Sequence[Dense]) -> Array:
-    """Vectors [N, H] through the layers, in the wider type of both: [N, D]."""
+    """Put vectors [N, H] through the layers, in the wider type of both: [N, D]."""
     for layer in layers:
         total = vectors @ layer.weight if layer.bias is None else vectors @ layer.weight + layer.bias
         vectors = _ACTIVATE[layer.activation](total)
@@ -43,7 +43,7 @@ def apply_dense(vectors: Array, layers: Sequence[Dense]) -> Array:
 
 
 def to_length_one(x: Array) -> Array:
-    """Vectors [N, D] scaled to length 1; zeros stay zeros."""
+    """Scale vectors [N, D] to length 1; zeros stay zeros."""
     lengths = np.linalg.norm(x, axis=-1, keepdims=True)
     result: Array = np.divide(x, lengths, out=np.zeros_like(x), where=lengths != 0)
     return result
@@ -75,7 +75,7 @@ def _last(tokens: Array) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    """The exact one, with erf."""
+    """Apply the exact gelu, with erf."""
     erf = np.array([math.erf(value / math.sqrt(2)) for value in x.ravel()]).reshape(x.shape)
     result: Array = x * 0.5 * (1 + erf)
     return result
@@ -95,14 +95,14 @@ def _sigmoid(x: Array) -> Array:
     return result
 
 
-_POOL: dict[Pooling, Callable[[Array], Array]] = {
+_POOL: Final[dict[Pooling, Callable[[Array], Array]]] = {
     Pooling.CLS: _cls,
     Pooling.MEAN: _mean,
     Pooling.MAX: _max,
     Pooling.MEAN_SQRT_LEN: _mean_sqrt_len,
     Pooling.LAST_TOKEN: _last,
 }
-_ACTIVATE: dict[Activation, Callable[[Array], Array]] = {
+_ACTIVATE: Final[dict[Activation, Callable[[Array], Array]]] = {
     Activation.IDENTITY: _identity,
     Activation.TANH: np.tanh,
     Activation.GELU: _gelu,

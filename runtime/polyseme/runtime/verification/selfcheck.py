@@ -1,11 +1,11 @@
-"""Whether an artifact computes what it should, without its source: graphs load, run, and agree."""
+"""Checks an artifact without its source: its graphs load, run, and agree."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,21 +23,24 @@ from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.runtime.verification.reference_head import Dense, apply_dense, pool
 from polyseme.runtime.verification.vectors import cosines
 
-TEXTS = (
+TEXTS: Final = (
     "I deposited the check at the bank.",
     "We sat on the bank of the river.",
     "",
     "Stop!",
     "Call me Ishmael. Some years ago, never mind how long precisely, I thought I would sail about a little. " * 20,
 )
-_TOLERANCE = {Precision.FP32: 1e-5, Precision.FP16: 2e-3}  # of a unit vector's elements: sums run in another order
-_LEAST_COSINE = 0.99999  # fp16 against fp32, pooled; rounding alone leaves 0.999999
-_MOST_TOKEN_L2 = 2.5e-2  # the same of a token's vector, relative; export lets pass 2e-2 against float64
+_TOLERANCE: Final = {
+    Precision.FP32: 1e-5,
+    Precision.FP16: 2e-3,
+}  # difference of a unit vector's elements, whose sums run in another order
+_LEAST_COSINE: Final = 0.99999  # cosine of pooled vectors in fp16 and fp32; rounding alone leaves 0.999999
+_MOST_TOKEN_L2: Final = 2.5e-2  # the same of a token's vector, relative; export lets pass 2e-2 against float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was checked, and what it gave."""
+    """One check, and its result."""
 
     check: str
     result: str
@@ -45,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What one precision gave.
+    """The vectors of one precision.
 
     Attributes:
         normalized: [N, D], of all batches.
@@ -87,7 +90,7 @@ def _counted(batches: Sequence[Batch]) -> str:
 
 
 def _batches(artifact: Artifact, *, full: bool) -> list[Batch]:
-    """A mixed batch; after it, if `full`, one text alone for each length."""
+    """Make a mixed batch; after it, if `full`, one text alone for each length."""
     spec = artifact.manifest.model
     texts = _texts(artifact.path(TOKENIZER), spec)
     longest = max(texts, key=len)
@@ -143,7 +146,7 @@ def _check_precision(artifact: Artifact, precision: Precision, batches: Sequence
 
 
 def dense_layers(artifact: Artifact, precision: Precision) -> list[Dense]:
-    """The dense layers of a head, in float32.
+    """Read the dense layers of a head, in float32.
 
     Raises:
         SelfCheckError: a weight is not there in the shape that the manifest gives it.
@@ -171,7 +174,7 @@ class _Graph:
     def run(
         self, batch: Batch, shapes: Mapping[str, tuple[int, ...]], selection: TokenSelection | None = None
     ) -> dict[str, npt.NDArray[Any]]:
-        """The outputs by name, each finite and of the shape that it must have."""
+        """Give the outputs by name, each finite and of the shape that it must have."""
         try:
             outputs = dict(zip(shapes, self.session.run(batch, list(shapes), selection), strict=True))
         except Exception as error:  # onnxruntime's own exceptions have no common base but Exception
@@ -211,7 +214,7 @@ def _refuse_other_vectors(graph: _Graph, batch: Batch, want: npt.NDArray[Any], p
 
 
 def _may_be_zero(pooled: npt.NDArray[Any], dense: Sequence[Dense]) -> npt.NDArray[np.bool_]:
-    """Which of the vectors [N, D] are zeros as they should be: a head may give them only where it cuts off at 0."""
+    """Find the vectors [N, D] that are zeros as they should be: a head may give them only where it cuts off at 0."""
     cuts_off = any(layer.activation is Activation.RELU for layer in dense)
     return np.logical_and(cuts_off, ~pooled.any(axis=1))
 
@@ -242,7 +245,7 @@ def _refuse_other_means(
 
 
 def _agreement(fp32: _Seen, fp16: _Seen) -> float:
-    """The least cosine of a text's two vectors."""
+    """Find the least cosine of a text's two vectors."""
     for layer, (got, want) in enumerate(zip(fp16.states, fp32.states, strict=True), start=-1):
         distance = float((_lengths(got - want) / np.maximum(_lengths(want), 1e-6)).max())
         if not distance <= _MOST_TOKEN_L2:
@@ -262,7 +265,7 @@ def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _relative(got: npt.NDArray[Any], want: npt.NDArray[Any]) -> float:
-    """The largest difference of an element, in lengths of its vector."""
+    """Find the largest difference of an element, in lengths of its vector."""
     return float((np.abs(got - want) / np.maximum(np.linalg.norm(want, axis=1, keepdims=True), 1e-12)).max())
 
 
@@ -272,6 +275,6 @@ def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _one_line(error: BaseException) -> str:
-    """What a library says may quote names out of the file."""
+    """Give the message of a library on one line, printable: it may quote names out of the file."""
     line = (str(error).splitlines() or [type(error).__name__])[0][:200]
     return "".join(character if character.isprintable() else " " for character in line)

@@ -1,4 +1,4 @@
-"""How alike vectors are. Pure: numpy alone."""
+"""The similarity of vectors. Pure: numpy alone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 
 def cosines(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Cosine of each row of a with the same row of b: two [N, D] give [N].
+    """Give the cosine of each row of a with the same row of b: two [N, D] give [N] float64.
 
-    1 of two rows of zeros, 0 of one; NaN where a number is none.
+    Two rows of zeros have 1, one row of zeros 0; NaN where an element is NaN.
     """
     left, right = a.astype(np.float64), b.astype(np.float64)
     with np.errstate(all="ignore"):

@@ -18,7 +18,7 @@ class TextTask(NamedTuple):
 
     Attributes:
         ids: its token ids, at least one.
-        task: what is wanted of it.
+        task: what the text is run for.
     """
 
     ids: Ids
@@ -31,10 +31,10 @@ class Submission:
 
     Attributes:
         texts: at least one.
-        priority: which queue they wait in.
+        priority: the queue that they wait in.
         deadline: when their caller stops waiting; seconds of the machine's monotonic clock.
-        origin: the call.
-        caller: who that is; callers share an engine.
+        origin: the id of the call, for logs and traces.
+        caller: the identity of the caller; callers share an engine.
     """
 
     texts: Sequence[TextTask]
@@ -46,13 +46,13 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineInfo:
-    """What an engine says of itself.
+    """The facts about an engine.
 
     Attributes:
-        precision: of weights and arithmetic.
-        execution_provider: onnxruntime's name of what computes.
-        fell_back: why it does not run where it was wanted; empty where it does.
-        runners: how many batches it runs at once.
+        precision: the precision of weights and arithmetic.
+        execution_provider: onnxruntime's name of the device's code.
+        fell_back: why it does not run on the device that was wanted; empty where it does.
+        runners: number of batches that it runs at once.
         policy: how it makes batches.
     """
 
@@ -68,31 +68,31 @@ class EngineClient(Protocol):
 
     @property
     def info(self) -> EngineInfo:
-        """What it is."""
+        """The facts about the engine."""
 
     @property
     def queued_tokens(self) -> int:
-        """Tokens that wait."""
+        """Number of tokens that wait."""
 
     @property
     def queued_texts(self) -> int:
-        """Texts that wait."""
+        """Number of texts that wait."""
 
     def start(self, observer: Observer) -> None:
         """Begin to run what is submitted, and tell an observer of every batch."""
 
     def admit(self, priority: Priority, caller: str) -> None:
-        """Refuse a caller's work that would not be taken now, before more is done for it.
+        """Refuse a caller whose texts the queue would not take now, before more work is done for them.
 
         Raises:
             QueueFullError: too much waits already.
         """
 
     async def wait_for_room(self, priority: Priority, caller: str) -> None:
-        """Return when work would be admitted: for callers that are to be slowed down rather than refused."""
+        """Wait until the queue would take a caller's texts: for callers that are slowed down rather than refused."""
 
     async def submit(self, submission: Submission) -> Completed:
-        """Run texts. A caller that is cancelled while it waits cancels what has not been begun.
+        """Run texts. Where the awaiting task is cancelled, texts that have not been begun are dropped.
 
         Raises:
             QueueFullError: too much waits already.
@@ -101,7 +101,7 @@ class EngineClient(Protocol):
         """
 
     async def close(self) -> None:
-        """End: what still waits fails with EngineError."""
+        """End; texts that still wait fail with EngineError."""
 
     def release(self) -> None:
-        """Give back what it holds without having been started."""
+        """Give back memory and threads of an engine that was never started."""

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Final
 
-_CGROUPS = "sys/fs/cgroup"
+_CGROUPS: Final = "sys/fs/cgroup"
 
 
 def usable_cores(root: Path = Path("/")) -> int:

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class LocalEngines:
-    """Makes the engines of one server; those on a CPU share its runner threads."""
+    """Makes the engines of one server; engines on a CPU share its runner threads."""
 
     def __init__(self, config: ServerConfig, watchdog: Watchdog) -> None:
         self._config = config
@@ -41,7 +41,7 @@ class LocalEngines:
     def load(self, artifact: Artifact) -> LocalEngine:
         """Load an artifact on its device, prove it, and run it once in several sizes. Blocks for up to seconds.
 
-        Where `auto` was asked for, whatever fails on a GPU makes the CPU run it.
+        With `--device auto`, the CPU runs it where anything fails on a GPU.
 
         Raises:
             RuntimeUnavailableError: the device or a graph cannot be used.
@@ -52,7 +52,7 @@ class LocalEngines:
             return self._load_on(devices, artifact)
         try:
             return self._load_on(devices, artifact)
-        except Exception as error:  # whatever it is: a CPU is there
+        except Exception as error:  # any failure will do: the CPU runs the model then
             reason = str(error) if isinstance(error, RuntimeUnavailableError) else first_line(error)
             if wanted != "auto":
                 raise RuntimeUnavailableError(f"device {wanted}: {reason}") from error
@@ -73,11 +73,11 @@ class LocalEngines:
         return LocalEngine(engine, policy, config, self, artifact)
 
     def runner_of(self, engine: Engine) -> Runner:
-        """Give what runs batches on an engine."""
+        """Make the runner of an engine."""
         return Runner(engine, self._watchdog)
 
     def threads_of(self, engine: LocalEngine) -> RunnerPool | Sequence[Host] | int:
-        """Give the threads that an engine shares or has, or how many it needs of its own."""
+        """Give the pool that an engine shares, or the threads that it brings, or the number of those that it wants."""
         if not engine.engine.traits.shares_threads:
             return engine.engine.hosts or engine.info.runners
         if self._pool is None:
@@ -86,7 +86,7 @@ class LocalEngines:
         return self._pool
 
     def watch(self, pool: RunnerPool, artifact: Artifact) -> list[Callable[[], None]]:
-        """Have the process end when an engine's threads die or its weights change; gives what ends that."""
+        """Have the process end when an engine's threads die or its weights change; give functions that end this."""
         forget = [self._weights.watch(mapped_weights(artifact))]
         if pool is not self._pool:
             forget.append(self._watchdog.watch(pool.failure))
@@ -169,12 +169,12 @@ class LocalEngine:
         self.release()
 
     def release(self) -> None:
-        """Give back what it holds."""
+        """Give back memory and threads."""
         self.engine.close()
 
 
 def policy_for(traits: Traits, config: ServerConfig) -> BatchPolicy:
-    """The batch policy: what was configured, else what the engine states."""
+    """Make the batch policy: the sizes that the operator has set, else those that the engine states."""
     texts = config.max_batch_texts or traits.batch_texts
     return BatchPolicy(
         max_batch_tokens=config.max_batch_tokens or traits.batch_tokens,
@@ -208,7 +208,7 @@ def _warm_up_large(engine: Engine, spec: ModelSpec, policy: BatchPolicy) -> None
         length = min(-(-tokens // policy.max_batch_texts), spec.max_tokens)
         batch = engine.collate([[spec.encoder.pad_token_id] * length] * (tokens // length))
         try:
-            for _ in range(engine.traits.lanes):  # they take turns
+            for _ in range(engine.traits.lanes):  # lanes take turns
                 engine.run(Variant.EMBED, batch, [NORMALIZED])
         except DeviceLostError:
             raise

@@ -23,7 +23,7 @@ class Runner:
     def __init__(self, engine: Engine, watchdog: Watchdog, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
         self._watchdog = watchdog
-        self._clock = clock  # of deadlines
+        self._clock = clock  # deadlines are on this clock
 
     def __call__(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Run entries whose tasks have one batch key; gives one outcome per entry, in order.
@@ -33,7 +33,7 @@ class Runner:
         try:
             with self._watchdog.running():
                 return self._run(entries)
-        except DeviceLostError:  # nothing is gained by running half of it
+        except DeviceLostError:  # half of it would be lost too
             raise
         except Exception as error:
             if len(entries) == 1:
@@ -77,7 +77,7 @@ class Runner:
         ]
 
     def _not_finite(self, entry: Entry) -> Outcome:
-        """What is too large for float16 is run again, to be clipped as all that travels so; else it is an error."""
+        """Run a text again in float32 where its float16 overflowed; give an error where float32 is not finite."""
         if not entry.task.half:
             return NotFiniteError("the model's output is not finite")
         return self([replace(entry, task=entry.task.in_full())])[0]

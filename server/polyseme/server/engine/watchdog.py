@@ -1,6 +1,6 @@
-"""Whether the engines still run what they are given. What no longer does ends the process, to be started again.
+"""Watches that the engines still run what they are given, and has the process end and start again where one does not.
 
-That is a lost device, a run that hangs, a thread that has died, and an exception that is meant to end a process.
+The causes: a lost device, a run that hangs, a thread that has died, and an exception that is meant to end a process.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from polyseme.runtime.errors import DeviceLostError
 
-_TICK_S = 1.0
+_TICK_S: Final = 1.0
 
 
 class Watchdog:
-    """Watches runs, and whatever else it is asked to. Made on the event loop; runs are entered on any thread.
+    """Watches runs and other checks. Made on the event loop; runs are entered on any thread.
 
     Attributes:
         reason: why nothing can be run any more; empty while all is well.
@@ -33,7 +34,7 @@ class Watchdog:
         self._sleep = sleep
         self._checks: list[Callable[[], str]] = []
         self._ticks = 0
-        self._began: dict[object, int] = {}  # of each run under way, at which tick; written by its own thread alone
+        self._began: dict[object, int] = {}  # the tick at which each run began; a thread writes only its own
         self._lost = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -56,10 +57,13 @@ class Watchdog:
             del self._began[run]
 
     def watch(self, check: Callable[[], str]) -> Callable[[], None]:
-        """Call a check once a second, on the event loop; gives what ends that.
+        """Call a check once a second, on the event loop.
 
         Args:
-            check: gives why nothing can be run any more; empty while all is well.
+            check: gives the reason why nothing can be run any more; empty while all is well.
+
+        Returns:
+            A function that ends these calls.
         """
         self._checks.append(check)
         return lambda: self._checks.remove(check)

@@ -1,8 +1,8 @@
-"""Whether the weights that are served are still those that were checked: their file stays mapped, and can be written.
+"""Watches the weights that are served: their file stays mapped, and others can write to it.
 
-A file that is cut short ends the process with SIGBUS at the next page that is not there any more; one that is
-overwritten gives wrong vectors. Both are looked for once a second. A new file that takes the name of the old one harms
-nothing: the old one stays mapped.
+A file that is cut short ends the process with SIGBUS at the next page that is gone; one that is overwritten gives
+wrong vectors. Both are looked for once a second. A new file that takes the name of the old one harms nothing: the old
+one stays mapped.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class WeightFile:
     """One file that is mapped. Not thread-safe."""
 
     def __init__(self, path: Path, sha256: str) -> None:
-        """Open it, and take what it is now for what it should be.
+        """Open a file; its present state is what it should stay.
 
         Args:
             path: the file.
-            sha256: of what it should hold, in hexadecimal.
+            sha256: the hash of its content, in hexadecimal.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
         """
         self._path = path
         self._sha256 = sha256
@@ -46,7 +46,7 @@ class WeightFile:
         self._begin_round()
 
     def look(self) -> str:
-        """Look at its size, at when it was written, and at the next piece; gives what is wrong, or nothing."""
+        """Look at the file's size, at when it was written, and at its next piece; say what is wrong, or nothing."""
         try:
             return self._look()
         except OSError as error:
@@ -63,7 +63,7 @@ class WeightFile:
         if status.st_mtime_ns != self._written:
             self._written = status.st_mtime_ns
             self._begin_round()
-            return self._next(self._size)  # all of it: it may have been touched only
+            return self._next(self._size)  # hash all of it: its time may have changed and nothing else
         return self._next(self.piece_bytes)
 
     def _begin_round(self) -> None:
@@ -94,7 +94,7 @@ def mapped_weights(artifact: Artifact) -> list[WeightFile]:
     mapped = _mapped()
     kept = []
     for path, file in files:
-        # By name too: some file systems, as those of containers, map under another inode than they tell.
+        # Names too: some file systems, as those of containers, report another inode than the one they map.
         if mapped is None or file.inode in mapped[0] or os.path.realpath(path) in mapped[1]:
             kept.append(file)
         else:
@@ -111,18 +111,18 @@ def _mapped() -> tuple[set[int], set[str]] | None:
 
 
 class WeightsWatch:
-    """Looks at files once a second, on a thread of its own from the first one on."""
+    """Looks at files once a second; its thread starts with the first file."""
 
     def __init__(self, lose: Callable[[str], None]) -> None:
         """Take what is to be called, on that thread, with what is wrong."""
         self._lose = lose
         self._files: list[WeightFile] = []
-        self._left: list[WeightFile] = []  # to be closed by the thread, which may be reading them
+        self._left: list[WeightFile] = []  # the thread closes them, since it may be reading them
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def watch(self, files: Iterable[WeightFile]) -> Callable[[], None]:
-        """Look at these files too; gives what ends that, and closes them."""
+        """Watch these files too; give a function that stops watching and closes them."""
         watched = list(files)
         self._files = [*self._files, *watched]
         if watched and self._thread is None:

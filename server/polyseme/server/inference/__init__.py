@@ -1,1 +1,1 @@
-"""What a caller may ask of a model, and how it is computed: no protobuf, no gRPC."""
+"""The queries of callers, and how they are answered: no protobuf, no gRPC."""

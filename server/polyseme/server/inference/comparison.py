@@ -1,4 +1,4 @@
-"""Compare: operands that are texts or parts of texts, brought to vectors and compared."""
+"""Compare: turn operands, texts or parts of texts, into vectors, and compare these."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Compared:
 
     Attributes:
         scores: [N, M], [N] (pairwise) or [N, k] (top k) float32.
-        indices: into b, row by row; top k alone.
-        texts: what the model saw of the text of each operand, those of a before those of b.
+        indices: N * k indices into b, row by row; empty but for top k.
+        texts: the token ids of each operand's text, those of a before those of b.
     """
 
     scores: Float32Array
@@ -41,13 +41,13 @@ class Compared:
 
 
 class Comparison:
-    """One query for how alike operands are."""
+    """One query for the similarity of operands."""
 
     def __init__(self, query: Compare, execution: Execution) -> None:
         """Check the query.
 
         Raises:
-            InvalidInputError: what, got, limit.
+            InvalidInputError: the field that is wrong: what, got, limit.
         """
         self._query = query
         self._execution = execution
@@ -56,10 +56,10 @@ class Comparison:
         self._check_mode(len(query.a), len(query.b) or len(query.a))
 
     async def run(self) -> Compared:
-        """Bring the operands to vectors, and compare them.
+        """Turn the operands into vectors, and compare these.
 
         Raises:
-            InvalidInputError: a part that its text has not, or vectors of different widths.
+            InvalidInputError: a part is not in its text, or vectors have different widths.
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
         operands = self._operands
@@ -115,7 +115,7 @@ class Comparison:
             seen.update(dict.fromkeys(grouped[text.index], text.reply))
 
     def _part_embedding(self, grouped: Sequence[Sequence[int]]) -> PartEmbedding[TokenIds]:
-        """One vector for each operand of each text, in this order."""
+        """Prepare one vector for each operand of each text, in this order."""
         query, model = self._query, self._execution.model
         mix = mix_of(query.layers, Combine.SUM, self._execution)
         if mix.apart:
@@ -156,10 +156,10 @@ class Comparison:
 
 
 def check_operand_count(a: int, b: int, max_texts: int) -> None:
-    """Refuse no operands, or too many, before anything is made of them.
+    """Refuse a query without operands, or with too many, before anything is made of them.
 
     Raises:
-        InvalidInputError: how many, the limit.
+        InvalidInputError: the number of operands, and the limit.
     """
     if not a:
         raise InvalidInputError(" is empty; at least 1 operand is needed", ("a",))
@@ -168,7 +168,7 @@ def check_operand_count(a: int, b: int, max_texts: int) -> None:
 
 
 class _NoReply:
-    """Vectors of operands are compared; they are put into no reply of their own."""
+    """Writes no reply: vectors of operands are compared, not sent."""
 
     def size(self, reply: TokenIds, vectors: int, width: int) -> int:
         return 0

@@ -19,18 +19,18 @@ from polyseme.server.scheduling import NOWHERE, Completed, Origin, Priority
 
 T = TypeVar("T")
 
-_COPIES: Final = 4  # of a reply while it is made: vectors, the reply to each text, the reply to all, its bytes
+_COPIES: Final = 4  # copies of a reply while it is made: vectors, the reply to each text, the reply to all, its bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueOptions:
-    """How a call waits.
+    """Options that decide how a call waits.
 
     Attributes:
-        priority: which queue its texts wait in.
+        priority: the queue that its texts wait in.
         deadline: when its caller stops waiting; seconds of the monotonic clock.
-        caller: who that is; callers share an engine.
-        waits_for_room: whether it waits where the queue is full, and is not refused.
+        caller: the identity of the caller; callers share an engine.
+        waits_for_room: whether the call waits where the queue is full, instead of being refused.
     """
 
     priority: Priority = Priority.INTERACTIVE
@@ -41,15 +41,15 @@ class QueueOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One call: the model that answers it, its limits, its place in the queue, its time.
+    """One call: the model that answers it, its limits, its place in the queue, its times.
 
     Attributes:
-        model: which answers.
-        limits: of the server.
-        queue: how it waits.
-        stopwatch: where its time goes.
-        usage: counts its texts and tokens.
-        origin: what logs and traces name it by.
+        model: the model that answers.
+        limits: the limits of the server.
+        queue: how the call waits.
+        stopwatch: measures the steps of the call.
+        usage: counts the texts and tokens of the call.
+        origin: the id of the call, for logs and traces.
         take_memory: counts bytes as held by the call; raises QueueFullError where they would be too many.
     """
 
@@ -62,10 +62,13 @@ class Execution:
     take_memory: Callable[[int], None] = lambda _: None
 
     def reserve(self, size: int) -> None:
-        """Count a reply of so many bytes, and what is held while it is made, before it is.
+        """Count the memory of a reply, and what is held while it is made, before it is made.
+
+        Args:
+            size: bytes of the reply.
 
         Raises:
-            QueueFullError: too much is held already.
+            QueueFullError: calls hold too much already.
         """
         self.take_memory(size * _COPIES)
 
@@ -73,13 +76,13 @@ class Execution:
         """Give the token ids of texts, cut to the model's length.
 
         Args:
-            texts: what to encode.
-            options: how.
-            path_of: where each text stands in the request.
+            texts: the texts.
+            options: how they become tokens.
+            path_of: gives the place of a text in the request, by its index.
 
         Raises:
-            InvalidInputError: a prompt that cannot be; a text is too long (truncate=none), or has no token at all.
-            QueueFullError: what comes of it would not be admitted.
+            InvalidInputError: there is no such prompt; a text is too long (truncate=none), or has no token at all.
+            QueueFullError: the queue would not take the texts.
         """
         await self._admit()
         encode = self.model.encoder.encode(texts, self._options(options), path_of)
@@ -88,10 +91,10 @@ class Execution:
         return encoded
 
     async def tokenize(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
-        """Give what `use` makes of the tokens of each text, on a tokenizer thread; see `TextEncoder.tokenize`.
+        """Apply `use` to the tokens of each text, on a tokenizer thread; see `TextEncoder.tokenize`.
 
         Raises:
-            InvalidInputError: a prompt that cannot be, or what `use` raises.
+            InvalidInputError: there is no such prompt, or `use` refuses a text.
         """
         counted = self.model.encoder.tokenize(texts, self._options(options), lambda text: (len(text.ids), use(text)))
         made = await self.stopwatch.tokenizing(counted)
@@ -99,23 +102,23 @@ class Execution:
         return [each for _, each in made]
 
     async def prepare(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
-        """As `tokenize`, for texts that are then run.
+        """Do as `tokenize` does, for texts that are then run.
 
         Raises:
-            QueueFullError: what comes of it would not be admitted.
+            QueueFullError: the queue would not take the texts.
         """
         await self._admit()
         return await self.tokenize(texts, options, use)
 
     def prompt_tokens(self, texts: Sequence[TokenIds], options: TextOptions) -> list[int]:
-        """Give how many of each text's first tokens have no part in the pooling; nothing where all have."""
+        """Count the first tokens of each text that the pooling leaves out; an empty list: it leaves out none."""
         if self.model.spec.embedding.pools_prompt:
             return []
         encode = self._options(options)
         return [self.model.encoder.prompt_tokens(encode, text) for text in texts] if encode.prompt else []
 
     async def run(self, texts: Sequence[TextTask]) -> Completed:
-        """Run texts.
+        """Run texts, and wait for all of them.
 
         Raises:
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
@@ -136,7 +139,7 @@ class Execution:
                 return completed
 
     async def _admit(self) -> None:
-        """Let a call in, before work is put into texts that would be refused after it."""
+        """Refuse a call whose texts the queue would not take, before work is put into them."""
         queue = self.queue
         if queue.waits_for_room:
             await self.model.engine.wait_for_room(queue.priority, queue.caller)

@@ -1,10 +1,11 @@
-"""The vectors of whole texts: pooled in the graph, or here where the tokens of a prompt have no part in the pooling."""
+"""The vectors of whole texts, pooled in the graph; pooled here where the pooling leaves out the tokens of a prompt."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from polyseme.server.inference.queries import TextOptions
 from polyseme.server.inference.similarity import unit
 from polyseme.server.inference.validation import PathOf
 
-_MOST_ELEMENTS = 1 << 21  # of token vectors that are held before they are pooled: 8 MiB
+_MOST_ELEMENTS: Final = 1 << 21  # most elements of token vectors that are held before they are pooled: 8 MiB
 
 
 async def pooled_vectors(
@@ -32,9 +33,9 @@ async def pooled_vectors(
     Args:
         texts: as `Execution.encode` gave them.
         options: how they became tokens.
-        task: what is wanted of each; float16 is given where the graph pools.
-        execution: of the call.
-        path_of: where each text stands in the request.
+        task: the task of each; its float16 is obeyed where the graph pools.
+        execution: the execution of the call.
+        path_of: gives the place of a text in the request, by its index.
 
     Raises:
         InvalidInputError: a text has no token but those of its prompt, and the model pools none of these.
@@ -55,7 +56,7 @@ async def pooled_vectors(
     pooled: list[FloatArray] = []
     for at in range(0, len(tasks), group):
         completed = await execution.run(tasks[at : at + group])
-        pooled += [row[0].max(axis=0) for row in completed.rows]  # of a sum there is one row
+        pooled += [row[0].max(axis=0) for row in completed.rows]  # a sum has one row
     return await asyncio.to_thread(_through_head, np.stack(pooled), execution, normalized=task.normalized)
 
 
@@ -76,6 +77,6 @@ def _own_tokens(own: npt.NDArray[np.int32], mix: LayerMix, hidden_size: int, poo
 
 
 def _through_head(pooled: FloatArray, execution: Execution, *, normalized: bool) -> list[FloatArray]:
-    """Pooled vectors [N, H] through the dense layers: N of [D]."""
+    """Put pooled vectors [N, H] through the dense layers: N of [D]."""
     vectors = apply_dense(pooled, execution.model.dense).astype(np.float32, copy=False)
     return list(unit(vectors) if normalized else vectors)

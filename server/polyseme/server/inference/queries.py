@@ -1,4 +1,4 @@
-"""What a caller may ask, in the server's own values."""
+"""The queries that a caller may send, in the server's own values."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from polyseme.server.inference.similarity import Metric
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextOptions:
-    """How texts become tokens.
+    """Options that decide how texts become tokens.
 
     Attributes:
-        truncate: what to cut where a text has too many tokens.
+        truncate: the end that is cut where a text has too many tokens.
         add_special_tokens: whether the model's special tokens are put around each text.
         prompt_name: the prompt put before each text; empty: the model's default.
-        without_prompt: whether not even the model's default is put there.
+        without_prompt: whether no prompt is put there, not even the model's default.
     """
 
     truncate: Truncate = Truncate.NONE
@@ -54,7 +54,7 @@ class EmbedTexts:
         texts: at least one.
         options: how they become tokens.
         normalize: whether each vector is scaled to length 1; None: as the model does.
-        dimensions: how many elements of each vector are kept; None: all.
+        dimensions: number of elements of each vector that are kept; None: all.
         half: whether float16 is enough.
     """
 
@@ -72,7 +72,7 @@ class EmbedTokens:
     Attributes:
         texts: at least one.
         options: how they become tokens.
-        layers: of which layers; kept apart by default.
+        layers: the layers of the vectors; kept apart by default.
         include_special_tokens: whether [CLS] and its like get vectors too.
         half: whether float16 is enough.
     """
@@ -98,11 +98,11 @@ class EmbedSpans:
 
     Attributes:
         texts: at least one.
-        parts: of each text, in the same order; looked at one by one.
+        parts: the parts of each text, in the same order; looked at one by one.
         options: how texts become tokens.
-        layers: of which layers; summed by default.
+        layers: the layers of the vectors; summed by default.
         subtokens: how the tokens of one span become one vector.
-        offset_unit: what the offsets of spans count.
+        offset_unit: the unit of the offsets of spans.
         normalize: whether each vector is scaled to length 1.
         half: whether float16 is enough.
     """
@@ -123,7 +123,7 @@ class Operand:
 
     Attributes:
         text: the whole text.
-        part: which part; None: the whole.
+        part: the part that is compared; None: the whole text.
     """
 
     text: str
@@ -131,7 +131,7 @@ class Operand:
 
 
 class CompareMode(Enum):
-    """Which operands are compared with which."""
+    """The pairs of operands that are compared."""
 
     MATRIX = "matrix"
     PAIRWISE = "pairwise"
@@ -140,18 +140,18 @@ class CompareMode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compare:
-    """How alike operands are.
+    """The similarity of operands.
 
     Attributes:
         a: at least one.
-        b: what they are compared with; empty: a itself.
+        b: the operands that a is compared with; empty: a itself.
         options: how texts become tokens.
-        metric: which similarity.
-        mode: which are compared with which.
-        top_k: how many of b are wanted for each of a; TOP_K alone.
-        layers: of which layers the vectors of parts are; summed by default.
+        metric: the similarity or distance.
+        mode: the pairs that are compared.
+        top_k: number of closest operands of b for each of a; TOP_K alone.
+        layers: the layers of the vectors of parts; summed by default.
         subtokens: how the tokens of one part become one vector.
-        offset_unit: what the offsets of spans count.
+        offset_unit: the unit of the offsets of parts.
     """
 
     a: Sequence[Operand]

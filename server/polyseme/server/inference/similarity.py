@@ -11,7 +11,7 @@ Float32Array = npt.NDArray[np.float32]
 
 
 class Metric(Enum):
-    """How alike two vectors are; by the names that `ModelSpec.similarity` has."""
+    """The similarities and distances of two vectors, by the names that `ModelSpec.similarity` has."""
 
     COSINE = "cosine"
     DOT = "dot"
@@ -20,17 +20,17 @@ class Metric(Enum):
 
     @property
     def is_distance(self) -> bool:
-        """Whether smaller is closer."""
+        """True where smaller is closer."""
         return self in (Metric.EUCLIDEAN, Metric.MANHATTAN)
 
 
 def matrix(a: Float32Array, b: Float32Array, metric: Metric) -> Float32Array:
-    """Every row of a with every row of b.
+    """Compare every row of a with every row of b.
 
     Args:
         a: [N, D].
         b: [M, D].
-        metric: which similarity.
+        metric: the similarity or distance.
 
     Returns:
         [N, M] float32.
@@ -50,7 +50,7 @@ def matrix(a: Float32Array, b: Float32Array, metric: Metric) -> Float32Array:
 
 
 def pairwise(a: Float32Array, b: Float32Array, metric: Metric) -> Float32Array:
-    """Row i of a with row i of b: two [N, D] give [N] float32."""
+    """Compare row i of a with row i of b: two [N, D] give [N] float32."""
     if metric is Metric.EUCLIDEAN:
         distances: Float32Array = np.linalg.norm(a - b, axis=1).astype(np.float32)
         return distances
@@ -64,7 +64,7 @@ def pairwise(a: Float32Array, b: Float32Array, metric: Metric) -> Float32Array:
 
 
 def top_k(scores: Float32Array, k: int, metric: Metric) -> tuple[Float32Array, npt.NDArray[np.uint32]]:
-    """The k closest columns of each row, the closest first; ties in the order of the columns.
+    """Find the k closest columns of each row, the closest first; ties in the order of the columns.
 
     Args:
         scores: [N, M] as `matrix` gives them.
@@ -79,7 +79,7 @@ def top_k(scores: Float32Array, k: int, metric: Metric) -> tuple[Float32Array, n
 
 
 def unit(vectors: Float32Array) -> Float32Array:
-    """Rows [..., D] scaled to length 1; a zero row stays zero."""
+    """Scale rows [..., D] to length 1; a zero row stays zero."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     scaled: Float32Array = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
     return scaled

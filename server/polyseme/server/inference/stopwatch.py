@@ -1,4 +1,4 @@
-"""Where the time of one call goes."""
+"""The times of the steps of one call."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Stopwatch:
     """Adds up the steps of a call.
 
     Attributes:
-        tokenize_s: spent on tokenizing, the wait for a thread included.
-        queue_s: from queueing to the start of the first batch.
-        run_s: from the start to the end of batches.
-        steps: each by itself, in the order in which they ended.
+        tokenize_s: seconds of tokenizing, the wait for a thread included.
+        queue_s: seconds from queueing to the start of the first batch.
+        run_s: seconds from the start of the first batch to the end of the last.
+        steps: name, start and end of each step, in the order in which they ended; monotonic seconds.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Stopwatch:
         self._has_run = False
 
     async def tokenizing(self, work: Awaitable[T]) -> T:
-        """Time what tokenizes texts."""
+        """Wait for the tokenizer, and add the time that it took."""
         started = time.monotonic()
         result = await work
         ended = time.monotonic()
@@ -39,7 +39,7 @@ class Stopwatch:
         return result
 
     def ran(self, completed: Completed) -> None:
-        """Texts were run."""
+        """Add the times of texts that have run."""
         if not self._has_run:
             self.queue_s = completed.started - completed.queued
         self._has_run = True
@@ -47,7 +47,7 @@ class Stopwatch:
         self.steps += ("queue", completed.queued, completed.started), ("run", completed.started, completed.ended)
 
     def encoded(self) -> None:
-        """The reply has been made of what the last step gave; nothing where there was none."""
+        """Note that the reply is encoded; the time since the last step went into that. Nothing without a step."""
         if self.steps:
             _, _, ended = self.steps[-1]
             self.steps.append(("encode", ended, time.monotonic()))

@@ -20,8 +20,8 @@ class EmbeddedTexts:
     """The answer to EmbedTexts.
 
     Attributes:
-        vectors: [N, D] float32, or float16 where that is enough and can hold them.
-        texts: what the model saw of each.
+        vectors: [N, D] float32; float16 where that is enough and holds them.
+        texts: the token ids of each text.
     """
 
     vectors: FloatArray
@@ -32,14 +32,14 @@ class TextEmbedding:
     """One query for vectors of texts.
 
     Attributes:
-        shape: (N, D) of the answer.
+        shape: [N, D] of the answer.
     """
 
     def __init__(self, query: EmbedTexts, execution: Execution) -> None:
         """Check the query.
 
         Raises:
-            InvalidInputError: what, got, limit.
+            InvalidInputError: the field that is wrong: what, got, limit.
         """
         self._head = execution.model.spec.embedding
         dimensions = self._head.dimensions if query.dimensions is None else query.dimensions
@@ -60,7 +60,7 @@ class TextEmbedding:
         query, head, dimensions = self._query, self._head, self.shape[1]
         normalize = head.normalizes if query.normalize is None else query.normalize
         encoded = await self._execution.encode(query.texts, query.options, in_texts)
-        # Vectors that are cut are scaled again, which wants all bits.
+        # Vectors that are cut are scaled again, which needs all bits.
         task = PooledVector(normalized=normalize, half=query.half and dimensions == head.dimensions)
         vectors = np.stack(await pooled_vectors(encoded, query.options, task, self._execution, in_texts))
         if dimensions < head.dimensions:

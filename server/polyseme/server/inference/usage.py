@@ -10,8 +10,8 @@ class Usage:
     """The usage of one call; grows while the call is under way, on the event loop.
 
     Attributes:
-        model: name of the model, in a stream of the first; "": none was found yet.
-        texts: number of texts.
+        model: name of the model that answers, in a stream of the first one; "": none was found yet.
+        texts: number of texts that were tokenized.
         tokens: number of their tokens that the model sees.
     """
 

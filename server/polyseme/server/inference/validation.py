@@ -1,4 +1,4 @@
-"""What a request may ask, checked before any work is done for it. Pure."""
+"""Checks of a query against the limits, before any work is done for it. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PathOf: TypeAlias = Callable[[int], FieldPath]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one call may ask for.
+    """The limits of one call.
 
     Attributes:
-        max_texts: texts.
-        max_text_bytes: bytes of UTF-8 in one text.
-        max_spans: spans and words of one text.
-        max_reply_bytes: bytes of vectors and columns in one reply.
+        max_texts: most texts.
+        max_text_bytes: most bytes of UTF-8 in one text.
+        max_spans: most spans and words of one text.
+        max_reply_bytes: most bytes of vectors and columns in one reply.
     """
 
     max_texts: int
@@ -40,10 +40,10 @@ def in_inputs(index: int) -> FieldPath:
 
 
 def check_count(count: int, limits: Limits, field: str = "texts") -> None:
-    """Refuse no texts, or too many, before anything is made of them.
+    """Refuse a list without texts, or with too many, before anything is made of them.
 
     Raises:
-        InvalidInputError: how many, the limit.
+        InvalidInputError: the number of texts, and the limit.
     """
     if not count:
         raise InvalidInputError(f" is empty; 1 to {limits.max_texts} are needed", (field,))
@@ -55,12 +55,12 @@ def check_texts(texts: Sequence[str], limits: Limits, path_of: PathOf) -> None:
     """Refuse a text that is too long.
 
     Args:
-        texts: of one request.
-        limits: of the server.
-        path_of: where each stands in the request.
+        texts: the texts of one request.
+        limits: the limits of the server.
+        path_of: gives the place of a text in the request, by its index.
 
     Raises:
-        InvalidInputError: which text, its size, the limit.
+        InvalidInputError: the text that is too long, its bytes, the limit.
     """
     for index, text in enumerate(texts):
         # UTF-8 takes 1 to 4 bytes a character, so that most texts need not be encoded to know.
@@ -69,10 +69,10 @@ def check_texts(texts: Sequence[str], limits: Limits, path_of: PathOf) -> None:
 
 
 def check_dimensions(dimensions: int, limit: int) -> None:
-    """Refuse a length that the model's vectors do not have.
+    """Refuse more dimensions than the model's vectors have, and fewer than one.
 
     Raises:
-        InvalidInputError: got and limit.
+        InvalidInputError: the number asked for, and the limits.
     """
     if not 1 <= dimensions <= limit:
         raise InvalidInputError(f": got {dimensions}; limits 1..{limit}", ("dimensions",))
@@ -82,7 +82,7 @@ def check_reply_bytes(size: int, limits: Limits, advice: str = "ask for less") -
     """Refuse a call whose reply would not fit a message, as soon as that is known.
 
     Raises:
-        InvalidInputError: the size, and the limit.
+        InvalidInputError: the bytes of the reply, and the limit.
     """
     if size > limits.max_reply_bytes:
         raise InvalidInputError(f"the reply would have {size} bytes or more; limit {limits.max_reply_bytes}: {advice}")

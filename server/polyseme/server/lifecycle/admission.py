@@ -1,4 +1,4 @@
-"""Whether calls are let in, and how many are under way."""
+"""Decides whether calls are let in, and counts those under way."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from polyseme.server.errors import NotReadyError, QueueFullError
 from polyseme.server.memory.budget import Budget
 from polyseme.server.security.tokens import Tokens
 
-_QUIET_S = 0.1  # longer than a reply and the next request of the same caller take
+_QUIET_S: Final = 0.1  # longer than the time from a reply to the same caller's next request
 
 
 class Admission:
-    """Whether calls are let in: while the server is ready, and not more at once than configured.
+    """Lets calls in while the server is ready, up to a limit of calls at once.
 
     Attributes:
         closed_because: why no call is let in; empty while calls are let in.
-        calls: how many are under way.
-        closed: set when it has been closed: streams read no further.
-        tokens: with which calls are let in.
-        large_requests: held while one is read, so that they hold up the event loop one at a time.
+        calls: number of calls under way.
+        closed: set when no more calls are let in: streams read no further.
+        tokens: the tokens that callers may show.
+        large_requests: held while a large request is read, so that they hold up the event loop one at a time.
         budget: the memory that calls may hold.
     """
 
@@ -45,7 +46,7 @@ class Admission:
         self.closed_because = ""
 
     def close(self, reason: str) -> None:
-        """Let no more calls in; those under way go on, streams to the end of what they have read."""
+        """Let no more calls in; those under way go on, streams to the end of the requests that they have read."""
         self.closed_because = reason
         self.closed.set()
 
@@ -77,10 +78,10 @@ class Admission:
             del self._by_generation[generation]
 
     def check_arrival(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
-        """Raise where a call may not come in, as far as its metadata tells.
+        """Refuse a call that may not come in, as far as its metadata tells.
 
         Raises:
-            UnauthenticatedError: it carries no token, or another.
+            UnauthenticatedError: it carries no token, or a wrong one.
             NotReadyError: the server is starting or draining.
             QueueFullError: too many calls are under way, or memory is short.
         """
@@ -92,7 +93,7 @@ class Admission:
             raise self._too_many(self.calls)
 
     def check_open(self) -> None:
-        """Raise where the server takes no work.
+        """Refuse a call while the server takes no work.
 
         Raises:
             NotReadyError: it is starting or draining.
@@ -101,7 +102,7 @@ class Admission:
             raise NotReadyError(self.closed_because)
 
     def check(self) -> None:
-        """Raise where a call that has been counted may not come in.
+        """Refuse a call that has been counted and may not come in.
 
         Raises:
             NotReadyError: the server is starting or draining.
@@ -116,7 +117,7 @@ class Admission:
 
 
 def open_to_all() -> Admission:
-    """Give the admission of services that everybody may call at any time, without a token."""
+    """Make the admission of services that everybody may call at any time, without a token."""
     admission = Admission(sys.maxsize, Tokens(""))
     admission.open()
     return admission

@@ -1,4 +1,4 @@
-"""Say in the log what is served."""
+"""Log lines that say what is served, to whom, and within which memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def warn_if_open(config: ServerConfig) -> None:
-    """Say in one line that others than this machine may call, where neither TLS nor a token keeps anybody out."""
+    """Warn where other machines may call and neither TLS nor a token keeps anybody out."""
     if not (config.tls_cert or config.token_file or is_loopback(config.host)):
         log.warning(
             "OPEN: whoever reaches %s may call, in plaintext: no TLS, no tokens, and --host is not loopback",
@@ -24,7 +24,13 @@ def warn_if_open(config: ServerConfig) -> None:
 
 
 def announce_memory(config: ServerConfig, limit: int, room: int) -> None:
-    """Say in one line what memory is bounded by; a warning where gRPC alone could exceed it."""
+    """Log the limits of memory in one line; as a warning where gRPC alone could exceed them.
+
+    Args:
+        config: the settings.
+        limit: bytes that the process may hold.
+        room: bytes of these that calls may hold.
+    """
     unasked = config.max_connections * config.max_streams * UNASKED_BYTES
     log.log(
         logging.WARNING if unasked > room else logging.INFO,
@@ -42,13 +48,13 @@ def announce_memory(config: ServerConfig, limit: int, room: int) -> None:
 
 
 def announce_all(models: Models, config: ServerConfig, port: int) -> None:
-    """Say what is served, a line each."""
+    """Log each model that is served, one line each."""
     for model in models:
         announce(model, config, port, is_default=model is models.default)
 
 
 def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default: bool = True) -> None:
-    """Say in one line what is served, and loudly where it is not what was asked for."""
+    """Log in one line what is served; warn where it does not run on the device that was asked for."""
     engine = model.engine.info
     if engine.fell_back:
         log.warning("NO CUDA, RUNNING ON CPU: %s (--device cpu to accept, cuda to refuse)", engine.fell_back)

@@ -1,4 +1,4 @@
-"""Bring what is served in line with what is to be found, at start and whenever it is asked for."""
+"""Loads the models that the directories hold, at start and at each reload."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Engines(Protocol):
         """Make the engine of an artifact. Blocks for up to seconds."""
 
     async def close(self) -> None:
-        """Give back what engines share, after every one has been closed."""
+        """Give back what engines share, after every engine has been closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class ModelLifecycle:
         Args:
             find_artifacts: gives checked artifacts.
             config: the settings.
-            registry: where models are put.
-            engines: makes their engines.
-            metrics: counts what they do.
-            tracing: traces their batches.
+            registry: takes the models.
+            engines: makes the engines of models.
+            metrics: counts the batches of models.
+            tracing: traces the batches of models.
         """
         self._find_artifacts = find_artifacts
         self._config = config
@@ -70,7 +70,7 @@ class ModelLifecycle:
         self._changing = asyncio.Lock()
 
     def look(self) -> None:
-        """Look for artifacts, before anything is loaded.
+        """Look for artifacts; nothing is loaded.
 
         Raises:
             ArtifactError: an artifact is not what export wrote.
@@ -89,10 +89,10 @@ class ModelLifecycle:
             self._registry.models = await self._models()
 
     async def reload(self, admission: Admission, announce: Callable[[], None]) -> None:
-        """Serve what is to be found now; models that are served already go on.
+        """Look again, and serve the models that are there now; models that are served already go on.
 
-        New ones are loaded beside the old ones and take their place at once: a call is answered by one set of models.
-        Old ones end when the last call has that began before. What cannot be had changes nothing.
+        New models are loaded beside the old ones and take their place at once: a call is answered by one set of models.
+        An old model is closed when the last call has ended that began before. Where anything fails, nothing changes.
 
         Args:
             admission: knows which calls are under way.
@@ -110,7 +110,7 @@ class ModelLifecycle:
         await admission.wait_until_left()
         for model in old:
             await model.close()
-            if self._registry.models.get(key_of(model)) is None:  # it may have come back
+            if self._registry.models.get(key_of(model)) is None:  # another reload may have brought it back
                 self._metrics.forget(*key_of(model))
             log.info("no longer served: %s@%s", *key_of(model))
 

@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop  # which takes longer to import than all the rest
+    from asyncio import AbstractEventLoop  # asyncio takes longer to import than all the rest
 
 
 def hold_signals() -> None:
-    """Call on the main thread as early as can be; a second time does nothing new."""
+    """Hold SIGHUP back, and end at once on SIGTERM and SIGINT.
+
+    Call it on the main thread, as early as possible; a second call does nothing new.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
@@ -35,12 +38,12 @@ def unwinding_signals() -> Iterator[None]:
 
 
 def obey_signals(loop: AbstractEventLoop, stop: Callable[[], None], reload: Callable[[], None]) -> None:
-    """Have the event loop call these from now on; a SIGHUP that was held back is obeyed now.
+    """Have the event loop call these functions from now on; a SIGHUP that was held back is obeyed now.
 
     Args:
         loop: runs on the main thread.
-        stop: at SIGTERM and SIGINT.
-        reload: at SIGHUP.
+        stop: called at SIGTERM and SIGINT.
+        reload: called at SIGHUP.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -10,25 +10,25 @@ from typing import Final
 
 from polyseme.server.errors import QueueFullError
 
-UNASKED_BYTES: Final = 64 << 10  # of each request that gRPC takes in before anybody asks for it
-RETRY_S: Final = 1.0  # when to come again
+UNASKED_BYTES: Final = 64 << 10  # bytes of each request that gRPC receives before anybody asks for it
+RETRY_S: Final = 1.0  # seconds until a refused caller should try again
 _LOOK_S: Final = 0.02
 
 
 class Kind(Enum):
-    """What memory is held for."""
+    """The kinds of memory that calls hold."""
 
-    WORK = "work"  # requests that have been received, and what is made of them until they are answered
-    REPLIES = "replies"  # made, and not yet taken by their callers
+    WORK = "work"  # requests that have been received, and all that is made of them until they are answered
+    REPLIES = "replies"  # replies that are made, and not yet taken by their callers
 
 
 class Budget:
-    """Counts what calls hold.
+    """Counts the bytes that calls hold.
 
     Attributes:
         limit: bytes that calls may hold together.
         is_short: whether the process as a whole holds too much; no call is let in meanwhile.
-        wanted: bytes that the largest call needed which has been refused; whoever makes room sets it to 0.
+        wanted: bytes of the largest call that was refused; whoever makes room sets it to 0.
     """
 
     def __init__(self, limit: int = sys.maxsize) -> None:
@@ -39,16 +39,16 @@ class Budget:
 
     @property
     def missing(self) -> int:
-        """Bytes that would have to be given back for what is wanted; not above 0 where there is room."""
+        """Bytes that calls must give back for the call that was refused to fit; 0 or less: it fits."""
         return self.total + self.wanted - self.limit
 
     @property
     def total(self) -> int:
-        """Bytes held."""
+        """Bytes that calls hold."""
         return self._held.total()
 
     def held(self, kind: Kind) -> int:
-        """Bytes held for one thing."""
+        """Count the bytes that calls hold of one kind."""
         return self._held[kind]
 
     def refuse_if_short(self) -> None:
@@ -62,14 +62,17 @@ class Budget:
 
 
 class Share:
-    """What one call holds of a budget, for its work."""
+    """The share of a budget that one call holds for its work."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._size = 0
 
     def fits(self, size: int) -> bool:
-        """Whether so many bytes more may be held: always where no other call holds any, or some could never come in."""
+        """Tell whether so many bytes more fit.
+
+        They do where no other call holds any: the largest call could never come in otherwise.
+        """
         total = self._budget.total
         return total == self._size or total + size <= self._budget.limit
 
@@ -90,14 +93,14 @@ class Share:
         self._size += size
 
     async def take_when_free(self, size: int) -> None:
-        """Hold so many bytes more, as soon as they fit: for callers that are to be slowed down rather than refused."""
+        """Wait until so many bytes more fit, and hold them: for callers that are slowed down rather than refused."""
         while not self.fits(size):
             self._budget.wanted = max(self._budget.wanted, size)
             await asyncio.sleep(_LOOK_S)
         self.take(size)
 
     def give_back(self, size: int | None = None) -> None:
-        """Hold so many bytes less; default: nothing any more."""
+        """Give so many bytes back; None: all of them."""
         size = self._size if size is None else size
         self._budget.add(Kind.WORK, -size)
         self._size -= size

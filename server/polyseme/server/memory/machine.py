@@ -13,31 +13,36 @@ _MOST_CONNECTIONS: Final = 1024
 
 
 def available_bytes(groups: Path = _GROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
-    """Give the bytes that this process may have: the least limit of its control groups, else what the machine has."""
+    """Give the bytes that this process may have: the least limit of its control groups, else those of the machine."""
     machine = os.sysconf("SC_PHYS_PAGES") * _PAGE
     return min([machine, *_limits(groups, own)])
 
 
 def memory_limit(setting: str) -> int:
-    """Give the bytes that `--max-memory` names; `auto`: a share of what there is."""
+    """Give the bytes that `--max-memory` names; `auto`: a share of the available bytes."""
     if setting == "auto":
         return available_bytes() * 3 // 4
     return int(setting[:-3]) << (30 if setting.endswith("GiB") else 20)
 
 
 def connections_within(limit: int, bytes_each: int) -> int:
-    """Give how many connections together fill half of the memory at most; not more than 1,024, and at least one."""
+    """Count the connections that fill at most half of the memory; at least 1, at most 1,024.
+
+    Args:
+        limit: bytes of the process.
+        bytes_each: bytes that one connection may hold.
+    """
     return max(1, min(_MOST_CONNECTIONS, limit // 2 // bytes_each))
 
 
 def resident_bytes() -> int:
-    """Give the bytes that this process holds, without files that it maps, as weights are."""
+    """Give the bytes that this process holds, without the files that it maps, as weights."""
     resident, shared = Path("/proc/self/statm").read_text(encoding="ascii").split()[1:3]
     return (int(resident) - int(shared)) * _PAGE
 
 
 def trim() -> None:
-    """Give memory that was freed back to the system; the C library keeps it otherwise, and it counts as held."""
+    """Give freed memory back to the system; the C library would keep it, and it would count as held."""
     if _malloc_trim is not None:
         _malloc_trim(0)
 

@@ -1,4 +1,4 @@
-"""Keeps the process within its memory: looks at what it holds, and ends what waits for callers when that is too much.
+"""Keeps the process within its memory: measures it, and ends calls that wait for their callers where it holds too much.
 
 What gRPC's core holds of requests that have not come whole cannot be counted from Python. So the process is measured.
 """
@@ -18,16 +18,21 @@ from polyseme.server.memory.machine import resident_bytes, trim
 log = logging.getLogger(__name__)
 
 _INTERVAL_S: Final = 0.05
-RECLAIM: Final = 0.85  # of the limit: what waits for callers begins to end
-REFUSE: Final = 0.95  # no call is let in
-_LOG_S: Final = 10.0  # between two lines
+RECLAIM: Final = 0.85  # share of the limit from which calls that wait for their callers are ended
+REFUSE: Final = 0.95  # share of the limit from which no call is let in
+_LOG_S: Final = 10.0  # between two lines in the log
 
 
 def room_for_calls(setting: str, limit: int, resident: int) -> int:
-    """Give the bytes that calls may hold of what the process may: what is left of it, with a reserve.
+    """Give the bytes that calls may hold: what is left of the process's limit, with a reserve.
+
+    Args:
+        setting: the value of --max-memory, for messages.
+        limit: bytes that the process may hold.
+        resident: bytes that it holds before any call.
 
     Raises:
-        ConfigError: nothing is left.
+        ConfigError: nothing is left for calls.
     """
     room = int(limit * RECLAIM) - resident
     if room <= 0:
@@ -42,16 +47,16 @@ class Transfers(Protocol):
 
     @property
     def under_way(self) -> bool:
-        """Whether there are any."""
+        """True while there are transfers."""
 
     def end_late(self) -> None:
-        """End those that take too long."""
+        """End requests and replies that take too long."""
 
     def end_requests(self, size: int) -> int:
-        """End the oldest requests until so many bytes should be free; gives how many were ended."""
+        """End the oldest requests until so many bytes should be free; give the number of those ended."""
 
     def end_replies(self, size: int) -> int:
-        """The same for replies."""
+        """End the oldest replies until so many bytes should be free; give the number of those ended."""
 
 
 class MemoryWatch:
@@ -66,14 +71,14 @@ class MemoryWatch:
         resident: Callable[[], int] = resident_bytes,
         trim: Callable[[], None] = trim,
     ) -> None:
-        """Take what is watched.
+        """Take the parts.
 
         Args:
             limit: bytes that the process may hold.
-            budget: of the calls.
-            transfers: are ended where memory is short.
+            budget: the budget of calls.
+            transfers: ended where memory is short.
             resident: gives the bytes that the process holds.
-            trim: gives what was freed back to the system.
+            trim: gives freed memory back to the system.
         """
         self._limit = limit
         self._budget = budget
@@ -83,7 +88,7 @@ class MemoryWatch:
         self._next_line = 0.0
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(_INTERVAL_S)
             if self._transfers.under_way or self._budget.is_short or self._budget.wanted:

@@ -1,4 +1,4 @@
-"""Which artifacts are meant by the directories that a server is given."""
+"""Finds the artifacts in the directories that a server is given."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def open_artifacts(directories: Sequence[Path]) -> list[Artifact]:
     """Open and check artifacts.
 
     Args:
-        directories: each an artifact, or a models directory: one without a manifest whose folders are artifacts.
+        directories: artifacts, or models directories: folders without a manifest that hold artifacts.
 
     Raises:
         ArtifactError: an artifact is not what export wrote.
-        ConfigError: a directory has neither.
+        ConfigError: a directory is neither.
     """
     return [Artifact.open(artifact) for directory in directories for artifact in _artifacts_in(directory)]
 
 
 def _artifacts_in(directory: Path) -> Iterator[Path]:
-    """The directory itself, or its folders by name; hidden ones are an export under way, or none of ours."""
+    """Give the directory itself if it is an artifact, else its folders by name; hidden ones are exports under way."""
     if (directory / MANIFEST).exists() or not directory.is_dir():
         yield directory
         return

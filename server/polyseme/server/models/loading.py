@@ -19,13 +19,13 @@ def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenize
     """Load all artifacts, or none. Blocks for up to seconds.
 
     Args:
-        artifacts: what is to be served.
-        load_engine: makes the engine of one.
-        tokenizer_threads: of each model.
+        artifacts: the artifacts.
+        load_engine: makes the engine of an artifact.
+        tokenizer_threads: number of tokenizer threads of each model.
 
     Raises:
         RuntimeUnavailableError: a device or a graph cannot be used.
-        TokenizerError: a tokenizer cannot.
+        TokenizerError: a tokenizer cannot be used.
     """
     models: list[ServedModel] = []
     try:

@@ -13,14 +13,14 @@ Key: TypeAlias = tuple[str, str]  # name, version
 
 
 def default_of(keys: Sequence[Key], asked: str) -> Key:
-    """Which model is the default; checked before anything is loaded.
+    """Choose the default model; done before anything is loaded.
 
     Args:
-        keys: of all models, in the order they were given; at least one.
+        keys: names and versions of all models, in the order they were given; at least one.
         asked: NAME, for the first version of it, or NAME@VERSION; empty: the first model.
 
     Raises:
-        ConfigError: a model is given twice, or there is none such as asked for.
+        ConfigError: a model is given twice, or no model is the one asked for.
     """
     for index, (name, version) in enumerate(keys):
         if (name, version) in keys[:index]:
@@ -37,39 +37,43 @@ class Models:
     """Models by name and version, as they are served at one time. The first of a name is that name's default."""
 
     def __init__(self, models: Sequence[ServedModel] = (), default: Key | None = None) -> None:
-        """The default comes first, then the others as they were given.
+        """Put the default model first, then the others as they were given.
 
         Args:
             models: all of them.
-            default: which of them requests mean that name none; only without models there is none.
+            default: the model of requests that name none; None only where there are no models.
         """
         named = {key_of(model): model for model in models}
         self._models = {key: named[key] for key in sorted(named, key=lambda key: key != default)}
 
     def __iter__(self) -> Iterator[ServedModel]:
-        """The default first."""
+        """Give the models, the default one first."""
         return iter(self._models.values())
 
     @property
     def default(self) -> ServedModel:
-        """The model of requests that name none."""
+        """The model of requests that name none.
+
+        Raises:
+            UnknownModelError: no model is served yet.
+        """
         for model in self._models.values():
             return model
         raise UnknownModelError("no model is served yet")
 
     def get(self, key: Key) -> ServedModel | None:
-        """A model, if it is served."""
+        """Give the model of a name and version; None: it is not served."""
         return self._models.get(key)
 
     def find(self, name: str, version: str) -> ServedModel:
-        """The model of a request.
+        """Find the model that a request names.
 
         Args:
-            name: empty stands for the default model.
-            version: empty stands for the default model where the name is its, else the first that was given.
+            name: empty: the default model.
+            version: empty: the default model where the name is its own, else the first version that was given.
 
         Raises:
-            UnknownModelError: no such name, or no such version of it.
+            UnknownModelError: no model has the name, or none of that name has the version.
         """
         if not name and not version:
             return self.default
@@ -87,12 +91,12 @@ class Models:
 
 
 def key_of(model: ServedModel) -> Key:
-    """Under which name and version a model is served."""
+    """Give the name and the version of a model."""
     return model.manifest.name, model.version
 
 
 @dataclass(slots=True)
 class Registry:
-    """What is served now. A call takes `models` once, and is answered by those, whatever is served later."""
+    """The models that are served now. A call takes `models` once: they answer it, whatever is served later."""
 
     models: Models = field(default_factory=Models)

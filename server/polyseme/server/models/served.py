@@ -1,4 +1,4 @@
-"""One model that answers: what it is, its text encoder, its engine."""
+"""One model that answers: its manifest, its text encoder, its engine."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class ServedModel:
     """A model that answers.
 
     Attributes:
-        manifest: of its artifact.
-        spec: the manifest's part about the model.
-        version: of the artifact.
+        manifest: the manifest of its artifact.
+        spec: the part of the manifest about the model.
+        version: the version of its artifact.
         encoder: turns texts into tokens.
         engine: runs tokens.
-        dense: the layers after the pooling, where this is not always done in the graph.
+        dense: the dense layers after the pooling, where the server applies them itself; else empty.
     """
 
     manifest: Manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from polyseme.artifact import ModelSpec
 from polyseme.runtime.text.tokenizer import EncodeOptions, TokenIds, TokenizedText, Tokenizer, Truncate, portions
@@ -14,8 +14,8 @@ from polyseme.server.errors import FieldPath, InvalidInputError
 
 T = TypeVar("T")
 
-_WARM_UP = "warm up"
-_WITHOUT_PROMPT: FieldPath = ("text_options", "without_prompt")
+_WARM_UP: Final = "warm up"
+_WITHOUT_PROMPT: Final[FieldPath] = ("text_options", "without_prompt")
 
 
 class TextEncoder:
@@ -26,13 +26,13 @@ class TextEncoder:
     """
 
     def __init__(self, tokenizer: Tokenizer, spec: ModelSpec, model: str, threads: int) -> None:
-        """Take a tokenizer, and use it once, so that no caller pays for what it prepares.
+        """Take a tokenizer, and use it once: its first use takes longer, and no caller should pay for that.
 
         Args:
-            tokenizer: the model's own.
+            tokenizer: the model's tokenizer.
             spec: the model's prompts and limits.
-            model: its name, for messages.
-            threads: how many tokenize.
+            model: the model's name, for messages.
+            threads: number of tokenizer threads.
         """
         self.tokenizer = tokenizer
         self._spec = spec
@@ -50,7 +50,7 @@ class TextEncoder:
         """Give the options of a call, with the prompt that it names.
 
         Raises:
-            InvalidInputError: the model has no prompt of that name, or none is wanted although one is named.
+            InvalidInputError: the model has no prompt of that name, or the call names a prompt and asks for none.
         """
         return EncodeOptions(
             limit=self._spec.max_tokens,
@@ -60,11 +60,11 @@ class TextEncoder:
         )
 
     def prompt_tokens(self, options: EncodeOptions, text: TokenIds) -> int:
-        """Give how many of a text's first tokens are those of its prompt, and of what stands before it.
+        """Count the first tokens of a text that are of its prompt, or stand before that.
 
         Args:
             options: as `options` gave them.
-            text: encoded with them; cut at its start, it has fewer.
+            text: encoded with them; where its start was cut off, fewer are left.
         """
         key = (options.prompt, options.add_special_tokens)
         if key not in self._prompt_tokens:
@@ -78,9 +78,9 @@ class TextEncoder:
         """Give the token ids of texts, cut to the model's length.
 
         Args:
-            texts: what to encode.
+            texts: the texts.
             options: as `options` gave them.
-            path_of: where each text stands in the request.
+            path_of: gives the place of a text in the request, by its index.
 
         Raises:
             InvalidInputError: a text is too long (truncate=none), or has no token at all.
@@ -99,10 +99,10 @@ class TextEncoder:
         """Give the tokens of texts with offsets; with truncate=none, all of them.
 
         Args:
-            texts: what to tokenize.
+            texts: the texts.
             options: as `options` gave them.
             use: called with each text's tokens, in order, on the tokenizer's thread: a quarter of a million tokens
-                would hold up the event loop. What it raises ends the call.
+                would hold up the event loop. An exception in it ends the call.
         """
 
         def work(texts: Sequence[str], options: EncodeOptions) -> list[T]:
@@ -117,7 +117,7 @@ class TextEncoder:
         """Refuse a text that has too many tokens, or none.
 
         Raises:
-            InvalidInputError: which text, got, limit.
+            InvalidInputError: the place of the text, its tokens, the limit.
         """
         tokens, limit = len(text.ids), self._spec.max_tokens
         if tokens > limit:

@@ -1,1 +1,1 @@
-"""What is counted and timed."""
+"""The server's reports of itself: metrics, the access log, log lines, traces."""

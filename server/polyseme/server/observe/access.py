@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from polyseme.server.observe.calls import CallReport
 from polyseme.server.observe.log_lines import FIELDS
 
 log = logging.getLogger(__name__)
 
-_HEALTH = "grpc.health."
+_HEALTH: Final = "grpc.health."
 
 
 class AccessLog:

@@ -10,14 +10,14 @@ class CallReport(NamedTuple):
     """A call that has ended; holds no part of a text.
 
     Attributes:
-        method: name of the method, with its service where that is not of the contract.
-        code: name of the status.
-        seconds: from its arrival to its status.
+        method: name of the method; with its service where that is not of the contract.
+        code: name of the status code.
+        seconds: from the arrival of the call to its status.
         model: name of the model that answered; "": none did.
         texts: number of texts that were tokenized.
         tokens: number of their tokens.
-        peer: address that the call came from, as gRPC spells it; empty where nobody asks for it.
-        request_id: the call's id.
+        peer: address that the call came from, as gRPC spells it; "": no observer wants it.
+        request_id: the id of the call.
     """
 
     method: str
@@ -35,10 +35,10 @@ class CallObserver(Protocol):
 
     @property
     def wants_peers(self) -> bool:
-        """Whether it wants the address of each call; gRPC takes time to spell it."""
+        """True where reports should hold the address of the caller; gRPC takes time to spell it."""
 
     def call_done(self, report: CallReport) -> None:
-        """A call ended with a status."""
+        """Take the report of a call that has ended."""
 
 
 class Observers:

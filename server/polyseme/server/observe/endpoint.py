@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 WSGIApp: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-MOST_CONNECTIONS: Final = 8  # one thread each; a further one ends the oldest
-LONGEST_S: Final = 10.0  # of one connection, however busy; Prometheus' own default of scrape_timeout
-_SILENT_S: Final = 5.0  # of waiting for one read or write
-_TICK_S: Final = 0.5  # between two looks at the age of connections
+MOST_CONNECTIONS: Final = 8  # each has a thread; one more ends the oldest
+LONGEST_S: Final = 10.0  # most seconds of one connection, however busy; Prometheus' own default of scrape_timeout
+_SILENT_S: Final = 5.0  # most seconds of waiting for one read or write
+_TICK_S: Final = 0.5  # seconds between two looks at the age of connections
 
 
 class MetricsEndpoint:

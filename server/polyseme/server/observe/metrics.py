@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
@@ -18,13 +18,13 @@ from polyseme.server.observe.endpoint import MetricsEndpoint
 from polyseme.server.observe.tracing import DROPPED
 from polyseme.server.scheduling import BatchReport
 
-_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
-_MODEL = ("model", "version")
-_TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_MODEL: Final = ("model", "version")
+_TEXTS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Queue(Protocol):
-    """What has texts that wait."""
+    """A queue of texts."""
 
     @property
     def queued_tokens(self) -> int:
@@ -49,7 +49,7 @@ class ModelMetrics:
     queued_texts: Gauge
 
     def batch_done(self, report: BatchReport) -> None:
-        """A batch was run."""
+        """Count a batch that has run."""
         self.batch_texts.observe(report.texts)
         self.tokens.inc(report.tokens)
         self.padded_tokens.inc(report.padded_tokens)
@@ -60,7 +60,7 @@ class ModelMetrics:
             self.queue_seconds.observe(seconds)
 
     def watch(self, queue: Queue) -> None:
-        """Publish what waits, read when somebody looks."""
+        """Publish the length of a queue, read when the metrics are read."""
         self.queued_tokens.set_function(lambda: float(queue.queued_tokens))
         self.queued_texts.set_function(lambda: float(queue.queued_texts))
 
@@ -69,7 +69,7 @@ class Metrics:
     """The server's metrics, in a registry of their own: several servers may live in one process.
 
     Attributes:
-        calls_in_flight: whoever counts calls sets its function.
+        calls_in_flight: a gauge; the part that counts calls sets its function.
     """
 
     wants_peers = False
@@ -100,7 +100,7 @@ class Metrics:
             registry=self.registry,
         )
         for what, why in product(("request", "reply"), ("late", "memory")):
-            self._transfers_ended.labels(what, why)  # there from the start, at 0
+            self._transfers_ended.labels(what, why)  # makes the metric exist from the start, at 0
         self._calls = Counter(
             "polyseme_calls",
             "Calls ended, by method, status and the model that answered; no model where a call found none.",
@@ -141,7 +141,7 @@ class Metrics:
         self._endpoint: MetricsEndpoint | None = None
 
     def call_done(self, report: CallReport) -> None:
-        """A call ended."""
+        """Count a call that has ended."""
         key = report.method, report.code, report.model
         if key not in self._of_calls:
             self._of_calls[key] = self._calls.labels(*key), self._call_seconds.labels(report.method)
@@ -150,7 +150,7 @@ class Metrics:
         call_seconds.observe(report.seconds)
 
     def spans_exported(self, count: int) -> None:
-        """The collector has taken spans."""
+        """Count spans that the collector has taken."""
         self._spans_exported.inc(count)
 
     def spans_dropped(self, reason: str, count: int) -> None:
@@ -158,16 +158,16 @@ class Metrics:
         self._spans_dropped.labels(reason).inc(count)
 
     def transfer_ended(self, what: str, why: str) -> None:
-        """A call was ended whose request did not come, or whose reply was not taken."""
+        """Count a call that was ended since its request did not come, or its reply was not taken."""
         self._transfers_ended.labels(what, why).inc()
 
     def watch_memory(self, budget: Budget, requests: Callable[[], int], resident: Callable[[], int]) -> None:
-        """Publish what is held, read when somebody looks.
+        """Publish the memory that is held, read when the metrics are read.
 
         Args:
-            budget: of the calls.
-            requests: gives how many have not come whole.
-            resident: gives the bytes of the process.
+            budget: the budget of calls.
+            requests: gives the number of requests that have not come whole.
+            resident: gives the bytes that the process holds.
         """
         self._requests_incomplete.set_function(lambda: float(requests()))
         self._resident_bytes.set_function(lambda: float(resident()))
@@ -175,11 +175,11 @@ class Metrics:
             self._held_bytes.labels(kind.value).set_function(partial(budget.held, kind))
 
     def of_model(self, name: str, version: str) -> ModelMetrics:
-        """Count for one model."""
+        """Make the metrics of one model."""
         return ModelMetrics(**{field: metric.labels(name, version) for field, metric in self._of_models.items()})
 
     def forget(self, name: str, version: str) -> None:
-        """Publish nothing more of a model that is no longer served."""
+        """Publish no metrics any more of a model that is no longer served."""
         for metric in self._of_models.values():
             metric.remove(name, version)
 
@@ -194,7 +194,7 @@ class Metrics:
         """Serve /metrics on threads of their own; see `MetricsEndpoint`.
 
         Raises:
-            ConfigError: the port cannot be had.
+            ConfigError: the port cannot be bound.
         """
         try:
             self._endpoint = MetricsEndpoint(make_wsgi_app(self.registry), host, port, authorize=authorize, tls=tls)

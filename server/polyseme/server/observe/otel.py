@@ -28,8 +28,8 @@ from polyseme.server.scheduling import BatchReport, Observer
 
 log = logging.getLogger(__name__)
 
-_QUEUE: Final = 2048  # spans; OpenTelemetry's own default
-_CLOSE_S: Final = 2.0  # for what is left when the server stops
+_QUEUE: Final = 2048  # spans that may wait; OpenTelemetry's own default
+_CLOSE_S: Final = 2.0  # seconds to send the spans that are left when the server stops
 # gRPC's status codes, in the order of their numbers; and a server's errors, by OpenTelemetry's semantic conventions.
 _CODES: Final = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -195,7 +195,7 @@ class _Outbox(BatchSpanProcessor):
 
     @property
     def held(self) -> int:
-        """How many spans are here, or in the exporter's hands."""
+        """Number of spans that are here, or in the exporter's hands."""
         return self._taken - self._done.done
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -207,7 +207,7 @@ class _Outbox(BatchSpanProcessor):
 
 
 def _resource() -> Resource:
-    """What the environment says this process is; its service is called polyseme unless it says otherwise."""
+    """Describe this process as the environment says; its service is named polyseme unless the environment names it."""
     resource = Resource.create()
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
         return resource.merge(Resource({SERVICE_NAME: "polyseme"}))

@@ -1,4 +1,4 @@
-"""Tracing: what the rest of the server knows of it. Who traces is told of calls, of their steps, and of batches.
+"""Tracing, as the rest of the server knows it: it is told of calls, of their steps, and of batches.
 
 Nothing is imported for it, and nothing costs anything, unless the environment asks for it as OpenTelemetry says.
 """
@@ -30,40 +30,61 @@ Step: TypeAlias = tuple[str, float, float]
 
 
 class Trace(Protocol):
-    """One call, or one request of a stream, under way."""
+    """The trace of one call, or of one request of a stream."""
 
     @property
     def traceparent(self) -> str:
-        """Its span, as W3C Trace Context writes it; empty: it is not recorded."""
+        """The span, as W3C Trace Context writes it; empty: it is not recorded."""
 
     def request(self, started: float) -> Trace:
-        """A request of the stream that this is has arrived; monotonic seconds."""
+        """Begin the trace of a request in this stream.
+
+        Args:
+            started: when the request arrived; monotonic seconds.
+        """
 
     def end(self, code: str, steps: Sequence[Step], request_id: str) -> None:
-        """It ends now, with a status code. Never waits."""
+        """End now. Never waits.
+
+        Args:
+            code: name of the status code.
+            steps: the steps of the call.
+            request_id: the id of the call.
+        """
 
 
 class SpanCounter(Protocol):
     """Counts spans; called on any thread."""
 
     def spans_exported(self, count: int) -> None:
-        """The collector has taken spans."""
+        """Count spans that the collector has taken."""
 
     def spans_dropped(self, reason: str, count: int) -> None:
-        """Spans were dropped; one of `DROPPED`."""
+        """Count spans that were dropped.
+
+        Args:
+            reason: one of `DROPPED`.
+            count: number of spans.
+        """
 
 
 class Tracing(Protocol):
     """Traces the calls and batches of one server."""
 
     def call(self, path: str, metadata: Metadata, started: float) -> Trace:
-        """A call of `/package.Service/Method` has arrived; monotonic seconds."""
+        """Begin the trace of a call.
+
+        Args:
+            path: `/package.Service/Method`.
+            metadata: the headers of the call.
+            started: when it arrived; monotonic seconds.
+        """
 
     def batches(self, model: str, version: str, observer: Observer) -> Observer:
-        """Give what is to be told of the batches of a model, and tells `observer` in turn."""
+        """Give an observer that traces the batches of a model, and tells `observer` of them."""
 
     async def close(self) -> None:
-        """Send what is left, for a few seconds at most."""
+        """Send the spans that are left, for a few seconds at most."""
 
 
 class _Untraced:
@@ -93,14 +114,14 @@ class NoTracing:
         return observer
 
     async def close(self) -> None:
-        """End nothing."""
+        """Do nothing."""
 
 
 def tracing_for(environment: Mapping[str, str], counter: SpanCounter) -> Tracing:
-    """Trace as the OTEL_ variables of an environment say; without them, nothing.
+    """Make the tracing that the OTEL_ variables of an environment ask for; without them, none.
 
-    What stands in the way costs a line in the log and the traces, never the calls: such variables are often set for
-    many programs at once.
+    Where it cannot be made, the log says why, and calls are answered untraced: such variables are often set for many
+    programs at once.
     """
     reason = _why_not(environment)
     if reason is None:

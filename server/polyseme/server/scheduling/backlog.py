@@ -1,4 +1,4 @@
-"""What waits, and which of it to run next. Pure: no clock, no threads, no I/O; `now` is passed in.
+"""The texts that wait, and the choice of those to run next. Pure: no clock, no threads, no I/O; `now` is passed in.
 
 Texts lie in buckets of one batch key and similar length, one set of buckets per priority. A batch is led by the oldest
 text of the caller whose turn it is (`callers.py`), so nothing starves; it is filled with texts of similar length, so
@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from polyseme.server.scheduling.callers import Callers
 from polyseme.server.scheduling.entry import Entry, Priority
@@ -22,11 +23,11 @@ Key = tuple[Hashable, int]  # batch key, step of length
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dequeued:
-    """What left the backlog.
+    """The texts that leave the backlog together.
 
     Attributes:
         batch: to be run together; may be empty.
-        expired: whose deadline has passed: never to be run.
+        expired: texts whose deadline has passed: never to be run.
     """
 
     batch: list[Entry]
@@ -59,14 +60,14 @@ class Backlog:
         self._last_caller, self._last_at, self._other_at = "", -math.inf, -math.inf
 
     def __len__(self) -> int:
-        """How many texts wait."""
+        """Count the texts that wait."""
         return self._texts
 
     def is_full(self, priority: Priority, caller: str) -> bool:
-        """Whether a caller's work is refused. A call is admitted whole, so the last one may exceed the limit.
+        """Tell whether a caller's work is refused. A call is admitted whole, so the last one may exceed the limit.
 
-        Beyond the limit is let in who holds less than half of its share, while all but the heaviest hold less than the
-        limit: nobody can fill the queue for others.
+        A caller with less than half of its share is let in beyond the limit, while all but the heaviest hold less than
+        the limit: nobody can fill the queue for others.
         """
         limit = self.policy.max_queue_tokens
         if self.tokens < limit:
@@ -135,7 +136,7 @@ class Backlog:
         return entries
 
     def _lead(self) -> Entry | None:
-        """The text that leads the next batch: of the priority and the caller whose turn it is."""
+        """Choose the text that leads the next batch, by the priority and the caller whose turn it is."""
         interactive, bulk = self._callers[Priority.INTERACTIVE], self._callers[Priority.BULK]
         if not bulk.waiting:
             return interactive.next()
@@ -146,7 +147,7 @@ class Backlog:
         return bulk.next()
 
     def _quarters(self, lead: Entry, now: float) -> int:
-        """How much of a full batch the next one may be, in quarters: little while others would wait behind it.
+        """Choose the size of the next batch, in quarters of a full one: small while others would wait behind it.
 
         Those who wait are spread over the runners first. Others are those with interactive work, and all bulk as one.
         """
@@ -216,7 +217,7 @@ def _portion(policy: BatchPolicy, quarters: int) -> BatchPolicy:
     )
 
 
-_BUCKET_RATIO = math.log(1.15)  # neighbouring buckets differ by 15%: fewer than 50 up to 512 tokens
+_BUCKET_RATIO: Final = math.log(1.15)  # neighbouring buckets differ by 15%: fewer than 50 up to 512 tokens
 
 
 def _key(entry: Entry) -> Key:
@@ -224,7 +225,7 @@ def _key(entry: Entry) -> Key:
 
 
 def _reach(min_fill: float) -> int:
-    """How many buckets away a text can still fill a batch well enough."""
+    """Count the buckets that a text can be away and still fill a batch well enough."""
     return 64 if min_fill <= 0 else min(64, math.ceil(-math.log(min_fill) / _BUCKET_RATIO))
 
 

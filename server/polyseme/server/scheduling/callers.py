@@ -14,7 +14,7 @@ from typing import Final
 
 from polyseme.server.scheduling.entry import Entry
 
-MOST_CALLERS: Final = 1024  # callers told apart; those beyond share as one
+MOST_CALLERS: Final = 1024  # most callers that are told apart; all others share as one
 _REST: Final = ""
 
 _served = attrgetter("served")
@@ -75,14 +75,14 @@ class Callers:
         return next(iter(caller.texts))
 
     def least_served(self) -> float:
-        """How many tokens the caller has had that is next; without end where nobody waits beside it."""
+        """Give the tokens that the least served caller has had; infinite where a caller waits alone."""
         if len(self.waiting) < 2:
             return math.inf
         least: int = min(map(_served, self.waiting.values()))
         return least
 
     def most_tokens(self) -> int:
-        """How many tokens of the caller wait that holds most."""
+        """Count the tokens that wait of the caller with most of them."""
         return max((caller.tokens for caller in self.waiting.values()), default=0)
 
     def _arrived(self, name: str) -> Caller:

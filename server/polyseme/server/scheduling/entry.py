@@ -13,7 +13,7 @@ from polyseme.runtime.tasks import Task
 
 
 class Priority(IntEnum):
-    """Which queue a text waits in; the lower is served first."""
+    """The queues that texts wait in; the lower is served first."""
 
     INTERACTIVE = 0
     BULK = 1

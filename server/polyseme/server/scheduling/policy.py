@@ -1,4 +1,4 @@
-"""What makes a good batch, in numbers."""
+"""The size and the shape of a good batch, in numbers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPolicy:
-    """How texts are put together.
+    """The rules by which texts are put together.
 
     Attributes:
         max_batch_tokens: most tokens of a batch.
-        max_batch_cells: most rows times the longest row: tokens with padding where rows are padded, else what scratch
-            memory grows with. 0: as max_batch_tokens.
+        max_batch_cells: most rows times the longest row: tokens with padding where rows are padded, else the measure of
+            scratch memory. 0: as max_batch_tokens.
         max_batch_texts: most rows.
         min_fill: shortest row of a batch over its longest; 1 allows equal lengths only, 0 any mix. Bounds padding.
         max_wait_s: how long a batch that is not full may wait for company while a runner is free. 0 starts it at once.

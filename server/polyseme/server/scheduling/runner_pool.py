@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from polyseme.runtime.engines.hosts import Host
 from polyseme.server.scheduling.backlog import Dequeued
 
 log = logging.getLogger(__name__)
 
-_JOIN_S = 10.0  # a runner that hangs must not keep the server from stopping
+_JOIN_S: Final = 10.0  # a runner that hangs must not keep the server from stopping
 
 
 class BatchQueue(Protocol):
@@ -45,9 +45,9 @@ class Account:
     """The run time of one queue.
 
     Attributes:
-        queue: whose it is.
+        queue: the queue.
         spent: virtual run time, in seconds; moved forward to the floor after idling.
-        started: when each of its batches under way was begun.
+        started: when each of its batches under way was begun; seconds of the pool's clock.
     """
 
     queue: BatchQueue
@@ -56,7 +56,7 @@ class Account:
 
     @property
     def at_work(self) -> bool:
-        """Whether anything of it waits or runs."""
+        """True while the queue has texts that wait, or a batch that runs."""
         return bool(self.started or self.queue.queued_texts)
 
     def virtual(self, now: float) -> float:
@@ -80,16 +80,16 @@ class RunnerPool:
         clock: Callable[[], float] = time.monotonic,
         condition: Callable[[threading.RLock], threading.Condition] = threading.Condition,
     ) -> None:
-        """Start so many threads, or begin on those of others until `close`.
+        """Start threads, or begin on threads of others; `close` ends or leaves them.
 
         Args:
-            threads: how many, or those of others.
+            threads: number of threads to start, or the threads of others.
             clock: seconds, monotonic.
-            condition: makes what threads wait on.
+            condition: makes the condition that threads wait on.
         """
         lock = threading.RLock()
         self.changed = condition(lock)
-        self._ended = condition(lock)  # of its own: who waits for an end must not take a runner's wake-up
+        self._ended = condition(lock)  # its own condition: a waiter for an end must not take a runner's wake-up
         self.clock = clock
         self._accounts: list[Account] = []
         self._floor = 0.0  # the least virtual time of those at work; never falls
@@ -99,13 +99,13 @@ class RunnerPool:
         self._running = [host(self._serve) for host in hosts]
 
     def failure(self) -> str:
-        """Say how many of its threads have died; empty while all live, and once it is closed."""
+        """Say how many threads have died; empty while all live, and once the pool is closed."""
         dead = sum(runner.done() for runner in self._running)
         return f"{dead} of {self.threads} runner threads died" if dead and not self._closed else ""
 
     @property
     def sharers(self) -> int:
-        """How many queues have work, at least 1."""
+        """Number of queues with work, at least 1."""
         return max(1, sum(account.at_work for account in self._accounts))
 
     def join(self, queue: BatchQueue) -> Account:
@@ -141,7 +141,7 @@ class RunnerPool:
             self._ended.wait_for(lambda: not account.started, _JOIN_S)
 
     def _serve(self) -> None:
-        """A thread's life."""
+        """Run batches until the pool is closed: the life of one thread."""
         try:
             while (turn := self._next()) is not None:
                 account, dequeued = turn
@@ -149,7 +149,7 @@ class RunnerPool:
                     account.queue.run(dequeued)
                 finally:
                     self._charge(account)
-        except BaseException:  # nobody else would hear of it
+        except BaseException:  # nobody else would learn of it
             log.exception("a runner has ended")
             raise
 
@@ -172,7 +172,10 @@ class RunnerPool:
             return None
 
     def _charge(self, account: Account) -> None:
-        """A batch has ended. Which of those under way does not matter: the sum is the same once all have."""
+        """Charge a queue for a batch that has ended.
+
+        Any start time of a batch under way will do: once all batches have ended, the sum is right.
+        """
         with self.changed:
             account.spent += self.clock() - account.started.pop()
             self._ended.notify_all()
@@ -183,7 +186,7 @@ class RunnerPool:
 
 
 def _new_thread(name: str) -> Host:
-    """A thread that is there for one function."""
+    """Make a thread that runs one function and ends."""
 
     def begin(function: Callable[[], None]) -> Future[None]:
         future: Future[None] = Future()

@@ -30,16 +30,16 @@ Outcome = npt.NDArray[np.float32] | ServerError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
-    """What one batch was like; for metrics.
+    """The figures of one batch, for metrics and traces.
 
     Attributes:
-        texts: rows.
-        tokens: real tokens.
+        texts: number of rows.
+        tokens: number of real tokens.
         padded_tokens: rows times the longest.
-        queue_s: how long each row waited.
+        queue_s: seconds that each row waited.
         started: when the runner began; seconds of the machine's monotonic clock.
-        run_s: how long the runner was busy.
-        not_finite: rows whose numbers were withheld.
+        run_s: seconds that the runner was busy.
+        not_finite: number of rows that were withheld, since their numbers are not finite.
         traceparents: the spans of the calls that the rows are of, each once; none of calls that are not traced.
     """
 
@@ -54,10 +54,10 @@ class BatchReport:
 
 
 class Observer(Protocol):
-    """Who wants to know; called on the event loop."""
+    """Is told of batches, on the event loop."""
 
     def batch_done(self, report: BatchReport) -> None:
-        """A batch was run."""
+        """Take the report of a batch that has run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Ticket:
     first_started: float = math.inf
 
     def put(self, entry: Entry, row: npt.NDArray[np.float32], now: float) -> None:
-        """Take what was computed of one text."""
+        """Take the row of one text: [D], or what else its task gives."""
         self.rows[entry.position] = row
         self.first_started = min(self.first_started, entry.started)
         self.missing -= 1
@@ -156,7 +156,7 @@ class Scheduler:
 
     async def wait_for_room(self, priority: Priority, caller: str) -> None:
         """Return when work would be admitted: for callers that are to be slowed down rather than refused."""
-        # Runner threads make room, and must not pay for telling.
+        # Looks again and again: runner threads make room, and must not pay for telling.
         while self._backlog.is_full(priority, caller):  # noqa: ASYNC110
             await asyncio.sleep(min(self._drain_s() / 4, 0.05))
 
@@ -228,7 +228,7 @@ class Scheduler:
             entry.started = started
         try:
             outcomes = self._run(batch)
-        except BaseException as error:  # every future must end; what is to end the process, the watchdog sees
+        except BaseException as error:  # every future must end; the watchdog sees errors that should end the process
             failure = EngineError("a batch could not be run")
             failure.__cause__ = error
             outcomes = [failure] * len(batch)

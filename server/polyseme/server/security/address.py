@@ -7,7 +7,7 @@ import socket
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this machine alone reaches an address or name; False where it is not known."""
+    """Tell whether only this machine reaches an address or name; False where that is not known."""
     try:
         found = {str(address[0]) for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:

@@ -1,20 +1,20 @@
-"""The proxies whose word is believed, and the addresses of callers behind them. Pure."""
+"""The proxies that are trusted, and the addresses of callers behind them. Pure."""
 
 from __future__ import annotations
 
 import ipaddress
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from polyseme.server.errors import ConfigError
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_IPV6_SITE = 64  # bits; one host has all addresses of such a network to choose from
+_IPV6_SITE: Final = 64  # bits of the network whose addresses one host has all to itself
 
 
 class TrustedProxies:
-    """The proxies that are believed who their callers are; there may be none."""
+    """The proxies that are trusted to say who their callers are; there may be none."""
 
     def __init__(self, listed: str, *, flag: str = "--trusted-proxies") -> None:
         """Take addresses and networks.
@@ -32,17 +32,18 @@ class TrustedProxies:
             raise ConfigError(f"{flag}: {error}; addresses or networks, as 10.0.0.7 or 10.1.0.0/16") from error
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Tell whether there is any."""
         return bool(self._networks)
 
     def __contains__(self, address: Address | None) -> bool:
-        """Whether it is that of a proxy that is believed."""
+        """Tell whether an address is that of a trusted proxy."""
         return address is not None and any(address in network for network in self._networks)
 
     def caller_of(self, forwarded_for: str) -> Address | None:
-        """Give the address of the caller that `x-forwarded-for` names; None where it names none.
+        """Give the address of the caller that `x-forwarded-for` names; None: it names none.
 
-        Each proxy appends whom it heard: what stands before the last one that is no trusted proxy may be made up.
+        Each proxy appends the address that it was called from. So only the addresses behind the last untrusted one are
+        sure: the last untrusted one is the caller, and what stands before it may be made up.
         """
         for hop in reversed(forwarded_for.split(",")):
             address = _address(hop.strip())
@@ -58,7 +59,7 @@ def peer_address(peer: str) -> Address | None:
 
 
 def site_of(address: Address) -> str:
-    """Name who has an address: itself, or the network of IPv6 that one host has to itself."""
+    """Name the site of an address: the address itself, or for IPv6 the network that one host has to itself."""
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, _IPV6_SITE), strict=False))
     return str(address)

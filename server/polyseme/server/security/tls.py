@@ -18,10 +18,10 @@ from polyseme.server.security.watched import WatchedFiles, read_file
 def server_credentials(
     config: ServerConfig, clock: Callable[[], float] = time.monotonic
 ) -> grpc.ServerCredentials | None:
-    """Give the credentials of TLS; None where none is asked for.
+    """Give the credentials of TLS; None: TLS is not asked for.
 
     Raises:
-        ConfigError: a file is missing or is not what it should be, or a key does not belong to its certificate.
+        ConfigError: a file is missing or of another kind, or a key does not belong to its certificate.
     """
     if not (config.tls_cert or config.tls_key or config.tls_client_ca):
         return None
@@ -43,7 +43,7 @@ def server_credentials(
 def metrics_context(
     config: ServerConfig, clock: Callable[[], float] = time.monotonic
 ) -> Callable[[], ssl.SSLContext] | None:
-    """Give what makes the context of the metrics' next connection; None where TLS is not asked for.
+    """Give the function that makes the TLS context of each connection to the metrics; None: TLS is not asked for.
 
     Raises:
         ConfigError: as `server_credentials`, and where there is no certificate to serve metrics with.
@@ -68,7 +68,7 @@ def _certificates(config: ServerConfig) -> grpc.ServerCertificateConfiguration:
 
 
 def _context(config: ServerConfig) -> ssl.SSLContext:
-    """The same certificates as Python's own TLS takes them, which says what is wrong with them."""
+    """Load the certificates into Python's own TLS, which says what is wrong with them; gRPC does not."""
     for flag, path in (("--tls-cert", config.tls_cert), ("--tls-key", config.tls_key)):
         read_file(flag, path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -18,18 +18,18 @@ _SCHEME: Final = "Bearer "
 
 
 class Tokens:
-    """The tokens with which calls are let in; without a file every call is.
+    """The tokens that callers may show; without a file every call is let in.
 
-    A file that is emptied revokes all of them; one that cannot be read, or used, leaves them as they were.
+    A file that is emptied revokes all tokens; one that cannot be read or used leaves them as they were.
     """
 
     def __init__(self, file: str, clock: Callable[[], float] = time.monotonic, *, flag: str = "--token-file") -> None:
-        """Read them.
+        """Read the tokens.
 
         Args:
-            file: holds one a line; empty: none is needed.
+            file: path of a file with one token a line; empty: no token is needed.
             clock: seconds, monotonic.
-            flag: what named the file, for messages.
+            flag: the flag that named the file, for messages.
 
         Raises:
             ConfigError: the file cannot be read, or holds no token, or one that no header can carry.
@@ -41,14 +41,14 @@ class Tokens:
 
     @property
     def needed(self) -> bool:
-        """Whether calls must carry one."""
+        """True where calls must carry a token."""
         return self._watched is not None
 
     def check(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
-        """Raise unless a call carries one of them, in `authorization: Bearer TOKEN`.
+        """Refuse a call that carries none of the tokens in `authorization: Bearer TOKEN`.
 
         Raises:
-            UnauthenticatedError: it carries none, or another; the token is never told.
+            UnauthenticatedError: it carries no token, or a wrong one; the message never holds a token.
         """
         if self._watched is None:
             return
@@ -56,13 +56,13 @@ class Tokens:
         if not isinstance(given, str) or not given.startswith(_SCHEME):
             raise UnauthenticatedError("metadata authorization: needed, as Bearer TOKEN")
         token = given.removeprefix(_SCHEME).encode()
-        # All of them, each in constant time: how long it takes tells nothing of what they are.
+        # Compare all, each in constant time: the time taken then tells nothing about them.
         equal = [hmac.compare_digest(token, known) for known in self._watched.value]
         if not any(equal):
             raise UnauthenticatedError("metadata authorization: the token is not one of this server's")
 
     def admits(self, authorization: str) -> bool:
-        """Whether a header `Authorization` carries one of them."""
+        """Tell whether an `Authorization` header carries one of the tokens."""
         try:
             self.check([("authorization", authorization)])
         except UnauthenticatedError:

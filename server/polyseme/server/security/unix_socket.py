@@ -16,7 +16,7 @@ from polyseme.server.errors import ConfigError
 
 _SCHEME: Final = "unix:"
 _MAX_PATH_BYTES: Final = 107  # `sun_path` of unix(7) has 108, the last is a NUL
-_ANSWER_S: Final = 5.0  # whoever listens and takes longer to accept has a full backlog: it is there
+_ANSWER_S: Final = 5.0  # a process that takes longer to accept has a full backlog, so it is there
 
 
 def socket_path(listen: str) -> str:

@@ -17,7 +17,7 @@ _LOOK_AGAIN_S: Final = 1.0
 
 
 class WatchedFiles(Generic[T]):
-    """A value read from files, read again where one has changed; what cannot be read leaves it as it was."""
+    """A value read from files. It is read again when a file changes; where that fails, the value stays as it was."""
 
     def __init__(
         self, paths: Iterable[Path], read: Callable[[], T], clock: Callable[[], float] = time.monotonic
@@ -26,7 +26,7 @@ class WatchedFiles(Generic[T]):
 
         Args:
             paths: the files.
-            read: gives the value; raises ConfigError where it cannot.
+            read: reads the value; raises ConfigError where it cannot.
             clock: seconds, monotonic; files are looked at once a second.
         """
         self._clock = clock
@@ -38,7 +38,7 @@ class WatchedFiles(Generic[T]):
 
     @property
     def value(self) -> T:
-        """The last that could be read."""
+        """The value, as it could last be read."""
         now = self._clock()
         if now >= self._looked + _LOOK_AGAIN_S:
             self._looked = now
@@ -58,7 +58,7 @@ class WatchedFiles(Generic[T]):
             log.info("read again: %s", ", ".join(map(str, self._paths)))
 
     def _state(self) -> list[tuple[int, int, int]]:
-        """Changes when a file is written, or another takes its name."""
+        """Read time, size and inode of each file: they change when it is written, or when another takes its name."""
         states = []
         for path in self._paths:
             try:
@@ -71,10 +71,10 @@ class WatchedFiles(Generic[T]):
 
 
 def read_file(flag: str, path: str) -> bytes:
-    """Give the bytes of a file that a flag names.
+    """Read the file that a flag names.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     try:
         return Path(path).read_bytes()

@@ -19,7 +19,7 @@ _SERVICE_UNKNOWN: Final = pb.HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health:
-    """The health of services. The server's own, "", is that it answers at all."""
+    """The health of services. The server's own, named "", is SERVING as long as it answers at all."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["Health"]
 
@@ -35,28 +35,29 @@ class Health:
 
     @property
     def service(self) -> Service:
-        """Its methods; a grpcio-health-checking that has no List answers it with UNIMPLEMENTED."""
+        """The methods of Health; where grpcio-health-checking is too old to know List, List answers UNIMPLEMENTED."""
         methods: Mapping[str, Method] = {"Check": self.check, "List": self.list}
         streams: Mapping[str, StreamMethod] = {"Watch": self.watch}
         return Service(descriptor=self.descriptor, methods=methods, streams=streams, prefix=f"{self.name}/")
 
     @property
     def service_for_proxies(self) -> Service:
-        """The methods that answer otherwise where a proxy passed the call on.
+        """The methods of Health for calls that a proxy passed on.
 
-        A caller's gRPC library watches one server through a proxy and takes it for all of them: while that server
-        drains, it would send nothing to the others. Which of them serves is the proxy's to know, by `Check`.
+        A caller's gRPC library watches one server through a proxy and takes it for all of them. While that server
+        drains, the library would send nothing to the others. So `Watch` says SERVING here, and the proxy itself finds
+        out by `Check` which server serves.
         """
         streams: Mapping[str, StreamMethod] = {"Watch": self.watch_steadily}
         return Service(descriptor=self.descriptor, methods={}, streams=streams, prefix=f"{self.name}/")
 
     @property
     def name(self) -> str:
-        """The service's own."""
+        """The full name of the Health service itself."""
         return str(self.descriptor.full_name)
 
     async def check(self, request: pb.HealthCheckRequest, _: Call) -> pb.HealthCheckResponse:
-        """The health of one service.
+        """Tell the health of one service.
 
         Raises:
             UnknownServiceError: there is no such service.
@@ -67,7 +68,7 @@ class Health:
         return pb.HealthCheckResponse(status=status)
 
     async def list(self, _: object, __: Call) -> pb.HealthListResponse:
-        """The health of all services."""
+        """Tell the health of all services."""
         every = {name: pb.HealthCheckResponse(status=status) for name, status in self._statuses.items()}
         return pb.HealthListResponse(statuses=every)
 
@@ -77,11 +78,11 @@ class Health:
         _: Call,
         write: Callable[[pb.HealthCheckResponse], Awaitable[None]],
     ) -> None:
-        """The health of one service, now and whenever it changes, until the caller leaves."""
+        """Tell the health of one service, now and whenever it changes, until the caller leaves."""
         request = await _first(requests)
         told = None
         while True:
-            changed = self._changed  # taken first: a change while one is told is told next
+            changed = self._changed  # taken before the status: a change during a write is told next
             status = self._statuses.get(request.service, _SERVICE_UNKNOWN)
             if status != told:
                 await write(pb.HealthCheckResponse(status=status))
@@ -94,7 +95,7 @@ class Health:
         _: Call,
         write: Callable[[pb.HealthCheckResponse], Awaitable[None]],
     ) -> None:
-        """SERVING for any service that there is, whatever its health, until the caller leaves."""
+        """Tell SERVING of any service that there is, whatever its health, until the caller leaves."""
         request = await _first(requests)
         known = request.service in self._statuses
         await write(pb.HealthCheckResponse(status=_SERVING if known else _SERVICE_UNKNOWN))

@@ -50,15 +50,15 @@ class Listener:
         tracing: Tracing,
         transfers: Transfers,
     ) -> None:
-        """Take what is to be served.
+        """Hold the parts; `open` listens.
 
         Args:
             config: the settings.
-            services: of the contract.
+            services: the services of the contract.
             admission: lets calls in.
             observer: is told of every call.
-            tracing: of the calls of `services`; not of probes.
-            transfers: have its requests and replies.
+            tracing: traces the calls of `services`, not probes.
+            transfers: waits for requests, and counts replies until they are taken.
         """
         self._config = config
         self._services = services
@@ -72,13 +72,14 @@ class Listener:
         self.port = 0
 
     async def open(self) -> None:
-        """Bind and listen: alive, not ready.
+        """Bind and listen: the server is alive, but not ready.
 
         Raises:
-            ConfigError: the address cannot be had, TLS cannot be done, or a trusted proxy is no address or network.
+            ConfigError: the address is taken or not allowed, a TLS file is no good, or a trusted proxy is no address or
+                network.
         """
         credentials = server_credentials(self._config)
-        # Before gRPC is begun at all: a process that only has to say why it cannot listen then ends without it.
+        # Before gRPC starts at all: a process that cannot listen then says why and ends without it.
         _refuse_taken(self._config.host, self._config.port)
         if self._config.listen:
             make_room(self._config.listen)
@@ -113,7 +114,7 @@ class Listener:
             self._health.set(service.descriptor.full_name, serving=ready)
 
     def _open_services(self) -> list[Service]:
-        """Those that everybody may call at any time, as probes do."""
+        """Make the services that everybody may call at any time, as probes do."""
         if not self._config.reflection:
             return [self._health.service]
         names = [service.descriptor.full_name for service in self._services]
@@ -158,7 +159,7 @@ def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
         ("grpc.server.max_pending_requests", _MOST_WAITING),
         ("grpc.server.max_pending_requests_hard_limit", _MOST_WAITING),
         ("grpc.server_max_unrequested_time_in_server", _LONGEST_WAIT_S),
-        # What comes before it is asked for. gRPC would raise it to megabytes a call on a fast network.
+        # Bytes received before they are asked for. gRPC would raise them to megabytes a call on a fast network.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", UNASKED_BYTES),
         ("grpc.max_concurrent_streams", config.max_streams),
@@ -166,7 +167,7 @@ def _channel_options(config: ServerConfig) -> list[tuple[str, int]]:
         ("grpc.max_allowed_incoming_connections", config.max_connections),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.http2.ping_timeout_ms", 20_000),  # of gRPC's other pings, behind which keepalive's own waits
+        ("grpc.http2.ping_timeout_ms", 20_000),  # of gRPC's other pings; keepalive's own ping waits behind them
         # Callers ping every 10 s at most (gRPC's proposal A8), the SDK every 12 s; half of that is never a strike.
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from polyseme.export.encoders.architectures import bert, distilbert, modernbert, mpnet, roberta
 from polyseme.export.encoders.encoder import Encoder, EncoderConfig
@@ -15,7 +15,7 @@ __all__ = ["Architecture", "find"]
 
 
 class Architecture(Protocol):
-    """What a mapping's module has.
+    """The functions of a mapping's module.
 
     Raises:
         UnsupportedError: an activation or a variant that the graph would not compute.
@@ -26,16 +26,16 @@ class Architecture(Protocol):
         """Check config.json, and read the sizes."""
 
     def left_out(self, checkpoint: Checkpoint) -> tuple[str, ...]:
-        """Weights that the encoder has no part in: heads over it."""
+        """Name the weights that have no part in the encoder, as those of a head over it."""
 
     def read_encoder(self, checkpoint: Checkpoint, config: EncoderConfig) -> Encoder | PreNormEncoder:
         """Map the weights."""
 
     def reference(self, checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
-        """The same model in float64 numpy, from the checkpoint's own names: independent of `read_encoder`."""
+        """Make the same model in float64 numpy, from the checkpoint's own names: independent of `read_encoder`."""
 
 
-_ARCHITECTURES: dict[str, Architecture] = {
+_ARCHITECTURES: Final[dict[str, Architecture]] = {
     "bert": bert,
     "camembert": roberta,
     "distilbert": distilbert,
@@ -47,7 +47,7 @@ _ARCHITECTURES: dict[str, Architecture] = {
 
 
 def find(checkpoint: Checkpoint) -> Architecture:
-    """The mapping of a checkpoint's model_type.
+    """Find the mapping of a checkpoint's model_type.
 
     Raises:
         UnsupportedError: there is none.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from polyseme.export.encoders.architectures import post_norm
@@ -10,7 +12,7 @@ from polyseme.export.encoders.encoder import Encoder, EncoderConfig, Float32Arra
 from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.export.reading.checkpoint import Checkpoint
 
-FAMILY = post_norm.Family(
+FAMILY: Final = post_norm.Family(
     prefix="bert.",
     query="encoder.layer.{}.attention.self.query",
     key="encoder.layer.{}.attention.self.key",
@@ -21,7 +23,7 @@ FAMILY = post_norm.Family(
     output="encoder.layer.{}.output.dense",
     output_norm="encoder.layer.{}.output.LayerNorm",
 )
-MUST_BE = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+MUST_BE: Final = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
 
 
 def read_config(checkpoint: Checkpoint) -> EncoderConfig:
@@ -30,7 +32,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 
 
 def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Weights that the encoder has no part in."""
+    """Name the weights that have no part in the encoder."""
     return FAMILY.weights(checkpoint).left_out
 
 
@@ -41,20 +43,20 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
-    """The forward pass of BertModel in float64."""
+    """Make the forward pass of BertModel in float64."""
     weights = FAMILY.weights(checkpoint)
     positions = _positions(weights, checkpoint, config)
     return post_norm.reference(weights, config, FAMILY, lambda ids: positions[: len(ids)])
 
 
 def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
-    """What is added at each place; of segments there is one only, whose row is added here once, not in every run."""
+    """Give the rows [P, H] added at each position, with the row of the only segment: added here, not in every run."""
     table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
     positions: Float64Array = np.add(table, token_types(weights, checkpoint, config)[0], dtype=np.float64)
     return positions
 
 
 def token_types(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float32Array:
-    """[types, H]."""
+    """Read the table of token types, [types, H] float32."""
     types = integer(checkpoint.config, "type_vocab_size", 1 << 10, default=2)
     return weights("embeddings.token_type_embeddings.weight", types, config.hidden_size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from polyseme.export.encoders.architectures import post_norm
@@ -10,7 +12,7 @@ from polyseme.export.encoders.encoder import Encoder, EncoderConfig
 from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.export.reading.checkpoint import Checkpoint
 
-FAMILY = post_norm.Family(
+FAMILY: Final = post_norm.Family(
     prefix="distilbert.",
     query="transformer.layer.{}.attention.q_lin",
     key="transformer.layer.{}.attention.k_lin",
@@ -22,7 +24,7 @@ FAMILY = post_norm.Family(
     output_norm="transformer.layer.{}.output_layer_norm",
     roots=("embeddings.", "transformer."),
 )
-_FIELDS = Fields(
+_FIELDS: Final = Fields(
     hidden_size="dim",
     num_hidden_layers="n_layers",
     num_attention_heads="n_heads",
@@ -37,7 +39,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 
 
 def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Weights that the encoder has no part in."""
+    """Name the weights that have no part in the encoder."""
     return FAMILY.weights(checkpoint).left_out
 
 
@@ -48,7 +50,7 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
-    """The forward pass of DistilBertModel in float64."""
+    """Make the forward pass of DistilBertModel in float64."""
     weights = FAMILY.weights(checkpoint)
     positions = _positions(weights, config)
     return post_norm.reference(weights, config, FAMILY, lambda ids: positions[: len(ids)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,13 +14,18 @@ from polyseme.export.encoders.reference import Float64Array, HiddenStates, atten
 from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import Checkpoint
 
-_WORDS = "embeddings.tok_embeddings.weight"
-_MUST_BE = {"attention_bias": False, "mlp_bias": False, "norm_bias": False}
-_GLOBAL, _LOCAL = "full_attention", "sliding_attention"
+_WORDS: Final = "embeddings.tok_embeddings.weight"
+_MUST_BE: Final = {"attention_bias": False, "mlp_bias": False, "norm_bias": False}
+_GLOBAL: Final = "full_attention"
+_LOCAL: Final = "sliding_attention"
 
 
 def read_config(checkpoint: Checkpoint) -> EncoderConfig:
-    """Check config.json, and read the sizes."""
+    """Check config.json, and read the sizes.
+
+    Raises:
+        UnsupportedError, CheckpointError: as `Architecture`.
+    """
     config = {**checkpoint.config, "layer_norm_eps": checkpoint.config.get("norm_eps", 1e-5)}
     sizes = read_sizes(config, Fields(hidden_act="hidden_activation"), layer_norm_eps=1e-5, must_be=_MUST_BE)
     if sizes.hidden_size // sizes.num_attention_heads % 2:
@@ -33,7 +38,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 
 
 def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Weights that the encoder has no part in."""
+    """Name the weights that have no part in the encoder."""
     return _weights(checkpoint).left_out
 
 
@@ -71,7 +76,7 @@ def _layer(weights: Weights, config: EncoderConfig, number: int, kind: str) -> P
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
-    """The forward pass of ModernBertModel in float64, one text at a time, from weights as the checkpoint has them."""
+    """Make the forward pass of ModernBertModel in float64, one text at a time, from the weights of the checkpoint."""
     weights, h, i = _weights(checkpoint), config.hidden_size, config.intermediate_size
     kinds, heads = _kinds(checkpoint.config, config.num_hidden_layers), config.num_attention_heads
 
@@ -133,7 +138,7 @@ def _weights(checkpoint: Checkpoint) -> Weights:
 
 
 def _kinds(config: Mapping[str, Any], layers: int) -> list[str]:
-    """Whether each layer is global or local: said layer by layer, or every n-th from the first on is global."""
+    """Read whether each layer is global or local: config.json says so layer by layer, or makes every n-th global."""
     kinds = config.get("layer_types")
     if kinds is None:
         every = integer(config, "global_attn_every_n_layers", 1 << 10, default=3)
@@ -144,7 +149,7 @@ def _kinds(config: Mapping[str, Any], layers: int) -> list[str]:
 
 
 def _theta(config: Mapping[str, Any], kind: str) -> float:
-    """The base of the angles: of newer configurations for each kind of layer, else under an older name."""
+    """Read the base of the angles: newer configurations have one for each kind of layer, older ones another name."""
     older, default = {_GLOBAL: ("global_rope_theta", 160_000.0), _LOCAL: ("local_rope_theta", 10_000.0)}[kind]
     if config.get("rope_scaling") is not None:
         raise UnsupportedError(f"config.json rope_scaling {ascii(config['rope_scaling'])[:60]} is not supported")
@@ -162,7 +167,7 @@ def _theta(config: Mapping[str, Any], kind: str) -> float:
 
 
 def _window(config: Mapping[str, Any]) -> int:
-    """How many tokens to each side: half of what config.json calls local."""
+    """Read the number of tokens that a local layer sees to each side: half of config.json's local_attention."""
     half = integer(config, "local_attention", 1 << 17, default=128) // 2
     if config.get("sliding_window", half) != half:  # transformers takes it for another name of the half
         raise CheckpointError(

@@ -6,6 +6,7 @@ No token types; positions are counted as RoBERTa does, from behind a padding id 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from polyseme.export.encoders.encoder import Encoder, EncoderConfig, Float32Arra
 from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.export.reading.checkpoint import Checkpoint
 
-FAMILY = post_norm.Family(
+FAMILY: Final = post_norm.Family(
     prefix="mpnet.",
     query="encoder.layer.{}.attention.attn.q",
     key="encoder.layer.{}.attention.attn.k",
@@ -28,7 +29,8 @@ FAMILY = post_norm.Family(
     output="encoder.layer.{}.output.dense",
     output_norm="encoder.layer.{}.output.LayerNorm",
 )
-_BUCKETS, _MAX_DISTANCE = 32, 128  # from this distance on all have one bias; both are constants of the model's code
+_BUCKETS: Final = 32
+_MAX_DISTANCE: Final = 128  # from this distance on all have one bias; both are constants of the model's code
 
 
 def read_config(checkpoint: Checkpoint) -> EncoderConfig:
@@ -40,7 +42,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 
 
 def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Weights that the encoder has no part in."""
+    """Name the weights that have no part in the encoder."""
     return FAMILY.weights(checkpoint).left_out
 
 
@@ -56,7 +58,7 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
-    """The forward pass of MPNetModel in float64."""
+    """Make the forward pass of MPNetModel in float64."""
     weights = FAMILY.weights(checkpoint)
     by_bucket = _bias_by_bucket(weights, config).astype(np.float64)
 
@@ -75,10 +77,12 @@ def _bias_by_bucket(weights: Weights, config: EncoderConfig) -> Float32Array:
 
 
 def _bucket(distance: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The bucket of a key so many tokens behind its query. Source: Raffel et al. 2020 (T5), section 2.1.
+    """Give the bucket of a key that lies so many tokens behind its query.
 
     Half of the buckets are for keys before the query; of each half, one half has a bucket for each distance, and the
     other ever wider ones.
+
+    Source: Raffel et al. 2020 (T5), section 2.1.
     """
     half = _BUCKETS // 2
     exact = half // 2

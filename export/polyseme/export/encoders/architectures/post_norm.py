@@ -1,7 +1,7 @@
 """Encoders that normalize after each block, as BERT does: one mapping for all families, by the names that each has.
 
-What differs between families is told by `Family`; what only one of them has (how positions count, token types, a bias
-by distance) its own file works out.
+`Family` holds the names in which families differ. What only one of them has is in its own file: how positions count,
+token types, a bias by distance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from polyseme.export.reading.checkpoint import Checkpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """The names of a family's weights; in those of a layer, `{}` is its number."""
+    """The names of a family's weights; in the name of a layer's weight, `{}` is the layer's number."""
 
     prefix: str
     query: str
@@ -34,7 +34,7 @@ class Family:
     buffers: tuple[str, ...] = ("embeddings.position_ids", "embeddings.token_type_ids")  # 0, 1, 2, ... and 0, 0, 0, ...
 
     def weights(self, checkpoint: Checkpoint) -> Weights:
-        """Those of a checkpoint."""
+        """Give the weights of a checkpoint under these names."""
         return Weights(checkpoint, self.prefix, self.roots, self.buffers)
 
 
@@ -48,11 +48,11 @@ def read_encoder(
     """Map the weights.
 
     Args:
-        weights: of the checkpoint.
+        weights: the weights of the checkpoint.
         config: sizes.
         family: names.
-        positions: as `Encoder` has its position_embeddings.
-        relative_bias: as `Encoder` has it.
+        positions: `Encoder.position_embeddings`, [P, H] or [P + 1, H].
+        relative_bias: `Encoder.relative_bias`, [N, 2P - 1].
 
     Raises:
         CheckpointError: a weight is missing or misshapen, or one is left over that the encoder would not use.
@@ -94,14 +94,14 @@ def reference(
     positions: Callable[[list[int]], Float64Array],
     bias: Callable[[int], Float64Array] | None = None,
 ) -> HiddenStates:
-    """The same model in float64, one text at a time, from weights as the checkpoint has them.
+    """Make the same model in float64, which runs one text at a time, from weights as the checkpoint has them.
 
     Args:
-        weights: of the checkpoint.
+        weights: the weights of the checkpoint.
         config: sizes.
         family: names.
-        positions: for a text of S ids, what is added to each token, [S, H].
-        bias: for texts of S tokens, what is added to the scores of each head, [N, S, S].
+        positions: for a text of S ids, the rows [S, H] added to its tokens.
+        bias: for texts of S tokens, the bias [N, S, S] added to the scores of each head.
     """
     h, i, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
 
@@ -119,7 +119,7 @@ def reference(
     def hidden_states(texts: list[list[int]]) -> Iterator[list[Float64Array]]:
         words = weights("embeddings.word_embeddings.weight", config.vocab_size, h)
         xs = [norm(words[ids] + positions(ids), "embeddings.LayerNorm") for ids in texts]
-        del words  # a gigabyte for some; the rest takes a while
+        del words  # the word table has a gigabyte in some models; all that follows takes a while
         yield xs
         for number in map(str, range(config.num_hidden_layers)):
             # All texts side by side: one product per matrix, as no token of one text sees another but in attention.

@@ -1,24 +1,24 @@
-"""Reading config.json and weights as the mappings need them: what, got, limit in every refusal."""
+"""Reads config.json and weights for the mappings; every refusal says what, got, limit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from polyseme.export.encoders.encoder import EncoderConfig, Float32Array, LayerNorm
 from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import Checkpoint
 
-_EXACT_GELU = ("gelu", "gelu_python")  # two names of x * Phi(x), by erf
-_MOST = {"hidden_size": 1 << 16, "num_hidden_layers": 1 << 10, "num_attention_heads": 1 << 10,
+_EXACT_GELU: Final = ("gelu", "gelu_python")  # two names of x * Phi(x), by erf
+_MOST: Final = {"hidden_size": 1 << 16, "num_hidden_layers": 1 << 10, "num_attention_heads": 1 << 10,
          "intermediate_size": 1 << 18, "vocab_size": 1 << 24, "max_position_embeddings": 1 << 17}  # fmt: skip
-_ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")  # every family's, beside names of its own
+_ALIASES: Final = ("hidden_size", "num_hidden_layers", "num_attention_heads")  # every family's, beside names of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
-    """What a family's config.json calls its sizes; the defaults are BERT's names."""
+    """The names of a family's sizes in config.json; the defaults are BERT's names."""
 
     hidden_size: str = "hidden_size"
     num_hidden_layers: str = "num_hidden_layers"
@@ -35,14 +35,14 @@ def read_sizes(
     must_be: Mapping[str, Any],
     pad_token_id: int = 0,
 ) -> EncoderConfig:
-    """Check what all families have.
+    """Check the fields that all families have, and read the sizes.
 
     Args:
         config: config.json.
-        fields: what it calls things.
-        layer_norm_eps: where it does not say.
+        fields: the family's names for them.
+        layer_norm_eps: the value where config.json has none.
         must_be: fields that, where they are there, must have a value.
-        pad_token_id: where it does not say.
+        pad_token_id: the value where config.json has none.
 
     Raises:
         UnsupportedError: an activation or a variant that the graph would not compute.
@@ -83,7 +83,11 @@ def read_sizes(
 
 
 def integer(config: Mapping[str, Any], field: str, most: int, default: int | None = None) -> int:
-    """A size within 1..most."""
+    """Read a size.
+
+    Raises:
+        CheckpointError: it is no integer within 1..most.
+    """
     value = config.get(field, default)
     if type(value) is not int or not 1 <= value <= most:
         raise CheckpointError(f"config.json {field}: expected an integer within 1..{most}, got {str(value)[:40]!r}")
@@ -98,12 +102,15 @@ def _pad_token_id(config: Mapping[str, Any], vocab_size: int, default: int) -> i
     return value
 
 
-_WRAPPERS = ("", "model.", "auto_model.", "0.auto_model.", "0.model.")
-"""What is put before the names where the encoder was saved as a part: sentence-transformers' first module, trainers."""
+_WRAPPERS: Final = ("", "model.", "auto_model.", "0.auto_model.", "0.model.")
+"""Prefixes of the names where the encoder was saved as a part: by sentence-transformers, by trainers."""
 
 
 class Weights:
-    """Weights by a family's own names, whatever prefix and age the checkpoint is of; each is to be asked for."""
+    """The weights of an encoder by its family's names, whatever prefix and age the checkpoint has.
+
+    Each must be asked for: see `refuse_leftovers`.
+    """
 
     def __init__(
         self,
@@ -114,13 +121,13 @@ class Weights:
         *,
         words: str = "embeddings.word_embeddings.weight",
     ) -> None:
-        """Look whether names have the prefix of a model with a head, or of what a model was a part of.
+        """Find the prefix of the names: that of a model with a head, or of a larger model with this encoder in it.
 
         Args:
-            checkpoint: where they are.
-            prefix: what models with a head put before the names.
-            roots: with what the names of an encoder's weights begin.
-            buffers: what is not learned, and may be there.
+            checkpoint: holds the weights.
+            prefix: the prefix in models with a head.
+            roots: the beginnings of the names of an encoder's weights.
+            buffers: weights that are not learned, and may be there.
             words: the name of the word table.
 
         Raises:
@@ -136,23 +143,27 @@ class Weights:
         self._taken = {self._prefix + name for name in buffers}
 
     def __call__(self, name: str, *shape: int) -> Float32Array:
-        """A weight of this shape."""
+        """Read the weight of a name, in the shape that it must have."""
         self._taken.add(self._prefix + name)
         return self._checkpoint.tensor(self._prefix + name, shape)
 
     def norm(self, name: str, size: int) -> LayerNorm:
-        """A LayerNorm; checkpoints of TensorFlow times call its parts gamma and beta."""
+        """Read a LayerNorm; checkpoints from TensorFlow call its parts gamma and beta."""
         old = self._prefix + name + ".gamma" in self._checkpoint
         scale, shift = (".gamma", ".beta") if old else (".weight", ".bias")
         return LayerNorm(weight=self(name + scale, size), bias=self(name + shift, size))
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Weights of what stands over the encoder, or beside it; a pooler, which nobody misses, is not among them."""
+        """Name the weights over the encoder, or beside it; but not those of a pooler, which nobody misses."""
         return tuple(name for name in self._checkpoint if not name.startswith(self._roots) and "pooler." not in name)
 
     def refuse_leftovers(self) -> None:
-        """Refuse weights of the encoder that nobody asked for: config.json then describes another model."""
+        """Refuse weights of the encoder that nobody asked for: config.json then describes another model.
+
+        Raises:
+            CheckpointError: there is such a weight.
+        """
         for name in self._checkpoint:
             if name.startswith(self._roots) and name not in self._taken:
                 raise CheckpointError(f"weight {name[:120]} has no place in the model that config.json describes")

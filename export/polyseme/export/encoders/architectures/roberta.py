@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.export.errors import CheckpointError
 from polyseme.export.reading.checkpoint import Checkpoint
 
-FAMILY = replace(bert.FAMILY, prefix="roberta.")
+FAMILY: Final = replace(bert.FAMILY, prefix="roberta.")
 
 
 def read_config(checkpoint: Checkpoint) -> EncoderConfig:
@@ -28,7 +29,7 @@ def read_config(checkpoint: Checkpoint) -> EncoderConfig:
 
 
 def without_unused_positions(config: EncoderConfig) -> EncoderConfig:
-    """The first token of a text has position pad_token_id + 1, and padding has pad_token_id.
+    """Leave out the positions that no token has: the first has position pad_token_id + 1, padding has pad_token_id.
 
     Raises:
         CheckpointError: no position is left.
@@ -43,7 +44,7 @@ def without_unused_positions(config: EncoderConfig) -> EncoderConfig:
 
 
 def left_out(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Weights that the encoder has no part in."""
+    """Name the weights that have no part in the encoder."""
     return FAMILY.weights(checkpoint).left_out
 
 
@@ -54,7 +55,7 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
-    """The forward pass of RobertaModel in float64."""
+    """Make the forward pass of RobertaModel in float64."""
     weights = FAMILY.weights(checkpoint)
     rows = position_rows(weights, config)
     kind = bert.token_types(weights, checkpoint, config)[0].astype(np.float64)
@@ -62,7 +63,7 @@ def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
 
 
 def position_rows(weights: Weights, config: EncoderConfig) -> Callable[[list[int]], Float64Array]:
-    """For the reference: the rows of a text's positions, of the whole table, counted token by token."""
+    """Make a function, for the reference, that gives the rows [S, H] of a text's positions, counted token by token."""
     padding = config.pad_token_id
     table = _table(weights, config).astype(np.float64)
 
@@ -77,18 +78,18 @@ def position_rows(weights: Weights, config: EncoderConfig) -> Callable[[list[int
 
 
 def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
-    """What is added at each position, with the row of the one segment."""
+    """Give the rows [P + 1, H] added at each position, with the row of the only segment."""
     table = used_positions(weights, config)
     positions: Float64Array = np.add(table, bert.token_types(weights, checkpoint, config)[0], dtype=np.float64)
     return positions
 
 
 def used_positions(weights: Weights, config: EncoderConfig) -> Float32Array:
-    """[P + 1, H]: the row of the padding and those behind it."""
+    """Read the rows of the position table that tokens can have, [P + 1, H] float32; row 0 is that of padding."""
     return _table(weights, config)[config.pad_token_id :]
 
 
 def _table(weights: Weights, config: EncoderConfig) -> Float32Array:
-    """[padding's id + 1 + P, H]."""
+    """Read the whole table, [pad_token_id + 1 + P, H]."""
     rows = config.pad_token_id + 1 + config.max_position_embeddings
     return weights("embeddings.position_embeddings.weight", rows, config.hidden_size)

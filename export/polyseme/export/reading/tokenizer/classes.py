@@ -26,11 +26,19 @@ from polyseme.export.reading.vocabulary import VOCABULARIES, Vocabulary, read_vo
 AS_IT_IS: Final = "TokenizersBackend"
 """The class that takes tokenizer.json as it is, and adds tokens."""
 
-_BERT = {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
-_ROBERTA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>", "pad_token": "<pad>",
-            "cls_token": "<s>", "mask_token": "<mask>"}  # fmt: skip
-_MASK = AddedToken("<mask>", lstrip=True, special=True)
-_ADVICE = (
+_BERT: Final = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
+_ROBERTA: Final = {
+    "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>", "pad_token": "<pad>",
+    "cls_token": "<s>", "mask_token": "<mask>",
+}  # fmt: skip
+_MASK: Final = AddedToken("<mask>", lstrip=True, special=True)
+_ADVICE: Final = (
     f"those of BERT, RoBERTa, XLM-R, CamemBERT and MPNet are, and PreTrainedTokenizerFast for a {TOKENIZER} as it is"
 )
 
@@ -89,7 +97,7 @@ def write_tokenizer(
 
 
 def special_tokens(files: TokenizerFiles, config: Mapping[str, Any]) -> frozenset[str]:
-    """What transformers' class takes for a special token: what has a role, or is listed in tokenizer_config.json.
+    """Give the special tokens of transformers' class: those with a role, and those listed in tokenizer_config.json.
 
     Raises:
         UnsupportedError: the class is not known.
@@ -210,7 +218,7 @@ def _text(token: Token | None) -> str:
 
 
 def _same(one: Tokenizer, other: Tokenizer) -> bool:
-    """Whether two make the same tokens of a single text; how they cut, pad and decode does not matter."""
+    """Tell whether two make the same tokens of a single text; how they cut, pad and decode does not matter."""
     return _telling(one) == _telling(other)
 
 
@@ -307,8 +315,9 @@ def _of_mpnet(tokenizer: Tokenizer, files: TokenizerFiles) -> processors.PostPro
     return _ends(tokenizer, files, trim_offsets=True, add_prefix_space=False)
 
 
-_CLS_SEP, _BOS_EOS = ("cls_token", "sep_token"), ("bos_token", "eos_token")
-_CLASSES = {
+_CLS_SEP: Final = ("cls_token", "sep_token")
+_BOS_EOS: Final = ("bos_token", "eos_token")
+_CLASSES: Final = {
     "BertTokenizer": _Class(
         model="WordPiece", defaults=_BERT, build=_word_piece, ends=_in_template, between=_CLS_SEP
     ),
@@ -333,7 +342,7 @@ _CLASSES = {
         between=_BOS_EOS,
     ),
 }  # fmt: skip
-_ALIASES = {
+_ALIASES: Final = {
     **dict.fromkeys(("PreTrainedTokenizer", "TokenizersBackend"), AS_IT_IS),
     **dict.fromkeys(
         ("DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer", "SqueezeBertTokenizer"),
@@ -341,7 +350,7 @@ _ALIASES = {
     ),
     **dict.fromkeys(("BartTokenizer", "LongformerTokenizer"), "RobertaTokenizer"),
 }
-_BY_MODEL_TYPE = {
+_BY_MODEL_TYPE: Final = {
     **dict.fromkeys(
         ("bert", "distilbert", "electra", "convbert", "ernie", "megatron-bert", "mobilebert", "squeezebert"),
         "BertTokenizer",

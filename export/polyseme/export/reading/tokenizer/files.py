@@ -17,26 +17,27 @@ from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import read_json
 
 CONFIG: Final = "tokenizer_config.json"
-_MAP, _ADDED = "special_tokens_map.json", "added_tokens.json"
+_MAP: Final = "special_tokens_map.json"
+_ADDED: Final = "added_tokens.json"
 ROLES: Final = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 Token: TypeAlias = str | AddedToken
 # They name other files, another class or another way to read texts.
-_REFUSED = ("fast_tokenizer_files", "init_inputs", "processor_class", "split_special_tokens")
-_FIELDS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
-_LARGEST_INDEX = 1 << 24
+_REFUSED: Final = ("fast_tokenizer_files", "init_inputs", "processor_class", "split_special_tokens")
+_FIELDS: Final = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+_LARGEST_INDEX: Final = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerFiles:
-    """What the files say.
+    """The content of the tokenizer's files.
 
     Attributes:
-        class_name: of transformers' class, as tokenizer_config.json has it; empty: it does not say.
+        class_name: of transformers' class, as tokenizer_config.json names it; empty: it names none.
         options: the rest of tokenizer_config.json.
         named: special tokens by role, such as cls_token; None where a file says null.
         extra: special tokens without a role.
         added: tokens to be found in a text before all else, in the order of their ids.
-        has_chat_template: a text may have to be put into a conversation.
+        has_chat_template: whether a text may have to be put into a conversation.
     """
 
     class_name: str
@@ -47,7 +48,7 @@ class TokenizerFiles:
     has_chat_template: bool = False
 
     def flag(self, key: str, *, default: bool | None) -> Any:  # noqa: ANN401  bool, or None
-        """An option that is true or false.
+        """Read an option that is true or false.
 
         Raises:
             CheckpointError: it is neither.
@@ -59,12 +60,16 @@ class TokenizerFiles:
 
     @property
     def passes_token_types(self) -> bool:
-        """Whether the model is given the token types that tokenizer.json has."""
+        """True where the model is given the token types of tokenizer.json."""
         return "token_type_ids" in (self.options.get("model_input_names") or ())
 
     @property
     def max_tokens(self) -> float | None:
-        """`model_max_length`, or `max_len` as it once was called; 1e30 stands for none."""
+        """The limit that the files name, in tokens; None: they name none.
+
+        Raises:
+            CheckpointError: it is no number.
+        """
         for key in ("model_max_length", "max_len"):
             value = self.options.get(key)
             if value is not None:
@@ -125,7 +130,7 @@ def _put_map(options: dict[str, Any], special_tokens_map: Mapping[str, Any]) -> 
 
 
 def _older(added: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[tuple[int, AddedToken]]:
-    """The tokens of added_tokens.json: special are those that have a role."""
+    """Give the tokens of added_tokens.json; those with a role are special."""
     extra = options.get("extra_special_tokens") or []
     special = {_content(options.get(role)) for role in ROLES} | {_content(token) for token in extra}
     for content, index in added.items():
@@ -149,7 +154,7 @@ def _optional(path: Path) -> dict[str, Any]:
 
 
 def _of_tokenizer(document: Mapping[str, Any]) -> Iterator[tuple[int, AddedToken]]:
-    """The added tokens of tokenizer.json."""
+    """Give the added tokens of tokenizer.json."""
     for entry in document.get("added_tokens") or []:
         yield _index(entry.get("id") if isinstance(entry, dict) else None), _from_fields(entry, TOKENIZER)
 
@@ -169,12 +174,12 @@ def _index(index: object) -> int:
 
 
 def _is_token(key: str, value: object) -> bool:
-    """Whether it is a token: of keys that end in _token, some are flags, such as add_bos_token."""
+    """Tell whether an option is a token: of keys that end in _token, some are flags, such as add_bos_token."""
     return isinstance(value, str | dict) or value is None or key in ROLES
 
 
 def _token(value: object, where: str) -> Token | None:
-    """A special token stands as itself, or as an object with its content."""
+    """Read a special token: the token itself, or an object with its content."""
     if value is None or (isinstance(value, str) and value):
         return value or None
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What this route needs to be installed, how to keep it quiet, and how to say what it raised."""
+"""The packages of this route: whether they are installed, how to keep them quiet, and their errors in one line."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def quiet() -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """The first line of what a library says; it may quote the checkpoint."""
+    """Give the first line of a library's message, printable: it may quote the checkpoint."""
     line = next((line for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {ascii(line.strip())[1:-1][:200]}"
 
 
 def _is_installed(module: str) -> bool:
-    """Whether it can be found; nothing but the packages above it is imported."""
+    """Tell whether a module can be found; nothing but the packages above it is imported."""
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:  # a package above it is not there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import onnx
@@ -14,9 +15,9 @@ from polyseme.export.errors import UnsupportedError
 from polyseme.export.graphs.graph import FUSED_ATTENTION
 from polyseme.export.routes.optimum.packages import one_line, quiet
 
-WORD_TABLE = "embeddings.word"  # as the head over the graph calls it
-_WIDE_IDS = "traced.input_ids"
-_LEAST_WEIGHT = 64  # elements; smaller tensors stay in the graph
+WORD_TABLE: Final = "embeddings.word"  # as the head over the graph calls it
+_WIDE_IDS: Final = "traced.input_ids"
+_LEAST_WEIGHT: Final = 64  # elements; smaller tensors stay in the graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def rewire(model: onnx.ModelProto, words: Float32Array, layers: int) -> onnx.Mod
 
 
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph in fp16; what fp16 cannot hold is found when its weights are written.
+    """Convert a graph to fp16; numbers that fp16 cannot hold are found when its weights are written.
 
     Raises:
         UnsupportedError: onnxruntime's converter fails, as it does beyond 2 GB.
@@ -95,7 +96,7 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def split(model: onnx.ModelProto, originals: dict[str, Float32Array], element: int) -> TracedEncoder:
-    """Structure and weights apart.
+    """Split a model into its structure and its weights: arrays of any shape by name.
 
     Args:
         model: rewired.
@@ -113,7 +114,7 @@ def split(model: onnx.ModelProto, originals: dict[str, Float32Array], element: i
 
 
 def float_tensors(model: onnx.ModelProto) -> dict[str, Float32Array]:
-    """Every float32 initializer by name."""
+    """Give every float32 initializer, of any shape, by name."""
     tensors = model.graph.initializer
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors if tensor.data_type == TensorProto.FLOAT}
 
@@ -129,7 +130,7 @@ def _name_word_table(graph: onnx.GraphProto, words: Float32Array) -> None:
 
 
 def _attend_by_lengths(graph: onnx.GraphProto) -> None:
-    """Where a fused attention takes the sum of the mask's rows, give it the lengths."""
+    """Give fused attentions the lengths, in place of the sum of the mask's rows."""
     sums = {node.output[0] for node in graph.node if node.op_type == "ReduceSum"}
     for node in graph.node:
         if node.op_type in FUSED_ATTENTION and len(node.input) > 3 and node.input[3] in sums:
@@ -159,13 +160,13 @@ def _mask_nodes(name: str) -> list[onnx.NodeProto]:
 
 
 def _constants() -> list[onnx.TensorProto]:
-    """What the nodes above take."""
+    """Make the constants of the nodes above."""
     values = {"traced.0": 0, "traced.1": 1, "traced.axis_1": [1]}
     return [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in values.items()]
 
 
 def _needed(nodes: list[onnx.NodeProto], outputs: set[str]) -> list[onnx.NodeProto]:
-    """The nodes that outputs come from, in order."""
+    """Give the nodes that outputs depend on, in order."""
     wanted, kept = set(outputs), []
     for node in reversed(nodes):
         if wanted.intersection(node.output):

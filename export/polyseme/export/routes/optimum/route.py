@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from onnx import TensorProto
 
@@ -21,7 +22,7 @@ from polyseme.export.routes.optimum.rewiring import TracedEncoder, float_tensors
 from polyseme.export.routes.optimum.torch_model import left_out, load_model, read_config, reference, word_table
 from polyseme.export.routes.optimum.tracing import trace_fused
 
-_ELEMENT = {Precision.FP32: TensorProto.FLOAT, Precision.FP16: TensorProto.FLOAT16}
+_ELEMENT: Final = {Precision.FP32: TensorProto.FLOAT, Precision.FP16: TensorProto.FLOAT16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class OptimumRoute:
         return entries
 
     def reference(self) -> HiddenStates:
-        """The torch model in float64, loaded anew: nothing of what tracing did to the other is left."""
+        """Make the torch model in float64, loaded anew: tracing may have changed the other."""
         return reference(load_model(self.checkpoint))
 
 
@@ -69,7 +70,7 @@ class _TracedNodes(PaddedNodes):
     traced: TracedEncoder = field(kw_only=True)
 
     def encode(self) -> str:
-        """The traced nodes; gives the last hidden state's name."""
+        """Add the traced nodes; give the last hidden state's name."""
         self.nodes += self.traced.nodes
         self.constants += self.traced.constants
         return f"hidden_states.{self.config.num_hidden_layers}"

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -18,17 +18,24 @@ from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.export.routes.optimum.packages import one_line, quiet
 
 Attention = Literal["eager", "sdpa"]
-"""Which of transformers' own implementations computes attention; onnxruntime's optimizer knows the traces of either."""
+"""The implementation in transformers that computes attention; onnxruntime's optimizer knows the traces of either."""
 
 # What would run code of the checkpoint's, load weights of another place, or change the arithmetic.
-_DROPPED = ("auto_map", "_name_or_path", "_attn_implementation", "attn_implementation", "dtype", "torch_dtype")
+_DROPPED: Final = ("auto_map", "_name_or_path", "_attn_implementation", "attn_implementation", "dtype", "torch_dtype")
 # Largest integer of a field whose name has such a part: modules are made, one by one, before any weight is looked at.
-_LIMITS = {"layer": 1 << 10, "group": 1 << 10, "position": 1 << 17, "size": 1 << 24, "dim": 1 << 18, "head": 1 << 10}
-_MUST_BE_OFF = ("quantization_config", "is_decoder", "is_causal", "is_encoder_decoder", "add_cross_attention")
+_LIMITS: Final = {
+    "layer": 1 << 10,
+    "group": 1 << 10,
+    "position": 1 << 17,
+    "size": 1 << 24,
+    "dim": 1 << 18,
+    "head": 1 << 10,
+}
+_MUST_BE_OFF: Final = ("quantization_config", "is_decoder", "is_causal", "is_encoder_decoder", "add_cross_attention")
 
 
 def load_model(checkpoint: Checkpoint, attention: Attention = "eager") -> Any:  # noqa: ANN401  torch may not be there
-    """The model that config.json describes, with every one of its weights, in float32 and eval mode.
+    """Load the model that config.json describes, with every one of its weights, in float32 and eval mode.
 
     Raises:
         UnsupportedError: transformers does not know the architecture, or it is no encoder.
@@ -65,7 +72,7 @@ def load_model(checkpoint: Checkpoint, attention: Attention = "eager") -> Any:  
 
 
 def read_config(model: Any) -> EncoderConfig:  # noqa: ANN401
-    """The sizes that a model has.
+    """Read the sizes of a model.
 
     Raises:
         UnsupportedError: one is not there, or its word table is narrower than its layers.
@@ -95,7 +102,7 @@ def read_config(model: Any) -> EncoderConfig:  # noqa: ANN401
 
 
 def word_table(model: Any) -> Float32Array:  # noqa: ANN401
-    """The rows of the word table, [V, H]."""
+    """Give the rows of the word table, [V, H]."""
     table: Float32Array = model.get_input_embeddings().weight.detach().numpy()
     return table
 
@@ -111,12 +118,12 @@ def left_out(checkpoint: Checkpoint, model: Any) -> tuple[str, ...]:  # noqa: AN
 
 
 def reference(model: Any, *, behind: bool = False) -> HiddenStates:  # noqa: ANN401
-    """The model itself in float64, one text at a time: no padding, no mask. The model is widened in place.
+    """Make the reference of the model itself in float64, one text at a time: no padding, no mask. Widens it in place.
 
     Args:
         model: as `load_model` gave it.
-        behind: whether it may compute more behind its last layer, a last LayerNorm; the last state is then what that
-            gives. A traced graph has what the layer gives.
+        behind: whether it may compute more behind its last layer, a last LayerNorm; the last state is then the output
+            of that. A traced graph has the output of the layer.
 
     Raises:
         UnsupportedError: it computes more, and may not.
@@ -141,7 +148,7 @@ def reference(model: Any, *, behind: bool = False) -> HiddenStates:  # noqa: ANN
 
 @contextmanager
 def _only_what_is_read(checkpoint: Checkpoint) -> Iterator[Path]:
-    """A folder of config.json and weights alone: no code, no adapter and no pickle that transformers could find."""
+    """Make a folder of config.json and weights alone: without code, adapter or pickle that transformers could find."""
     config = {key: value for key, value in checkpoint.config.items() if key not in _DROPPED}
     with tempfile.TemporaryDirectory(prefix="polyseme-") as name:
         folder = Path(name)
@@ -179,7 +186,7 @@ def _refuse_larger_than_its_files(needed: int, folder: Path) -> None:
 
 
 def _refuse_other_weights(model: Any, info: dict[str, Any]) -> None:  # noqa: ANN401
-    """Loading makes up what is missing, and drops what is left over, with no more than a log line."""
+    """Refuse missing and left-over weights: loading makes up the first and drops the others, with a mere log line."""
     missing = sorted(name for name in info["missing_keys"] if "pooler." not in name)
     if missing:
         raise CheckpointError(f"weight {missing[0]} is missing, and {len(missing) - 1} more; they would be random")

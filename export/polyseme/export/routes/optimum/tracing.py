@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import onnx
 
@@ -16,11 +16,11 @@ from polyseme.export.routes.optimum.packages import one_line, quiet
 from polyseme.export.routes.optimum.torch_model import Attention, load_model
 
 # In this order: eager fuses nearly everywhere, of DistilBERT sdpa alone (optimum-onnx 0.1.0, onnxruntime 1.32).
-_ATTENTIONS: tuple[Attention, ...] = ("eager", "sdpa")
+_ATTENTIONS: Final[tuple[Attention, ...]] = ("eager", "sdpa")
 
 
 def trace_fused(checkpoint: Checkpoint) -> onnx.ModelProto:
-    """The graph of a checkpoint, from ids and mask to `hidden_states.0` .. `hidden_states.L`, every layer fused.
+    """Trace a checkpoint to a graph from ids and mask to `hidden_states.0` .. `hidden_states.L`, every layer fused.
 
     Raises:
         GateError: some attentions are left unfused, whichever implementation is traced.

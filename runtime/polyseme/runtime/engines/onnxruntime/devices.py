@@ -59,7 +59,11 @@ def choose_devices(wanted: str, artifact: Artifact) -> tuple[Device, ...]:
 
 
 def choose_device(wanted: str, artifact: Artifact) -> Device:
-    """The first of `choose_devices`."""
+    """Choose the first of `choose_devices`.
+
+    Raises:
+        RuntimeUnavailableError: as `choose_devices`.
+    """
     return choose_devices(wanted, artifact)[0]
 
 

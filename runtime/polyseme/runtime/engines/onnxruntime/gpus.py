@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from typing import Final
 
-_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*; source: cuda.h
+_MAJOR: Final = 75
+_MINOR: Final = 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*; source: cuda.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Gpu:
 
     @property
     def has_flash_attention(self) -> bool:
-        """Whether onnxruntime's FlashAttention runs on it: Ampere and later."""
+        """True where onnxruntime's FlashAttention runs on it: Ampere and later."""
         return self.capability >= (8, 0)
 
 

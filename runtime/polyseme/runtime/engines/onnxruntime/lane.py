@@ -71,6 +71,6 @@ class Lane:
                 future.set_exception(error)
             else:
                 future.set_result(result)
-            del call, future, function, arguments  # nothing is kept while the lane waits
+            del call, future, function, arguments  # keep nothing while the lane waits
         with using(self._device):
             self.sessions = {}

@@ -102,7 +102,11 @@ class PackedEngine:
     def run(
         self, variant: str, batch: PackedBatch, outputs: Sequence[str], selection: TokenSelection | None = None
     ) -> list[npt.NDArray[Any]]:
-        """Run on the calling thread if that is a lane's; else on a lane's that is not lent to anyone."""
+        """Run on the calling thread if it is a lane's own; else on the thread of a lane that is not lent out.
+
+        Returns:
+            One array per output, as `Engine.run`; `polyseme.artifact.graphs` has their shapes.
+        """
         own = self._by_thread.get(threading.get_ident())
         if own is not None:
             return own.sessions[variant].run(batch, outputs, selection)

@@ -89,10 +89,10 @@ class PackedSession:
         Args:
             batch: as `pack` gave it.
             outputs: names from `polyseme.artifact.graphs`, of this session's variant.
-            selection: what the `layers` variant is asked for; positions must lie within the batch.
+            selection: the further inputs of the `layers` variant; positions must lie within the batch.
 
         Returns:
-            One array per output name, in their order; they are the caller's.
+            One array per output name, in their order, of the shapes in `polyseme.artifact.graphs`; the caller's own.
 
         Raises:
             ValueError: an id lies outside the vocabulary, which CUDA kernels do not check.
@@ -169,7 +169,7 @@ class _Prepared:
     options: ort.RunOptions
 
     def capture(self) -> None:
-        """The first run. onnxruntime runs twice and captures a third run inside it."""
+        """Run for the first time: onnxruntime runs twice and captures a third run inside it."""
         self.session.run_with_iobinding(self.binding, self.options)
 
     def run(self, feeds: Feeds, outputs: Sequence[str], texts: int) -> list[npt.NDArray[Any]]:
@@ -199,7 +199,7 @@ class _Staging:
         return {name: address + 4 * begin for name, begin in begins.items()}
 
     def _buffer(self, size: int) -> tuple[npt.NDArray[np.int32], ort.OrtValue]:
-        """The smallest buffer that is large enough; one for each power of two, as the whole of it is copied."""
+        """Give the smallest buffer that is large enough; one for each power of two, as a copy takes all of it."""
         rounded = max(_LEAST_BUFFER, 1 << (size - 1).bit_length())
         if rounded not in self._buffers:
             host = np.zeros(rounded, dtype=np.int32)
@@ -216,7 +216,7 @@ class _Offsets:
         self._grown: list[ort.OrtValue] = []  # what a captured run was given stays
 
     def of(self, size: int) -> int:
-        """An address with room for so many."""
+        """Give an address with room for so many int32."""
         if not self._grown or self._grown[-1].shape()[0] < size:
             room = np.zeros(max(_LEAST_BUFFER, 1 << (size - 1).bit_length()), dtype=np.int32)
             self._grown.append(ort.OrtValue.ortvalue_from_numpy(room, self._device.kind, self._device.number))
@@ -252,7 +252,7 @@ def _load(
 
 
 def _unread_inputs(session: ort.InferenceSession, device: Device) -> frozenset[str]:
-    """Inputs of a graph that none of its nodes reads: onnxruntime wants them on the host, and would copy them there."""
+    """Name the inputs that no node of a graph reads: onnxruntime wants them on the host, and would copy them there."""
     if device.execution_provider != CUDA:
         return frozenset()
     places = zip(session.get_inputs(), session.get_input_memory_infos(), strict=True)

@@ -67,7 +67,11 @@ class PaddedEngine:
     def run(
         self, variant: str, batch: Batch, outputs: Sequence[str], selection: TokenSelection | None = None
     ) -> list[npt.NDArray[Any]]:
-        """Run on the calling thread."""
+        """Run on the calling thread; see `Engine.run`.
+
+        Returns:
+            One array per output; `polyseme.artifact.graphs` has their shapes.
+        """
         names = list(dict.fromkeys(map(in_float32, outputs)))
         arrays = dict(zip(names, self.sessions[variant].run(batch, names, selection), strict=True))
         return [arrays[name] if name in arrays else _to_float16(arrays[in_float32(name)]) for name in outputs]

@@ -70,10 +70,10 @@ class Session:
         Args:
             batch: ids must lie within the vocabulary: CUDA kernels do not check.
             outputs: names from `polyseme.artifact.graphs`, of this session's variant.
-            selection: what the `layers` variant is asked for; positions must lie within the batch.
+            selection: the further inputs of the `layers` variant; positions must lie within the batch.
 
         Returns:
-            One array per output name, in their order.
+            One array per output name, in their order, of the shapes in `polyseme.artifact.graphs`.
         """
         feeds = batch.feeds() if selection is None else {**batch.feeds(), **selection.feeds()}
         with using(self.device):
@@ -82,7 +82,7 @@ class Session:
 
 
 def load_weights(artifact: Artifact, device: Device, layout: Layout = Layout.PADDED) -> dict[str, ort.OrtValue]:
-    """The initializers of a layout's graphs on a device, to be shared by its sessions.
+    """Put the initializers of a layout's graphs on a device, for its sessions to share.
 
     On a CPU they stay memory-mapped: nothing is copied.
 
@@ -93,7 +93,7 @@ def load_weights(artifact: Artifact, device: Device, layout: Layout = Layout.PAD
 
 
 def put_weights(tensors: Mapping[str, npt.NDArray[np.generic]], device: Device) -> dict[str, ort.OrtValue]:
-    """Arrays as initializers on a device, of which sessions take no copy.
+    """Put arrays of any shape on a device, as initializers that sessions do not copy.
 
     Raises:
         RuntimeUnavailableError: as `load_weights`.
@@ -110,26 +110,32 @@ def put_weights(tensors: Mapping[str, npt.NDArray[np.generic]], device: Device) 
 
 
 def _lent(tensor: npt.NDArray[np.generic], device: Device) -> ort.OrtValue:
-    """A value on the device that does not own its memory, as `add_initializer` asks; what it keeps alive does."""
+    """Make a value on the device that does not own its memory, as `add_initializer` asks; it keeps the owner alive."""
     return ort.OrtValue.from_dlpack(ort.OrtValue.ortvalue_from_numpy(tensor, device.kind, device.number))
 
 
 def run_each(
     graph: Path, feeds: Iterable[Mapping[str, npt.NDArray[Any]]], outputs: Sequence[str]
 ) -> Iterator[list[npt.NDArray[Any]]]:
-    """Run any graph on one batch after the other, on all cores of the CPU."""
+    """Run any graph on one batch after the other, on all cores of the CPU.
+
+    Args:
+        graph: its file.
+        feeds: the inputs of each batch by name, of the shapes that the graph takes.
+        outputs: names of the graph's outputs.
+    """
     session = ort.InferenceSession(str(graph), session_options(0), providers=[CPU])
     for batch in feeds:
         yield session.run(list(outputs), dict(batch))
 
 
 def runtime_version() -> str:
-    """The version of onnxruntime."""
+    """Give the version of onnxruntime."""
     return str(ort.__version__)
 
 
 def session_options(intra_op_threads: int) -> ort.SessionOptions:
-    """What every session is opened with; 0 threads: one per core."""
+    """Make the options that every session is opened with; 0 threads: one per core."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
@@ -173,7 +179,7 @@ def open_session(
 
 
 def providers_of(device: Device) -> Providers:
-    """The CPU, or CUDA with the CPU for what it does not have."""
+    """Give the providers of a device: the CPU, or CUDA with the CPU for operators that CUDA lacks."""
     if device.execution_provider == CUDA:
         return [(CUDA, {"device_id": str(device.number), "arena_extend_strategy": "kSameAsRequested"}), CPU]
     return [CPU]

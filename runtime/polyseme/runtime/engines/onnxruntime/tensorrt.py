@@ -23,11 +23,11 @@ from polyseme.runtime.errors import RuntimeUnavailableError
 MOST_TEXTS: Final = 64
 """Texts of a batch: the engine has memory for so many of the longest."""
 
-_USUAL = (16, 128)  # texts and tokens, for which kernels are chosen
+_USUAL: Final = (16, 128)  # texts and tokens, for which kernels are chosen
 
 
 def tensorrt_session(artifact: Artifact, device: Device, cache: Path | None) -> Session:
-    """A session for texts; tokens and spans are not TensorRT's.
+    """Make a session for texts; TensorRT runs no tokens and spans.
 
     Args:
         artifact: exported for TensorRT.
@@ -49,7 +49,7 @@ def tensorrt_session(artifact: Artifact, device: Device, cache: Path | None) -> 
 
 
 def provider_options(artifact: Artifact, device: Device, cache: Path | None) -> dict[str, str]:
-    """The settings of onnxruntime's TensorRT provider.
+    """Make the options of onnxruntime's TensorRT provider.
 
     Source: onnxruntime, TensorRT Execution Provider, Configurations.
     """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -31,16 +31,22 @@ from polyseme.server.inference.validation import check_count, check_reply_bytes,
 R = TypeVar("R")  # the reply to one text, in the form of some protocol
 R_contra = TypeVar("R_contra", contravariant=True)
 
-_GROUP_ELEMENTS = 1 << 21  # float32 elements that are held before they are encoded: 8 MiB
-_LOOP_ELEMENTS = 1 << 16  # what the event loop may encode itself, in about 0.1 ms
-_MOST_SPAN_TEXT = 1 << 20  # characters that the spans of one text may repeat in the reply
+_GROUP_ELEMENTS: Final = 1 << 21  # most float32 elements that are held before they are encoded: 8 MiB
+_LOOP_ELEMENTS: Final = 1 << 16  # most elements that the event loop encodes itself, in about 0.1 ms
+_MOST_SPAN_TEXT: Final = 1 << 20  # most characters that the spans of one text may repeat in the reply
 
 
 class ReplyWriter(Protocol[R_contra]):
-    """Makes the replies to texts, in the form of a protocol."""
+    """Makes the replies to texts, in the messages of a protocol."""
 
     def size(self, reply: R_contra, vectors: int, width: int) -> int:
-        """Give the bytes that the reply to a text needs, with so many vectors of so many elements."""
+        """Count the bytes of the reply to a text with its vectors.
+
+        Args:
+            reply: the reply, without vectors.
+            vectors: number of vectors.
+            width: elements of a vector.
+        """
 
     def fill(self, reply: R_contra, vectors: FloatArray) -> None:
         """Put vectors, [K, W] or [layers, K, W], into the reply to a text; on the event loop or another thread."""
@@ -50,14 +56,14 @@ class TokenWriter(ReplyWriter[R], Protocol[R]):
     """Makes the replies to EmbedTokens."""
 
     def begin(self, text: str, tokens: TokenizedText, keep: Sequence[int]) -> R:
-        """Make the reply to a text, but for its vectors: one for each token to keep."""
+        """Make the reply to a text without its vectors; there will be one for each token to keep."""
 
 
 class SpanWriter(ReplyWriter[R], Protocol[R]):
     """Makes the replies to EmbedSpans."""
 
     def begin(self, text: str, tokens: TokenizedText, spans: Sequence[LocatedSpan]) -> R:
-        """Make the reply to a text, but for its vectors: one for each span."""
+        """Make the reply to a text without its vectors; there will be one for each span."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +71,10 @@ class PreparedText(Generic[R]):
     """A text that is ready to be run.
 
     Attributes:
-        index: which text of the query.
-        ids: what the model sees.
-        task: what is wanted of it.
-        reply: the reply to it, but for its vectors.
+        index: index of the text in the query.
+        ids: the token ids that the model sees.
+        task: what the text is run for.
+        reply: the reply to the text, without its vectors.
     """
 
     index: int
@@ -98,12 +104,12 @@ class PartEmbedding(Generic[R]):
         """Take a query whose fields have been checked.
 
         Args:
-            texts: all of them.
+            texts: all texts of the query.
             options: how they become tokens.
-            mix: the layers.
+            mix: the layers, and how they are joined.
             prepare: prepares a text.
             writer: makes the replies.
-            execution: of the call.
+            execution: the execution of the call.
             normalize: whether each vector is scaled to length 1.
         """
         self.texts = texts
@@ -115,13 +121,13 @@ class PartEmbedding(Generic[R]):
         self._normalize = normalize
 
     async def run(self, advice: str) -> list[R]:
-        """Give the replies to all texts, refused before the first text is run where they would not fit a message.
+        """Give the replies to all texts. Where they would not fit a message, refuse before the first text is run.
 
         Args:
-            advice: what to do instead.
+            advice: what the caller should do instead.
 
         Raises:
-            InvalidInputError: which text, what, got, limit.
+            InvalidInputError: the text that is wrong: what, got, limit.
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
         prepared: list[PreparedText[R]] = []
@@ -151,11 +157,15 @@ class PartEmbedding(Generic[R]):
             first += len(portion)
 
     async def prepare(self, first: int, texts: Sequence[str]) -> list[PreparedText[R]]:
-        """Tokenize and check some of the texts, the first of which has index `first`.
+        """Tokenize and check some of the texts.
+
+        Args:
+            first: index of the first of them.
+            texts: the texts.
 
         Raises:
-            InvalidInputError: which text, what, got, limit.
-            QueueFullError: what comes of it would not be admitted.
+            InvalidInputError: the text that is wrong: what, got, limit.
+            QueueFullError: the queue would not take the texts.
         """
         numbered = iter(enumerate(texts, first))
 
@@ -166,7 +176,7 @@ class PartEmbedding(Generic[R]):
         return await self._execution.prepare(texts, self._options, use)
 
     async def vectors(self, prepared: Iterable[PreparedText[R]]) -> AsyncIterator[tuple[PreparedText[R], FloatArray]]:
-        """Run prepared texts; gives the vectors of each, as `ReplyWriter.fill` takes them.
+        """Run prepared texts, and give the vectors of each: [K, W] or [layers, K, W], as `ReplyWriter.fill` takes them.
 
         Raises:
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
@@ -178,7 +188,7 @@ class PartEmbedding(Generic[R]):
                 yield text, vectors
 
     def _groups(self, prepared: Iterable[PreparedText[R]]) -> Iterator[list[PreparedText[R]]]:
-        """Successive texts whose vectors may be held at once."""
+        """Group successive texts whose vectors may be held at once."""
         group: list[PreparedText[R]] = []
         elements = 0
         for text in prepared:
@@ -252,7 +262,7 @@ def span_embedding(query: EmbedSpans, writer: SpanWriter[R], execution: Executio
     mix = mix_of(query.layers, Combine.SUM, execution)
     check_count(len(query.texts), limits, "inputs")
     check_texts(query.texts, limits, in_inputs)
-    half = query.half and not query.normalize  # vectors that are scaled want all bits
+    half = query.half and not query.normalize  # scaling needs all bits
 
     def prepare(index: int, text: str, tokens: TokenizedText) -> PreparedText[R]:
         path = ("inputs", index)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Final
 
 import numpy as np
 
 from polyseme.runtime.tasks import LayerMix
 from polyseme.server.errors import InvalidInputError
 
-MAX_LAYERS = 64
+MAX_LAYERS: Final = 64
 
 
 class Combine(Enum):
-    """How several layers become one vector of a token."""
+    """The ways to make one vector of a token from several layers."""
 
     NONE = "none"
     SUM = "sum"
@@ -49,7 +50,7 @@ def layer_mix(layers: Sequence[int], *, static: bool, combine: Combine, num_hidd
 
 
 def _state(index: int, layer: int, num_hidden_layers: int) -> int:
-    """The column of a layer among the states."""
+    """Give the column of a layer among the states."""
     if not -num_hidden_layers - 1 <= layer <= num_hidden_layers:
         raise InvalidInputError(
             f": got {layer}; limits {-num_hidden_layers - 1}..{num_hidden_layers}", ("layers", "layers", index)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 class Subtokens(Enum):
-    """How the tokens of one span become one vector."""
+    """The ways to make one vector of a span from its tokens."""
 
     FIRST = "first"
     LAST = "last"

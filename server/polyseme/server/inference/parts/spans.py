@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
+from typing import Final
 
 from polyseme.runtime.text.offsets import OffsetError, OffsetTable, OffsetUnit, Overlaps
 from polyseme.runtime.text.tokenizer import TokenizedText
 from polyseme.runtime.text.words import WordFinder, words
 from polyseme.server.errors import FieldPath, InvalidInputError
 
-MAX_WORD_BYTES = 1024  # of WordQuery.text
-_SPACES = "\u2581\u0120"  # the space before a word, as SentencePiece and byte-level vocabularies spell it
+MAX_WORD_BYTES: Final = 1024  # most bytes of WordQuery.text, in UTF-8
+_SPACES: Final = "\u2581\u0120"  # the space before a word, as SentencePiece and byte-level vocabularies spell it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanQuery:
-    """A part of a text, by its offsets.
+    """A part of a text, named by its offsets.
 
     Attributes:
         start: where it starts, in the unit of the request.
@@ -31,11 +32,11 @@ class SpanQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordQuery:
-    """A part of a text, by what it says.
+    """A word or phrase of a text, named by its letters.
 
     Attributes:
-        text: a word or phrase.
-        occurrence: which one, from 1; 0 for all of them.
+        text: the word or phrase.
+        occurrence: the occurrence that is meant, from 1; 0: all of them.
         partial_word: whether it may lie inside a word.
         ignore_case: whether case is ignored.
     """
@@ -54,8 +55,8 @@ class LocatedSpan:
         start: where it starts, in code points.
         end: where it ends (exclusive), in code points.
         tokens: indices into the model's input, special tokens counted; at least one.
-        query: which query it answers: an index into spans followed by words; without queries, the index of the word.
-        occurrence: which occurrence of the word it is, from 1; 0 for spans and where no word was asked for.
+        query: the query that it answers: an index into spans followed by words; without queries, the index of the word.
+        occurrence: the occurrence of the word, from 1; 0 for spans and where no word was asked for.
         truncated: whether truncation cut off a part of it.
     """
 
@@ -77,23 +78,24 @@ def locate(
     limit: int,
     at: FieldPath,
 ) -> list[LocatedSpan]:
-    """Find the tokens of spans and words, or of every word where neither are asked for.
+    """Find the tokens of spans and words; where neither are asked for, those of every word.
 
-    Of every word, and of a word's occurrences where all are asked for, those are left out of which the model sees no
-    token; `query` and `occurrence` count them nevertheless. A word of which no occurrence is seen is refused.
+    A word, or an occurrence, is left out where the model sees none of its tokens, if every word or all occurrences
+    were asked for; `query` and `occurrence` count it nevertheless. A word is refused if the model sees none of its
+    occurrences.
 
     Args:
         text: the text.
-        tokens: what the model sees of it.
+        tokens: the tokens that the model sees of it.
         spans: the spans asked for.
         words: the words asked for.
-        unit: what the offsets of spans count.
+        unit: the unit of the offsets of spans.
         limit: most spans, asked for or found.
-        at: where the text stands in the request.
+        at: the place of the text in the request.
 
     Raises:
-        InvalidInputError: a span is not of the text, a word is not in the text, the model sees no token of one, or
-            there are too many.
+        InvalidInputError: a span lies outside of the text, a word is not in the text, the model sees no token of one,
+            or there are too many.
     """
     if len(spans) + len(words) > limit:
         raise InvalidInputError(f" asks for {len(spans) + len(words)} spans and words; limit {limit}", at)
@@ -108,7 +110,7 @@ def locate(
 def locate_one(
     text: str, tokens: TokenizedText, part: SpanQuery | WordQuery, *, unit: OffsetUnit, at: FieldPath
 ) -> LocatedSpan:
-    """Find the tokens of one span, or of one word, which must occur exactly once where it does not say which.
+    """Find the tokens of one span, or of one word. The word must occur once, unless the query names the occurrence.
 
     Raises:
         InvalidInputError: as `locate`, and where the word occurs more than once.
@@ -120,7 +122,7 @@ def locate_one(
 
 
 class _Locator:
-    """Finds the tokens of parts of one text; what one part has prepared, the next one uses."""
+    """Finds the tokens of parts of one text; tables that one part has needed serve the next."""
 
     def __init__(self, text: str, tokens: TokenizedText, unit: OffsetUnit) -> None:
         self._text = text
@@ -183,7 +185,7 @@ class _Locator:
         return LocatedSpan(start=start, end=end, tokens=tokens, query=query, occurrence=occurrence, truncated=truncated)
 
     def _is_put_before(self, token: int) -> bool:
-        """Whether the tokenizer put this token before a word, as a space that the text has not.
+        """Tell whether the tokenizer put this token before a word, as a space that the text has not.
 
         It has the offsets of the word's first letter, and is of no word: where the text has a space, the
         token of it lies outside of the word.

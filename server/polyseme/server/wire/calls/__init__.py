@@ -1,1 +1,1 @@
-"""What is done around every call of every contract."""
+"""The path of every call of every contract, before and after its method."""

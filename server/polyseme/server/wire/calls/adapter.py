@@ -1,4 +1,4 @@
-"""What is done around every call, once: name, admit, set the deadline, decode, run, encode, end with a status, count.
+"""The steps around every call: name, admit, set the deadline, decode, run, encode, end with a status, count.
 
 Methods are wrapped from the service descriptors, so that one place owns the statuses of the whole contract. Handlers
 take and give bytes: grpcio itself would decode before a call is admitted, and would answer undecodable protobuf with
@@ -42,13 +42,13 @@ _NOT_TRACED: Final = NoTracing()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Those who have to do with every call of a service.
+    """The parts of the server that every call of a service meets.
 
     Attributes:
         admission: lets calls in.
         identify: names the caller of a call.
         observer: is told of calls that have ended.
-        transfers: have their requests and replies.
+        transfers: waits for requests, and counts replies until they are taken.
         tracing: traces calls.
     """
 
@@ -65,9 +65,9 @@ def generic_handler(service: Service, surroundings: Surroundings) -> grpc.Generi
 
 
 class _Handlers(grpc.GenericRpcHandler):
-    """Finds what answers a call, before the first message of the call has been read.
+    """Finds the handler of a call, before the first message of the call has been read.
 
-    A call that cannot come in, of a stranger above all, is ended here: its messages are never taken from the network.
+    A call that may not come in is ended here, above all a stranger's: its messages are never taken from the network.
     """
 
     def __init__(self, service: Service, surroundings: Surroundings) -> None:
@@ -85,7 +85,7 @@ class _Handlers(grpc.GenericRpcHandler):
                 self._handlers[path] = adapter.stream(service.streams[descriptor.name])
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Give what answers a call; None: another service may."""
+        """Give the handler of a call; None: another service may have one."""
         path = handler_call_details.method
         handler = self._handlers.get(path)
         if handler is None:
@@ -101,7 +101,7 @@ Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 
 class _Adapter:
-    """What calls of one method pass through on their way in and out."""
+    """Wraps one method: admits its calls, decodes, runs, encodes, and ends each with a status."""
 
     def __init__(self, path: str, name: str, intake: Intake, surroundings: Surroundings) -> None:
         self._path = path
@@ -116,8 +116,8 @@ class _Adapter:
     def unary(self, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         """Wrap a method that takes one message and gives one.
 
-        To gRPC it takes a stream: then the message is received here, where it can be waited for no longer, and not
-        before the method is called at all.
+        To gRPC it takes a stream. So the message is received here, where the wait can end, and not before the method is
+        called at all.
         """
 
         async def answer(_: object, context: ServicerContext) -> bytes:
@@ -149,7 +149,7 @@ class _Adapter:
                 self._admit(call)
                 reader = Reader(context, self._admission, self._intake, self._transfers)
                 await method(reader.messages(), call, write)
-                if reader.cut_off:  # what was read is answered; the rest has to go to another server
+                if reader.cut_off:  # requests that were read are answered; the others have to go to another server
                     self._admission.check_open()
 
             await self._pass(context, body)
@@ -157,7 +157,7 @@ class _Adapter:
         return grpc.stream_stream_rpc_method_handler(answer)
 
     def refusal(self, error: ServerError) -> grpc.RpcMethodHandler[Any, Any]:
-        """Give what ends a call without reading any message of it."""
+        """Give a handler that ends a call without reading a message of it."""
         # A stranger's call leaves no trace: its metadata would decide what the collector gets.
         tracing = _NOT_TRACED if isinstance(error, UnauthenticatedError) else self._tracing
 
@@ -189,7 +189,7 @@ class _Adapter:
             code = _OK
             return result
         finally:
-            # Before the status goes out: who has seen the answer can see the count.
+            # Before the status goes out, so that a caller with an answer finds it counted.
             call.share.give_back()
             self._admission.leave(generation)
             self._report(call, code, context)

@@ -12,22 +12,22 @@ from polyseme.server.memory.budget import Share
 from polyseme.server.observe.tracing import Trace
 from polyseme.server.scheduling import Origin
 
-WORK_FACTOR: Final = 32  # bytes of memory that one byte of a request takes until it is answered, at worst
+WORK_FACTOR: Final = 32  # most bytes of memory for each byte of a request, until it is answered
 
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One call, or one request of a stream: its id, its time, its memory, and what it used.
+    """One call, or one request of a stream: its id, its times, its memory, and what it used.
 
     Attributes:
-        origin: what the log and traces name it by; requests of a stream share the stream's id.
+        origin: the id by which the log and traces name it; requests of a stream share the stream's id.
         started: when the request arrived; monotonic seconds.
-        deadline: when the caller stops waiting; infinite where it set none.
-        trace: is told when it ends.
-        stopwatch: where its time goes.
-        caller: who the caller is; callers share the queue.
-        share: what it holds of the memory of all calls.
-        usage: what the call used so far; requests of a stream share it.
+        deadline: when the caller stops waiting; monotonic seconds, infinite where the caller set none.
+        trace: the trace of this call; it is told when the call ends.
+        stopwatch: measures the steps of this call.
+        caller: the identity of the caller: token, certificate or address. Callers share the queue.
+        share: the memory that this call holds, of the memory of all calls.
+        usage: the model, texts and tokens of this call; requests of a stream share it.
     """
 
     origin: Origin
@@ -44,7 +44,7 @@ class Call:
         return time.monotonic() - self.started
 
     def begun_now(self) -> Call:
-        """The same for a message that has just arrived in a stream."""
+        """Copy the call of a stream for a request that has just arrived in it, with times of its own."""
         now = time.monotonic()
         trace = self.trace.request(now)
         origin = Origin(self.origin.request_id, trace.traceparent)

@@ -17,7 +17,7 @@ class ChildTask(asyncio.Task[Any]):
     """A task that knows which task began it.
 
     Attributes:
-        parent: gives that task while there is one.
+        parent: gives that task; None once it is gone.
     """
 
     parent: Callable[[], asyncio.Task[Any] | None]

@@ -14,12 +14,12 @@ from polyseme.server.security.proxies import TrustedProxies, peer_address, site_
 
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
-_KNOWN: Final = 4096  # names kept, so that a caller is looked at once and not at every call
+_KNOWN: Final = 4096  # names that are kept, so that not every call works out its caller's anew
 _UNKNOWN: Final = "unknown"  # all peers without an address, as those of a Unix socket, are one caller
 
 
 def identifier(config: ServerConfig) -> Callable[[ServicerContext], str]:
-    """Give what names the caller of a call that has been let in.
+    """Give the function that names the caller of a call: by its token, else its certificate, else its address.
 
     Raises:
         ConfigError: a trusted proxy is no address or network.
@@ -44,7 +44,7 @@ def identifier(config: ServerConfig) -> Callable[[ServicerContext], str]:
 
     def by_certificate(context: ServicerContext) -> str:
         names = context.peer_identities()
-        if not names or by_peer(context.peer())[1]:  # a proxy shows its own
+        if not names or by_peer(context.peer())[1]:  # a proxy shows its own certificate
             return by_address(context)
         return "certificate " + b" ".join(names).decode(errors="replace")
 

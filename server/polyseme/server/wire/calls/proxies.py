@@ -13,7 +13,7 @@ _ENVOY: Final = "x-envoy-"
 
 
 def came_by_proxy(metadata: Iterable[tuple[str, str | bytes]] | None) -> bool:
-    """Whether a proxy passed this call on, which may pass the next one on to another server."""
+    """Tell whether a proxy passed this call on; it may pass the next one on to another server."""
     return any(key in _HEADERS or key.startswith(_ENVOY) for key, _ in metadata or ())
 
 
@@ -24,7 +24,7 @@ class ForProxies(grpc.GenericRpcHandler):
         self._handler = handler
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Give what answers a call; None: another handler may."""
+        """Give the handler of a call that came by way of a proxy; None: another handler may take the call."""
         if came_by_proxy(handler_call_details.invocation_metadata):
             return self._handler.service(handler_call_details)
         return None

@@ -29,7 +29,7 @@ class Reader:
         self.cut_off = False
 
     async def messages(self) -> AsyncIterator[Message | ServerError]:
-        """Messages, or why one cannot be read."""
+        """Read the messages; in place of one that cannot be read, give the error that says why."""
         closed = asyncio.ensure_future(self._closed.wait())
         reads = [closed]
         try:

@@ -13,20 +13,20 @@ from polyseme.server.wire.calls.call import Call
 from polyseme.server.wire.messages.intake import Bounds
 
 Method = Callable[[Any, Call], Awaitable[Message]]
-# Requests, or why one could not be read; the call; where replies go.
+# Takes the requests, with an error in place of one that cannot be read; the call; and a function that sends a reply.
 StreamMethod = Callable[[AsyncIterator[Any], Call, Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service of a contract; methods that it has not answer UNIMPLEMENTED.
+    """A service of a contract; methods that it lacks answer UNIMPLEMENTED.
 
     Attributes:
-        descriptor: as the contract has it.
-        methods: take one message and give one, by name.
-        streams: take and give any number of messages, by name.
-        bounds: what its requests may hold.
-        prefix: stands before the names of its methods where they are counted.
+        descriptor: the service in the contract.
+        methods: unary methods by name.
+        streams: methods that take and give any number of messages, by name.
+        bounds: how much a request may hold.
+        prefix: put before the names of its methods in metrics and logs.
     """
 
     descriptor: ServiceDescriptor

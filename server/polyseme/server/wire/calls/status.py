@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 Trailers = tuple[tuple[str, str | bytes], ...]
 
-_MOST_DESCRIPTION: Final = 3072  # bytes of UTF-8: with the field's name below 4 KB, which headers hold
+_MOST_DESCRIPTION: Final = 3072  # bytes of UTF-8: with the field's name less than the 4 KB that headers hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,9 @@ class CallStatus:
 
 
 def status_of(error: BaseException, request_id: str) -> CallStatus:
-    """Give the status of an error, of errors of several tasks that of the first.
+    """Give the status of an error; where several tasks failed, that of the first error.
 
-    INTERNAL tells the call's id only; the log has the rest.
+    INTERNAL tells the caller nothing but the id of its call; the log has the rest.
     """
     first = _first(error)
     failure = _translated(first)
@@ -59,7 +59,7 @@ def status_of(error: BaseException, request_id: str) -> CallStatus:
 
 
 def trailers(status: CallStatus) -> Trailers:
-    """Say which field is wrong (google.rpc.BadRequest), and when to come again (RetryInfo; gRPC's own pushback)."""
+    """Make the trailers of a status: the wrong field (google.rpc.BadRequest), when to retry (RetryInfo, pushback)."""
     if status.path:
         description = status.message.encode()[:_MOST_DESCRIPTION].decode(errors="ignore")
         violation = error_details_pb2.BadRequest.FieldViolation(field=spelled(status.path), description=description)
@@ -82,7 +82,7 @@ def _details(status: CallStatus, detail: Message) -> tuple[str, bytes]:
 
 
 def _translated(error: BaseException) -> ServerError:
-    """Give what a caller is told of an exception; of one that nobody foresaw its type: its message may hold text."""
+    """Translate an exception to an error of the server; of an unforeseen one only its type, as it may quote text."""
     if isinstance(error, ServerError):
         return error
     return EngineError(type(error).__name__)

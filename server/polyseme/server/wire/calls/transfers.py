@@ -19,26 +19,31 @@ from polyseme.server.wire.calls.call_tasks import end_call
 
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
-_COPIES: Final = 2  # of a reply that is being sent: Python's and the core's
-_CALL_BYTES: Final = 16 << 10  # of a call besides its reply
-_YOUNG_S: Final = 1.0  # a reply that is younger is on its way to a caller who reads
+_COPIES: Final = 2  # copies of a reply that is being sent: Python's and the core's
+_CALL_BYTES: Final = 16 << 10  # bytes of a call besides its reply
+_YOUNG_S: Final = 1.0  # seconds; the caller of a younger reply may be reading it
 
 
 class TransferObserver(Protocol):
     """Is told of transfers."""
 
     def transfer_ended(self, what: str, why: str) -> None:
-        """The server ended a call whose request did not come, or whose reply was not taken."""
+        """Take note of a call that the server ended.
+
+        Args:
+            what: "request": it did not come whole; "reply": the caller did not take it.
+            why: "late" or "memory".
+        """
 
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """One that has not come whole.
+    """A request that has not come whole.
 
     Attributes:
-        began: when it was asked for; monotonic seconds.
+        began: when the server began to wait for it; monotonic seconds.
         may_idle: whether its caller may take any time, as in a stream between two messages.
-        ended: why it was ended; None while it is waited for.
+        ended: the error that ended it; None while the server waits for it.
     """
 
     began: float
@@ -48,12 +53,12 @@ class _Request:
 
 @dataclass(slots=True, eq=False)
 class _Reply:
-    """One that has not been taken.
+    """A reply that has not been taken.
 
     Attributes:
-        began: when it was given to the core; monotonic seconds.
-        size: bytes that it holds.
-        ended: whether it was ended.
+        began: when it was given to gRPC's core; monotonic seconds.
+        size: bytes of memory that it holds.
+        ended: whether the server has ended its call.
     """
 
     began: float
@@ -65,7 +70,10 @@ Task: TypeAlias = asyncio.Task[Any]
 
 
 class Transfers:
-    """The transfers of one server. Used on one event loop."""
+    """The transfers of one server: requests that have not come whole, replies that have not been taken.
+
+    Used on one event loop.
+    """
 
     def __init__(
         self,
@@ -75,13 +83,13 @@ class Transfers:
         observer: TransferObserver,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with none.
+        """Start without transfers.
 
         Args:
-            budget: counts the replies.
-            limit_s: seconds that a request may take to come, and a reply to be taken.
-            largest: bytes of the largest request.
-            observer: is told of what is ended.
+            budget: counts the memory of replies.
+            limit_s: seconds within which a request must come whole, and a reply must be taken.
+            largest: bytes of the largest request that the server takes.
+            observer: is told of every transfer that is ended.
             clock: seconds, monotonic.
         """
         self._budget = budget
@@ -95,24 +103,24 @@ class Transfers:
 
     @property
     def under_way(self) -> bool:
-        """Whether there are any."""
+        """True while there are transfers."""
         return bool(self._requests or self._replies)
 
     @property
     def requests(self) -> int:
-        """How many requests have not come whole."""
+        """Number of requests that have not come whole."""
         return len(self._requests)
 
     async def receive(self, context: ServicerContext, *, may_idle: bool = False) -> Any:  # noqa: ANN401
-        """Give the next message of a call, or `grpc.aio.EOF`.
+        """Receive the next message of a call; `grpc.aio.EOF`: the caller sends no more.
 
         Args:
-            context: of the call.
-            may_idle: whether it may take any time.
+            context: gRPC's context of the call.
+            may_idle: whether the caller may take any time, as in a stream between two messages.
 
         Raises:
-            DeadlineExpiredError: it took too long.
-            QueueFullError: memory became short before it had come.
+            DeadlineExpiredError: the message did not come whole within the limit.
+            QueueFullError: memory became short before the message had come.
         """
         task = _this_task()
         request = self._requests[task] = _Request(self._clock(), may_idle)
@@ -135,13 +143,17 @@ class Transfers:
             self._remove(task)
 
     def leave_to_core(self, size: int) -> None:
-        """Count a reply of so many bytes, which is sent once the method returns, until the call ends."""
+        """Count a reply that gRPC sends once the method returns, until its call ends.
+
+        Args:
+            size: bytes of the reply.
+        """
         task = _this_task()
         self._add(task, size)
         task.add_done_callback(self._remove)
 
     def end_late(self) -> None:
-        """End what takes too long."""
+        """End requests and replies that have taken longer than the limit."""
         latest = self._clock() - self._limit_s
         error = DeadlineExpiredError(f"the request did not come whole within {self._limit_s:g} s")
         for task, request in list(self._requests.items()):
@@ -155,24 +167,30 @@ class Transfers:
             self._end_reply(task, reply, "late")
 
     def end_requests(self, size: int) -> int:
-        """End the oldest requests until so many bytes should be free, those last whose caller may take any time.
+        """End the oldest requests, to free memory; those whose caller may take any time come last.
+
+        Args:
+            size: bytes that should become free.
 
         Returns:
-            How many were ended.
+            Number of requests that were ended.
         """
         error = QueueFullError("the server is short of memory; the request had not come whole", retry_after_s=RETRY_S)
         waiting = [(task, request) for task, request in self._requests.items() if request.ended is None]
         waiting.sort(key=lambda each: each[1].may_idle)
-        ended = waiting[: max(0, -(-size // self._largest))]  # each holds the largest message at most
+        ended = waiting[: max(0, -(-size // self._largest))]  # each holds at most the largest message
         for task, request in ended:
             self._end_request(task, request, error, "memory")
         return len(ended)
 
     def end_replies(self, size: int) -> int:
-        """End the oldest replies until so many bytes should be free, but for those that are on their way to a reader.
+        """End the oldest replies, to free memory; replies of the last second stay, as callers may be reading them.
+
+        Args:
+            size: bytes that should become free.
 
         Returns:
-            How many were ended.
+            Number of replies that were ended.
         """
         count, young = 0, self._clock() - _YOUNG_S
         for task, reply in list(self._replies.items()):
@@ -189,7 +207,7 @@ class Transfers:
             self._observer.transfer_ended("request", why)
 
     def _end_reply(self, task: Task, reply: _Reply, why: str) -> bool:
-        """End one; False where it has been ended before."""
+        """End the call of a reply; False: it has been ended before."""
         if reply.ended:
             return False
         reply.ended = True

@@ -27,15 +27,15 @@ type; where its value starts, after the length; where its value ends."""
 
 
 def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
-    """Give the fields of a message one by one, so that who has seen enough need not see the rest.
+    """Give the fields of a message one by one, so that a reader who has seen enough can stop.
 
     Args:
-        data: holds the message.
-        start: where it starts.
-        end: where it ends.
+        data: the bytes that the message lies in.
+        start: index of its first byte.
+        end: index behind its last byte.
 
     Raises:
-        MalformedError: a tag, a length or a group that cannot be.
+        MalformedError: a tag, a length or a group is impossible.
 
     Source: https://protobuf.dev/programming-guides/encoding
     """

@@ -24,21 +24,21 @@ from google.protobuf.message import DecodeError, Message
 from polyseme.server.errors import FieldPath, InvalidInputError
 from polyseme.server.wire.messages.fields import LENGTH_DELIMITED, MalformedError, fields
 
-SMALL_REQUEST: Final = 16 << 10  # bytes that are parsed at once, whatever they hold: 8,192 empty texts take 0.7 ms
-_SMALL_MESSAGE: Final = 256  # bytes of a message within a request that is not looked into
+SMALL_REQUEST: Final = 16 << 10  # most bytes that are parsed at once, whatever they hold: 8,192 empty texts take 0.7 ms
+_SMALL_MESSAGE: Final = 256  # most bytes of a message within a request that is not walked into
 _PIECE_BYTES: Final = 256 << 10
 _PIECE_FIELDS: Final = 4096  # about 2 ms of walking
-_MOST_OTHERS: Final = 128  # fields of one message that are unknown, or not lists: each is needed once
+_MOST_OTHERS: Final = 128  # most fields of one message that are unknown or no lists: each is needed once
 _LONGEST_NUMBER: Final = 10  # bytes of one number in a packed list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What requests may hold, by what can be seen of it before it is parsed.
+    """The most that a request may hold, as far as that is seen before it is parsed.
 
     Attributes:
-        entries: of all lists of one message together, by the message's full name.
-        string_bytes: of one string.
+        entries: most entries of all lists of one message together, by the message's full name.
+        string_bytes: most bytes of one string.
     """
 
     entries: Mapping[str, int] = field(default_factory=dict)
@@ -46,18 +46,18 @@ class Bounds:
 
 
 class Intake:
-    """Reads the requests of one method.
+    """Decodes the requests of one method.
 
-    Large requests are read one after the other, so that between two turns of the event loop at most one piece is.
+    Large requests are decoded one after the other, so that the event loop gets a turn after every piece.
     """
 
     def __init__(self, descriptor: Descriptor, bounds: Bounds, turn: asyncio.Lock) -> None:
-        """Learn what its requests are made of.
+        """Learn the shape of the requests.
 
         Args:
-            descriptor: of the request; no message in it holds itself.
-            bounds: what they may hold.
-            turn: held while a large request is read; one for all methods.
+            descriptor: the request in the contract; no message in it holds itself.
+            bounds: how much a request may hold.
+            turn: held while a large request is decoded; all methods share one.
         """
         self._request_class: Any = message_factory.GetMessageClass(descriptor)
         self._shape = _Shape(descriptor, bounds)
@@ -65,15 +65,15 @@ class Intake:
         self._turn = turn
 
     async def read(self, data: bytes) -> Message:
-        """Read one request.
+        """Decode one request.
 
         Raises:
-            InvalidInputError: it holds more than a request may, or is not protobuf.
+            InvalidInputError: the request holds more than it may, or is not protobuf.
         """
         if len(data) <= SMALL_REQUEST:
             return self._merged(self._request_class(), data)
         async with self._turn:
-            # All of it is walked before any of it is parsed: what is refused costs no memory.
+            # Walk all of it before any of it is parsed: a refused request costs no memory.
             pieces = [piece async for piece in _in_turns(_Walk(data, self._bounds).pieces(self._shape))]
             request = self._request_class()
             view = memoryview(data)
@@ -107,11 +107,11 @@ async def _in_turns(pieces: Iterator[Piece]) -> AsyncIterator[Piece]:
 
 
 class _Shape:
-    """What one message of a request is made of.
+    """The fields of one message of a request.
 
     Attributes:
         fields: by number.
-        limit: how many entries its lists may have together.
+        limit: most entries of its lists together.
         lists: their names.
     """
 
@@ -129,14 +129,14 @@ class _Shape:
 
 
 class _FieldShape:
-    """What one field of a message is.
+    """The shape of one field of a message.
 
     Attributes:
         name: as the contract has it.
         is_list: whether it is repeated.
         is_text: whether it is a string.
-        named: whether errors name it; not where it is what its message is about: `inputs[3]`, not `inputs[3].text`.
-        most_bytes: of a value, if it is no message; what is shorter is looked at once it is parsed.
+        named: whether errors name it; a message is named by its main field: `inputs[3]`, not `inputs[3].text`.
+        most_bytes: of a value, if it is no message; shorter values are checked once they are parsed.
         shape: of its message, if it is one.
     """
 
@@ -155,7 +155,7 @@ class _FieldShape:
 
 
 class _Tally:
-    """How much one message has held so far: a message that comes in parts is one message.
+    """Counts the fields of one message so far: a message that comes in parts is one message.
 
     Attributes:
         entries: of its lists together.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +22,11 @@ class WireType(Enum):
 
 
 def encode(vectors: Float32Array, dtype: WireType) -> tuple[bytes, bytes]:
-    """Row-major little-endian elements, and the scales of rows where there are any.
+    """Encode vectors as row-major little-endian elements, with the scales of rows where the type has scales.
 
     Args:
         vectors: [..., D] finite float32; rows are the last axis.
-        dtype: what to encode to.
+        dtype: the element type to encode to.
 
     Returns:
         (data, scales): scales are little-endian float32, one per row, for INT8; empty for all others.
@@ -43,7 +44,7 @@ def encode(vectors: Float32Array, dtype: WireType) -> tuple[bytes, bytes]:
             return np.packbits(vectors > 0, axis=-1).tobytes(), b""
 
 
-_ELEMENT_BITS = {
+_ELEMENT_BITS: Final = {
     WireType.FLOAT32: 32,
     WireType.FLOAT16: 16,
     WireType.BFLOAT16: 16,
@@ -53,19 +54,19 @@ _ELEMENT_BITS = {
 
 
 def encoded_bytes(rows: int, width: int, dtype: WireType) -> int:
-    """How many bytes `encode` gives for so many rows, scales included."""
+    """Count the bytes that `encode` gives for [rows, width], scales included."""
     return rows * (-(-width * _ELEMENT_BITS[dtype] // 8) + (4 if dtype is WireType.INT8 else 0))
 
 
 def _bfloat16(vectors: Float32Array) -> npt.NDArray[np.uint16]:
-    """The upper halves, rounded to nearest even."""
+    """Keep the upper half of each float32, rounded to nearest even."""
     bits = np.ascontiguousarray(vectors, dtype="<f4").view("<u4")
     rounded: npt.NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
     return rounded
 
 
 def _int8(vectors: Float32Array) -> tuple[bytes, bytes]:
-    """Symmetric per row: the largest magnitude becomes 127. A row of zeros has scale 0."""
+    """Quantize each row symmetrically: its largest magnitude becomes 127. A row of zeros has scale 0."""
     scales = (np.abs(vectors).max(axis=-1) / np.float32(127)).astype("<f4")
     steps = np.where(scales > 0, scales, 1)[..., None]
     return np.rint(vectors / steps).astype(np.int8).tobytes(), scales.tobytes()

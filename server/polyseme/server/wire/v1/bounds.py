@@ -1,6 +1,8 @@
-"""How many entries the lists of the contract's requests may have, counted before a request is parsed."""
+"""The most entries that the lists of the contract's requests may have, counted before a request is parsed."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from polyseme.server.inference.parts.layers import MAX_LAYERS
 from polyseme.server.inference.validation import Limits
@@ -8,7 +10,13 @@ from polyseme.server.wire.messages.intake import Bounds
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 
-_OF_TEXTS = (pb.EmbedRequest, pb.EmbedTokensRequest, pb.EmbedSpansRequest, pb.SimilarityRequest, pb.TokenizeRequest)
+_OF_TEXTS: Final = (
+    pb.EmbedRequest,
+    pb.EmbedTokensRequest,
+    pb.EmbedSpansRequest,
+    pb.SimilarityRequest,
+    pb.TokenizeRequest,
+)
 
 
 def bounds(limits: Limits) -> Bounds:

@@ -19,7 +19,7 @@ _COLUMNS: Final = tuple(field.name for field in common_pb2.Tokens.DESCRIPTOR.fie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Where a chunk starts, and what it holds."""
+    """A part of a reply that fits a message, and its place in the reply."""
 
     texts: list[TextReply] = field(default_factory=list)
     first_text: int = 0
@@ -31,10 +31,10 @@ class Packer:
     """Packs the texts of one reply, given in order, into chunks."""
 
     def __init__(self, limit: int) -> None:
-        """Prepare.
+        """Start without texts.
 
         Args:
-            limit: bytes of vectors and columns that a chunk may have; one vector may exceed it.
+            limit: most bytes of vectors and columns in a chunk; a single vector may exceed it.
         """
         self._limit = limit
         self._held: list[TextReply] = []
@@ -42,7 +42,7 @@ class Packer:
         self._bytes = 0
 
     def add(self, index: int, text: TextReply) -> Iterator[Chunk]:
-        """Take the reply to a text; gives the chunks that are full."""
+        """Take the reply to a text; give the chunks that are full."""
         size = text.ByteSize()
         if self._held and self._bytes + size > self._limit:
             yield from self.flush()
@@ -92,7 +92,7 @@ def _split(index: int, text: TextReply, limit: int) -> Iterator[Chunk]:
 
 
 def _columns(text: TextReply, start: int, stop: int) -> TextReply:
-    """The columns of some tokens or spans."""
+    """Give the columns of some tokens or spans."""
     if isinstance(text, pb.SpanEmbeddings):
         return pb.SpanEmbeddings(spans=text.spans[start:stop])
     columns = {name: getattr(text.tokens, name)[start:stop] for name in _COLUMNS}

@@ -26,7 +26,7 @@ _CHUNKS: Final = "StreamEmbed sends it in chunks"
 
 
 class EmbeddingService:
-    """Texts, tokens and words in context to vectors."""
+    """Answers calls for vectors of texts, of tokens and of words in context."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["EmbeddingService"]
 
@@ -36,7 +36,7 @@ class EmbeddingService:
 
     @property
     def methods(self) -> Mapping[str, Method]:
-        """By the name that the contract gives them."""
+        """The unary methods, by the name that the contract gives them."""
         return {
             "Embed": self.embed,
             "EmbedTokens": self.embed_tokens,
@@ -46,19 +46,19 @@ class EmbeddingService:
         }
 
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
-        """One vector per text."""
+        """Answer Embed: one vector per text."""
         return await self.embed_in(self.execution(request, call), request, call)
 
     async def embed_in(
         self, execution: Execution, request: pb.EmbedRequest, call: Call, *, in_chunks: bool = False
     ) -> pb.EmbedResponse:
-        """One vector per text.
+        """Answer Embed in an execution that is there already.
 
         Args:
-            execution: of the call.
-            request: what is asked.
-            call: whose time is counted.
-            in_chunks: whether the reply will be cut into messages; else it must fit one.
+            execution: the execution of the call.
+            request: the request.
+            call: the call, whose time is measured.
+            in_chunks: whether the reply will be cut into messages; else it must fit one message.
         """
         dtype = requests.wire_type(request.dtype)
         embedding = TextEmbedding(requests.embed_texts(request, dtype), execution)
@@ -75,7 +75,7 @@ class EmbeddingService:
         )
 
     async def embed_tokens(self, request: pb.EmbedTokensRequest, call: Call) -> pb.EmbedTokensResponse:
-        """Every token of each text."""
+        """Answer EmbedTokens: a vector for every token of each text."""
         execution = self.execution(request, call)
         return pb.EmbedTokensResponse(
             texts=await self.tokens_of(request, execution).run(_CHUNKS),
@@ -84,7 +84,7 @@ class EmbeddingService:
         )
 
     async def embed_spans(self, request: pb.EmbedSpansRequest, call: Call) -> pb.EmbedSpansResponse:
-        """Vectors of words or spans in their context."""
+        """Answer EmbedSpans: vectors of words or other spans in their context."""
         execution = self.execution(request, call)
         return pb.EmbedSpansResponse(
             texts=await self.spans_of(request, execution).run(_CHUNKS),
@@ -93,7 +93,7 @@ class EmbeddingService:
         )
 
     async def similarity(self, request: pb.SimilarityRequest, call: Call) -> pb.SimilarityResponse:
-        """Similarity of texts, or of words in their context."""
+        """Answer Similarity: of texts, or of words in their context."""
         execution = self.execution(request, call)
         compared = await Comparison(requests.compare(request, self._limits), execution).run()
         return pb.SimilarityResponse(
@@ -105,7 +105,7 @@ class EmbeddingService:
         )
 
     async def tokenize(self, request: pb.TokenizeRequest, call: Call) -> pb.TokenizeResponse:
-        """The tokens that the model would see."""
+        """Answer Tokenize: the tokens that the model would see."""
         execution = self.execution(request, call)
         query, unit = requests.tokenize(request), requests.offset_unit(request.offset_unit)
         check_count(len(query.texts), self._limits)
@@ -128,20 +128,20 @@ class EmbeddingService:
         )
 
     def tokens_of(self, request: pb.EmbedTokensRequest, execution: Execution) -> PartEmbedding[pb.TokenEmbeddings]:
-        """Check a request for tokens, and give what will run it.
+        """Check an EmbedTokens request, and give the part embedding that answers it.
 
         Raises:
-            InvalidInputError: what, got, limit.
+            InvalidInputError: the field that is wrong: what, got, limit.
         """
         dtype = requests.wire_type(request.dtype)
         writer = TokenWriter(dtype, requests.offset_unit(request.offset_unit))
         return token_embedding(requests.embed_tokens(request, dtype), writer, execution)
 
     def spans_of(self, request: pb.EmbedSpansRequest, execution: Execution) -> PartEmbedding[pb.SpanEmbeddings]:
-        """Check a request for spans, and give what will run it.
+        """Check an EmbedSpans request, and give the part embedding that answers it.
 
         Raises:
-            InvalidInputError: what, got, limit.
+            InvalidInputError: the field that is wrong: what, got, limit.
         """
         dtype = requests.wire_type(request.dtype)
         writer = SpanWriter(dtype, requests.offset_unit(request.offset_unit))
@@ -149,26 +149,27 @@ class EmbeddingService:
 
     @property
     def models(self) -> Models:
-        """Those that a call which begins now is answered by."""
+        """The models that answer a call which begins now."""
         return self._registry.models
 
     def execution(
         self, request: Request, call: Call, *, waits_for_room: bool = False, models: Models | None = None
     ) -> Execution:
-        """Find the model of a request, and its place in the queue.
+        """Find the model of a request and its place in the queue.
 
         Args:
-            request: what is asked.
-            call: of the request.
-            waits_for_room: whether it waits where the queue is full, and is not refused; its memory has been counted.
-            models: default: those that are served now.
+            request: the request.
+            call: the call of the request.
+            waits_for_room: whether the call waits where the queue is full, instead of being refused; its memory has
+                been counted before.
+            models: the models to choose from; None: those that are served now.
 
         Raises:
             UnknownModelError: no such model.
             InvalidInputError: an unknown priority.
         """
         queue = QueueOptions(deadline=call.deadline, caller=call.caller)
-        if not isinstance(request, pb.TokenizeRequest):  # which waits in no queue
+        if not isinstance(request, pb.TokenizeRequest):  # tokenizing waits in no queue
             priority = requests.priority(request.priority)
             queue = QueueOptions(
                 priority=priority, deadline=call.deadline, caller=call.caller, waits_for_room=waits_for_room

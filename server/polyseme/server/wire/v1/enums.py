@@ -89,12 +89,12 @@ PRECISION: Final = {
 
 
 def known(members: Mapping[K, E], number: K, path: FieldPath) -> E:
-    """Give what stands behind a number of the contract.
+    """Translate a number of an enum to the server's own value.
 
     Args:
         members: one of the tables above.
-        number: as the request has it.
-        path: the field.
+        number: the number in the request.
+        path: the field that holds it.
 
     Raises:
         InvalidInputError: the contract has no such number.

@@ -14,7 +14,7 @@ from polyseme.v1 import model_service_pb2 as pb
 
 
 class ModelService:
-    """Tells which models there are."""
+    """Answers calls about the models that are served."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["ModelService"]
 
@@ -24,16 +24,20 @@ class ModelService:
 
     @property
     def methods(self) -> Mapping[str, Method]:
-        """By the name that the contract gives them."""
+        """The methods, by the name that the contract gives them."""
         return {"ListModels": self.list_models, "GetModel": self.get_model}
 
     async def list_models(self, _request: pb.ListModelsRequest, _call: Call) -> pb.ListModelsResponse:
-        """All models, the default one first."""
+        """Answer ListModels: all models, the default one first."""
         models = self._registry.models
         return pb.ListModelsResponse(models=[self._describe(model, models) for model in models])
 
     async def get_model(self, request: pb.GetModelRequest, _call: Call) -> pb.GetModelResponse:
-        """One model."""
+        """Answer GetModel: one model.
+
+        Raises:
+            UnknownModelError: no such model.
+        """
         models = self._registry.models
         return pb.GetModelResponse(model=self._describe(models.find(request.model.name, request.model.version), models))
 

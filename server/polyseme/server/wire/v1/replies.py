@@ -22,22 +22,28 @@ TextReply: TypeAlias = pb.TokenEmbeddings | pb.SpanEmbeddings
 
 FEATURES: Final = ("text_options.without_prompt",)
 """Fields that came into the contract after its first version, and that a server before them would neglect."""
-_TEXT_BYTES: Final = 64  # of a message's own fields around what it holds of one text
+_TEXT_BYTES: Final = 64  # bytes of a message's own fields, around those of one text
 
 
 class _Writer:
-    """What the writers of tokens and of spans have in common."""
+    """The part that the writers of tokens and of spans share."""
 
     def __init__(self, dtype: WireType, unit: OffsetUnit) -> None:
         self._dtype = dtype
         self._unit = unit
 
     def size(self, reply: TextReply, vectors: int, width: int) -> int:
-        """Give the bytes of the message with so many vectors of so many elements."""
+        """Count the bytes of the reply to a text with its vectors.
+
+        Args:
+            reply: as `begin` made it.
+            vectors: number of vectors.
+            width: elements of a vector.
+        """
         return reply.ByteSize() + _TEXT_BYTES + encoded_bytes(vectors, width, self._dtype)
 
     def fill(self, reply: TextReply, vectors: FloatArray) -> None:
-        """Put the vectors in."""
+        """Put the vectors [..., D] into the reply to a text."""
         fill_tensor(reply.vectors, vectors, self._dtype)
 
 
@@ -45,7 +51,7 @@ class TokenWriter(_Writer):
     """Makes TokenEmbeddings; see `inference.parts.TokenWriter`."""
 
     def begin(self, text: str, tokenized: TokenizedText, keep: Sequence[int]) -> pb.TokenEmbeddings:
-        """The tokens to keep, and what became of the text."""
+        """Begin the reply to a text: the tokens to keep, and how the text was tokenized."""
         return pb.TokenEmbeddings(tokens=tokens(text, tokenized, self._unit, keep), info=text_info(tokenized))
 
 
@@ -53,12 +59,12 @@ class SpanWriter(_Writer):
     """Makes SpanEmbeddings; see `inference.parts.SpanWriter`."""
 
     def begin(self, text: str, tokenized: TokenizedText, spans: Sequence[LocatedSpan]) -> pb.SpanEmbeddings:
-        """The spans, and what became of the text."""
+        """Begin the reply to a text: its spans, and how the text was tokenized."""
         return pb.SpanEmbeddings(spans=embedded_spans(text, spans, self._unit), info=text_info(tokenized))
 
 
 def embedded_spans(text: str, located: Sequence[LocatedSpan], unit: OffsetUnit) -> list[pb.EmbeddedSpan]:
-    """What was found in a text, with offsets in the unit asked for."""
+    """Describe the spans that were found in a text, with offsets in the unit asked for."""
     offset = OffsetTable(text, unit).from_code_points
     return [
         pb.EmbeddedSpan(
@@ -74,7 +80,7 @@ def embedded_spans(text: str, located: Sequence[LocatedSpan], unit: OffsetUnit) 
 
 
 def tensor(vectors: FloatArray, dtype: WireType = WireType.FLOAT32) -> tensor_pb2.Tensor:
-    """Vectors [..., D] as a Tensor."""
+    """Make a Tensor of vectors [..., D]."""
     message = tensor_pb2.Tensor()
     fill_tensor(message, vectors, dtype)
     return message
@@ -88,17 +94,22 @@ def fill_tensor(message: tensor_pb2.Tensor, vectors: FloatArray, dtype: WireType
 
 
 def text_infos(encoded: Sequence[TokenIds]) -> list[common_pb2.TextInfo]:
-    """What became of each text."""
+    """Say of each text how it was tokenized."""
     return [text_info(text) for text in encoded]
 
 
 def text_info(text: TokenIds) -> common_pb2.TextInfo:
-    """What became of one text."""
+    """Say of one text how many tokens the model sees, how many it has, and whether it was truncated."""
     return common_pb2.TextInfo(tokens=len(text.ids), original_tokens=text.original_tokens, truncated=text.truncated)
 
 
 def timings(watch: Stopwatch, total_s: float) -> common_pb2.Timings:
-    """Where the time of a call went."""
+    """Say where the time of a call went.
+
+    Args:
+        watch: the stopwatch of the call.
+        total_s: seconds since the request arrived.
+    """
     return common_pb2.Timings(
         tokenize_us=round(watch.tokenize_s * 1e6),
         queue_us=round(watch.queue_s * 1e6),
@@ -110,7 +121,14 @@ def timings(watch: Stopwatch, total_s: float) -> common_pb2.Timings:
 def tokens(
     text: str, tokenized: TokenizedText, unit: OffsetUnit, keep: Sequence[int] | None = None
 ) -> common_pb2.Tokens:
-    """The tokens of a text, with offsets in the unit asked for; all of them, or those to keep."""
+    """Describe tokens of a text, with offsets in the unit asked for.
+
+    Args:
+        text: the text.
+        tokenized: its tokens.
+        unit: the unit of offsets.
+        keep: indices of the tokens to describe; None: all of them.
+    """
     offset = OffsetTable(text, unit).from_code_points
     ids = tokenized.ids.tolist()
     kept = range(len(ids)) if keep is None else keep
@@ -125,7 +143,7 @@ def tokens(
 
 
 def identity(model: ServedModel) -> common_pb2.ModelIdentity:
-    """Which model answers."""
+    """Name the model that answers."""
     return common_pb2.ModelIdentity(
         name=model.manifest.name,
         version=model.version,
@@ -135,7 +153,7 @@ def identity(model: ServedModel) -> common_pb2.ModelIdentity:
 
 
 def model(served: ServedModel, limits: Limits, *, is_default: bool) -> model_service_pb2.Model:
-    """What a model is, and what it accepts."""
+    """Describe a model and what it accepts."""
     spec, manifest = served.spec, served.manifest
     return model_service_pb2.Model(
         identity=identity(served),

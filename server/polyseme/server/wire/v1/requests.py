@@ -34,7 +34,7 @@ V = TypeVar("V")
 
 
 def embed_texts(message: pb.EmbedRequest, dtype: WireType) -> EmbedTexts:
-    """Embed."""
+    """Convert EmbedRequest."""
     return EmbedTexts(
         texts=message.texts,
         options=text_options(message.text_options),
@@ -45,7 +45,7 @@ def embed_texts(message: pb.EmbedRequest, dtype: WireType) -> EmbedTexts:
 
 
 def embed_tokens(message: pb.EmbedTokensRequest, dtype: WireType) -> EmbedTokens:
-    """EmbedTokens."""
+    """Convert EmbedTokensRequest."""
     return EmbedTokens(
         texts=message.texts,
         options=text_options(message.text_options),
@@ -56,7 +56,11 @@ def embed_tokens(message: pb.EmbedTokensRequest, dtype: WireType) -> EmbedTokens
 
 
 def embed_spans(message: pb.EmbedSpansRequest, dtype: WireType, limits: Limits) -> EmbedSpans:
-    """EmbedSpans."""
+    """Convert EmbedSpansRequest.
+
+    Raises:
+        InvalidInputError: too many inputs, or an enum's number is unknown.
+    """
     check_count(len(message.inputs), limits, "inputs")
     return EmbedSpans(
         texts=[one.text for one in message.inputs],
@@ -71,7 +75,11 @@ def embed_spans(message: pb.EmbedSpansRequest, dtype: WireType, limits: Limits) 
 
 
 def compare(message: pb.SimilarityRequest, limits: Limits) -> Compare:
-    """Similarity."""
+    """Convert SimilarityRequest.
+
+    Raises:
+        InvalidInputError: no operands, too many, or an enum's number is unknown.
+    """
     check_operand_count(len(message.a), len(message.b), limits.max_texts)
     return Compare(
         a=[_operand(one) for one in message.a],
@@ -87,12 +95,12 @@ def compare(message: pb.SimilarityRequest, limits: Limits) -> Compare:
 
 
 def tokenize(message: pb.TokenizeRequest) -> Tokenize:
-    """Tokenize."""
+    """Convert TokenizeRequest."""
     return Tokenize(texts=message.texts, options=text_options(message.text_options))
 
 
 def text_options(message: common_pb2.TextOptions) -> TextOptions:
-    """TextOptions."""
+    """Convert TextOptions."""
     return TextOptions(
         truncate=enums.known(enums.TRUNCATE, message.truncate, ("text_options", "truncate")),
         add_special_tokens=message.add_special_tokens if message.HasField("add_special_tokens") else True,
@@ -102,7 +110,7 @@ def text_options(message: common_pb2.TextOptions) -> TextOptions:
 
 
 def layers(message: common_pb2.LayerSelection) -> LayerQuery:
-    """LayerSelection."""
+    """Convert LayerSelection."""
     return LayerQuery(
         layers=message.layers,
         static=message.static_embedding,
@@ -111,17 +119,17 @@ def layers(message: common_pb2.LayerSelection) -> LayerQuery:
 
 
 def priority(number: common_pb2.Priority.ValueType) -> Priority:
-    """Priority."""
+    """Convert Priority."""
     return enums.known(enums.PRIORITY, number, ("priority",))
 
 
 def wire_type(number: tensor_pb2.DataType.ValueType) -> WireType:
-    """The element type that a request asks for."""
+    """Convert the DataType that a request asks for."""
     return enums.known(enums.WIRE_TYPE, number, ("dtype",))
 
 
 def offset_unit(number: common_pb2.OffsetUnit.ValueType) -> OffsetUnit:
-    """OffsetUnit."""
+    """Convert OffsetUnit."""
     return enums.known(enums.OFFSET_UNIT, number, ("offset_unit",))
 
 

@@ -52,7 +52,7 @@ class EmbeddingStream:
     async def stream_embed(self, messages: AsyncIterator[Request], call: Call, write: Write) -> None:
         """Answer requests until there are no more."""
         answers: asyncio.Queue[_Answer | None] = asyncio.Queue(_WINDOW)
-        models = self._unary.models  # of the whole stream, whatever is served before it ends
+        models = self._unary.models  # these answer the whole stream, whatever is served before it ends
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._begin_all(messages, call, models, answers, tasks))
             while (answer := await answers.get()) is not None:
@@ -69,7 +69,7 @@ class EmbeddingStream:
     ) -> None:
         sequence = 0
         async for request in messages:
-            # In their order, so that the one that is written next is never the one that waits.
+            # Begun in order, so that the answer that is written next never waits for one behind it.
             answer = _Answer(sequence, self._memory(request))
             await call.share.take_when_free(answer.held)
             await answers.put(answer)
