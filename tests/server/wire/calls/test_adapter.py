@@ -1,5 +1,4 @@
 import threading
-import time
 from collections import Counter
 
 import grpc
@@ -31,9 +30,9 @@ def never_sent(channel, method, metadata=()):
 def test_a_stranger_is_refused_before_a_request_is_received(tiny_artifact, tmp_path, method, token):
     (tmp_path / "tokens").write_text("secret\n")
     with running(tiny_artifact, token_file=str(tmp_path / "tokens")) as server:
-        began = time.monotonic()
-        code = never_sent(server.channel, method, (("authorization", token),) if token else ())
-        assert (code, time.monotonic() - began < 10) == (grpc.StatusCode.UNAUTHENTICATED, True)
+        # A server that waited for the request would end the call at its deadline.
+        metadata = (("authorization", token),) if token else ()
+        assert never_sent(server.channel, method, metadata) is grpc.StatusCode.UNAUTHENTICATED
         labels = {"method": method.rpartition("/")[2], "code": "UNAUTHENTICATED", "model": ""}
         assert server.app._metrics.registry.get_sample_value("polyseme_calls_total", labels) == 1
         assert server.app._admission.calls == 0
