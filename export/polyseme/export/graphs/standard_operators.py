@@ -2,6 +2,10 @@
 
 onnxruntime's fused operators are taken apart again, each into what it computes. Nothing is looked for: every node that
 export writes has a name that says what it is.
+
+onnx.inliner does not do this: functions know neither types nor shapes. So constants need a CastLike, the size of a head
+is computed in the graph, and the mask once per layer; CastLike and parts of shapes would still have to be taken apart
+here, and an operator with optional inputs needs a function for each form (`python -m bench.export.inlining`).
 """
 
 from __future__ import annotations
