@@ -227,7 +227,7 @@ def main():
     healthy = Scheduler.run
     Scheduler.run = lambda *parts: (points.thread(), healthy(*parts))
     serve(
-        arguments.directory,
+        list(map(Path, arguments.sources)),
         ServerConfig.from_sources(vars(arguments)),
         make_engines=engines_with(points),
         make_services=services_with(points),
