@@ -101,7 +101,7 @@ SEQUENCES = {
 @pytest.mark.parametrize("sequence", SEQUENCES.values(), ids=SEQUENCES)
 def test_chunks_that_contradict_each_other_are_refused(sequence):
     assembler = TextListAssembler(1, 2, tensor_pb2.DATA_TYPE_FLOAT32)
-    with pytest.raises(InvalidReplyError):  # noqa: PT012 - either may notice
+    with pytest.raises(InvalidReplyError):  # noqa: PT012  either may notice
         for entry, first_layer, first_token in sequence:
             assembler.add([entry], 0, first_layer, first_token)
         assembler.assembled()
