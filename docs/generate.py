@@ -142,7 +142,8 @@ def _sdk() -> str:
 
 
 def _methods(kind: type[Any]) -> list[tuple[str, Callable[..., Any]]]:
-    found = ((name, value) for name, value in vars(kind).items() if not name.startswith("_"))
+    members = ((name, value) for name, value in vars(kind).items() if not name.startswith("_"))
+    found = ((name, value.__func__ if isinstance(value, classmethod) else value) for name, value in members)
     return [(name, value) for name, value in found if inspect.isfunction(value)]
 
 
@@ -155,7 +156,7 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
     signature = inspect.signature(function)
     arguments, star = [], False
     for parameter in signature.parameters.values():
-        if parameter.name == "self":
+        if parameter.name in ("self", "cls"):
             continue
         if parameter.kind is parameter.KEYWORD_ONLY and not star:
             arguments.append("*")

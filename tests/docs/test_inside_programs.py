@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,24 @@ def started(*command, cwd, until):
 
 
 def test_the_page_has_a_block_for_each_program():
-    assert list(BLOCKS) == ["Threads", "Fork", "gunicorn", "Celery", "asyncio", "Jupyter", "Ray"]
+    assert list(BLOCKS) == [
+        "A server of one's own",
+        "Threads",
+        "Fork",
+        "gunicorn",
+        "Celery",
+        "asyncio",
+        "Jupyter",
+        "Ray",
+    ]
+
+
+def test_a_server_of_ones_own(block, minilm_artifact, monkeypatch):
+    program = block("A server of one's own")
+    program.write_text(program.read_text().replace("models/all-MiniLM-L6-v2", str(minilm_artifact)))
+    with tempfile.TemporaryDirectory(prefix="p") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        assert output(sys.executable, str(program), cwd=program.parent) == "(384,)\n"
 
 
 def test_threads(block):

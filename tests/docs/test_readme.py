@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def server(minilm_artifact):
 
 
 def test_the_readme_has_programs():
-    assert len(PROGRAMS) == 2
+    assert len(PROGRAMS) == 3
 
 
 def run(program, server):
@@ -30,8 +31,15 @@ def run(program, server):
     return names
 
 
-def test_the_first_program_embeds_texts(server):
-    names = run(PROGRAMS[0], server)
+def test_the_first_program_needs_no_server(minilm_artifact, monkeypatch, capsys):
+    with tempfile.TemporaryDirectory(prefix="p") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        exec(PROGRAMS[0].replace("models/all-MiniLM-L6-v2", str(minilm_artifact)), {})
+    assert float(capsys.readouterr().out) == pytest.approx(0.75, abs=0.005)
+
+
+def test_the_second_program_embeds_texts(server):
+    names = run(PROGRAMS[1], server)
     assert names["vector"].shape == (384,)
     assert names["vectors"].shape == (2, 384)
     assert names["scores"].shape == (1, 2)
@@ -40,8 +48,8 @@ def test_the_first_program_embeds_texts(server):
     assert "bank" in names["tokens"].tokens
 
 
-def test_the_second_program_embeds_words(server):
-    names = run(PROGRAMS[1], server)
+def test_the_third_program_embeds_words(server):
+    names = run(PROGRAMS[2], server)
     assert names["bank"].shape == (1, 384)
     assert (len(names["words"].words), names["words"].vectors.shape) == (8, (8, 384))
     assert names["part"].words == ("bank",)

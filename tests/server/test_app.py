@@ -225,6 +225,8 @@ def load_until_drained(port, process):
     ("flags", "words"),
     [
         (("--port", "x"), ("--port", "expected an integer")),
+        (("--port", "-1"), ("--port -1: nobody could call; --listen names a Unix socket",)),
+        (("--users-lock", "/none"), ("--users-lock /none: No such file or directory",)),
         (("--device", "cuda"), ("device cuda",)),
         (("--host", "203.0.113.7"), ("cannot listen on 203.0.113.7",)),
         (("--host", "2001:db8::7"), ("cannot listen on [2001:db8::7]:0",)),

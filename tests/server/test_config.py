@@ -21,7 +21,7 @@ def test_from_sources_reads_booleans(value, expected):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *[("port", v) for v in ("-1", "65536", "http", "5e3", "1.5", " ", "0x10", "1,000", "nan", "9e999")],
+        *[("port", v) for v in ("-2", "65536", "http", "5e3", "1.5", " ", "0x10", "1,000", "nan", "9e999")],
         *[("max_wait_ms", v) for v in ("-0.1", "nan", "inf", "1001", "soon")],
         *[("device", v) for v in ("gpu", "CUDA", "cuda:0:1", "tpu", "tensorrt:0,1")],
         *[("reflection", v) for v in ("maybe", "2", "y")],

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from functools import partial
+from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -16,6 +18,8 @@ import numpy.typing as npt
 from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
+from polyseme.client._local.request import request_for
+from polyseme.client._local.server import START_TIMEOUT_S, LocalServer, use_server
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
 from polyseme.client._plans.passages.plan import plan_embed_passages
@@ -73,11 +77,31 @@ class AsyncClient:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
         self._defaults = Defaults(target=target, model=model, timeout=timeout)
         self._transport = AsyncTransport(self._connection, channel_options(self._connection.options))
+        self._server: LocalServer | None = None
+
+    @classmethod
+    async def local(
+        cls,
+        source: str | PathLike[str],
+        *,
+        model: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        options: Sequence[tuple[str, Any]] = (),
+        start_timeout: float = START_TIMEOUT_S,
+        **settings: str | float | bool,
+    ) -> Self:
+        """Call a server on this machine that is there as long as programs use it, as `Client.local`."""
+        server = await asyncio.to_thread(use_server, request_for(source, settings), start_timeout)
+        client = cls(server.target, model=model, timeout=timeout, options=options)
+        client._server = server
+        return client
 
     def __repr__(self) -> str:
         return f"AsyncClient({self._connection.target!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._server is not None:
+            raise TypeError("an AsyncClient of local() cannot be pickled: await local() in the other process")
         return partial(type(self), **self._connection.picklable(), **self._defaults.picklable()), ()
 
     async def __aenter__(self) -> Self:
@@ -91,6 +115,8 @@ class AsyncClient:
     async def close(self) -> None:
         """Close the connection; calls under way end with ClosedClientError."""
         await self._transport.close()
+        if self._server is not None:
+            self._server.release()
 
     @overload
     async def embed(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
+from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -15,6 +16,8 @@ import numpy.typing as npt
 from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
+from polyseme.client._local.request import request_for
+from polyseme.client._local.server import START_TIMEOUT_S, LocalServer, use_server
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
 from polyseme.client._plans.passages.plan import plan_embed_passages
@@ -90,11 +93,56 @@ class Client:
         self._connection = Connection(target, credentials=credentials, token=token, options=options)
         self._defaults = Defaults(target=target, model=model, timeout=timeout)
         self._transport = SyncTransport(self._connection, channel_options(self._connection.options))
+        self._server: LocalServer | None = None
+        self._again: Callable[[], Self] | None = None
+
+    @classmethod
+    def local(
+        cls,
+        source: str | PathLike[str],
+        *,
+        model: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        options: Sequence[tuple[str, Any]] = (),
+        start_timeout: float = START_TIMEOUT_S,
+        **settings: str | float | bool,
+    ) -> Self:
+        """Call a server on this machine that is there as long as programs use it; start it where none runs.
+
+        It listens on a Unix socket that no other user can reach. Programs that ask for the same share it, forked
+        processes and pickled clients too; it ends within seconds of its last user, however that ended. It is
+        `polyseme serve` of this interpreter, and needs `pip install 'polyseme[server]'`.
+
+        Args:
+            source: a directory that `polyseme export` wrote, "hf:ID[@REVISION]" or "package:NAME"; the last two are
+                exported first, into a cache, which needs `polyseme[server,export]`.
+            model: as of `Client`.
+            timeout: as of `Client`.
+            options: as of `Client`.
+            start_timeout: seconds until the server is ready, an export included; math.inf: no limit.
+            **settings: those of `polyseme serve`, as runners=1 or device="cpu". Variables POLYSEME_... are not read,
+                but for POLYSEME_CACHE.
+
+        Raises:
+            InvalidArgumentError: an argument is wrong.
+            MissingDependencyError: this installation has no server; the message names the extra that brings it.
+            LocalServerError: the server ended; the message has its last lines.
+            DeadlineExceededError: the server was not ready in time.
+        """
+        server = use_server(request_for(source, settings), start_timeout)
+        client = cls(server.target, model=model, timeout=timeout, options=options)
+        client._server = server
+        client._again = partial(
+            cls.local, source, model=model, timeout=timeout, options=options, start_timeout=start_timeout, **settings
+        )
+        return client
 
     def __repr__(self) -> str:
         return f"Client({self._connection.target!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._again is not None:
+            return self._again, ()
         return partial(type(self), **self._connection.picklable(), **self._defaults.picklable()), ()
 
     def __enter__(self) -> Self:
@@ -108,6 +156,8 @@ class Client:
     def close(self) -> None:
         """Close the connection; calls under way in other threads end with ClosedClientError."""
         self._transport.close()
+        if self._server is not None:
+            self._server.release()
 
     @overload
     def embed(

@@ -17,6 +17,7 @@ PolysemeError
 ├── ClosedClientError         the client was closed, before the call or under it
 ├── ForkedProcessError        also RuntimeError: the parent was inside gRPC when it forked this process
 ├── EventLoopError            also RuntimeError: another event loop that runs uses this AsyncClient
+├── LocalServerError          the server of Client.local ended, or has no place for its socket
 └── MissingDependencyError    also ImportError: an optional package is not installed
 
 No message holds a part of a text.
@@ -132,6 +133,10 @@ class ForkedProcessError(PolysemeError, RuntimeError):
 
 class EventLoopError(PolysemeError, RuntimeError):
     """An AsyncClient is used by an event loop while another one, which still runs, uses it too; nothing was sent."""
+
+
+class LocalServerError(PolysemeError):
+    """The server of `Client.local` ended before it was ready, or its socket has no private place."""
 
 
 class MissingDependencyError(PolysemeError, ImportError):

@@ -94,7 +94,7 @@ class App:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """Where it listens; 0: nowhere but on a Unix socket."""
         return self._listener.port
 
     async def __aenter__(self) -> App:

@@ -48,13 +48,18 @@ class ServerConfig:
     host: str = _setting(
         "127.0.0.1", "address to listen on; 0.0.0.0: every IPv4 address; default: only this machine can call"
     )
-    port: int = _setting(50051, "gRPC port; 0: any free one", most=65535)
+    port: int = _setting(
+        50051, "gRPC port; 0: any free one; -1: none, only the socket of --listen", least=-1, most=65535
+    )
     listen: str = _setting(
         "",
         "Unix socket to listen on as well as --port, with a path of at most 107 bytes; in plaintext; only the server's "
         "user can connect; empty: none",
         choices=("unix:/run/polyseme.sock",),
         pattern=r"(unix:(?!//[^/])[^\0\n]+)?",
+    )
+    users_lock: str = _setting(
+        "", "file on which users hold a shared flock(2); the server ends when none does; empty: none"
     )
     metrics_port: int = _setting(9000, "Prometheus port; 0: no metrics", most=65535)
     default_model: str = _setting("", "model for calls that name none, as NAME[@VERSION]; empty: the first one")

@@ -18,6 +18,7 @@ from polyseme.server.config import ServerConfig
 from polyseme.server.engine.local import LocalEngines
 from polyseme.server.errors import ConfigError
 from polyseme.server.lifecycle.signals import hold_signals, obey_signals
+from polyseme.server.lifecycle.users import end_without_users
 from polyseme.server.models.directories import open_artifacts
 from polyseme.server.observe.log_lines import log_exceptions_of, log_to_stderr
 from polyseme.server.wire import v1
@@ -55,6 +56,8 @@ def serve(
     log_to_stderr(config.log_level, config.log_format)
     if warning:
         log.warning("%s", warning)
+    if config.users_lock:
+        end_without_users(Path(config.users_lock))
     faulthandler.enable()  # SIGBUS, after weights were cut short, would end the process without a line in the log
     make_app = partial(
         App, lambda: open_artifacts(directories), config, make_engines=make_engines, make_services=make_services

@@ -39,6 +39,18 @@ def test_a_server_answers_there_and_on_its_port(tiny_artifact, tmp_path):
     assert not path.exists(), "left behind by a server that stopped"
 
 
+def test_a_server_without_a_port_answers_there_alone(tiny_artifact, tmp_path, caplog):
+    caplog.set_level("INFO")
+    target = f"unix:{tmp_path / 'it.sock'}"
+    with running(tiny_artifact, listen=target, port=-1, host="0.0.0.0") as server:
+        assert server.app.port == 0
+        with Client(target) as client:
+            assert client.embed("a cat").ndim == 1
+        server.app.announce()
+    assert any(f" on {target} | " in line for line in caplog.messages)
+    assert not any("OPEN" in line for line in caplog.messages)
+
+
 def test_what_a_server_creates_later_has_the_usual_mode(tiny_artifact, tmp_path):
     with running(tiny_artifact, listen=f"unix:{tmp_path / 'it.sock'}"):
         (tmp_path / "later").touch()

@@ -84,9 +84,12 @@ def _serve_exported(args: argparse.Namespace, config: ServerConfig) -> NoReturn:
     """Export what is no directory, and begin anew with directories: in a process that has not the exporter's memory."""
     from polyseme.cli.cache import default_folder, exported, source_of
     from polyseme.server.lifecycle.signals import unwinding_signals
+    from polyseme.server.lifecycle.users import end_without_users
     from polyseme.server.observe.log_lines import log_to_stderr
 
     log_to_stderr(config.log_level, config.log_format)
+    if config.users_lock:
+        end_without_users(Path(config.users_lock))
     folder = Path(args.cache) if args.cache else default_folder(os.environ)
     with unwinding_signals():
         sources = [(argument, source_of(argument)) for argument in args.sources]

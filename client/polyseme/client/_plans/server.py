@@ -15,7 +15,8 @@ from polyseme.client.models import Model
 
 READY_TIMEOUT_S: Final = 60.0
 """Seconds that a server gets to start where the caller does not say."""
-_READINESS: Final = "polyseme.v1.EmbeddingService"
+READINESS: Final = "polyseme.v1.EmbeddingService"
+"""The service whose health says whether a server takes calls."""
 _ASK_EVERY_S: Final = 0.2
 _ASK_TIMEOUT_S: Final = 5.0
 
@@ -48,7 +49,7 @@ def plan_wait_until_ready(defaults: Defaults, timeout: float, clock: Callable[[]
     while True:
         left = _ASK_TIMEOUT_S if limit is None else limit - (clock() - began)
         try:
-            asked = ask_bytes(CHECK, health_request(_READINESS), min(max(left, 0.001), _ASK_TIMEOUT_S))
+            asked = ask_bytes(CHECK, health_request(READINESS), min(max(left, 0.001), _ASK_TIMEOUT_S))
             status = health_status((yield from asked))
             if status is HealthStatus.SERVING:
                 return

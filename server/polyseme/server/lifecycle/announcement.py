@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 def warn_if_open(config: ServerConfig) -> None:
     """Warn where other machines may call and neither TLS nor a token keeps anybody out."""
-    if not (config.tls_cert or config.token_file or is_loopback(config.host)):
+    if config.port >= 0 and not (config.tls_cert or config.token_file or is_loopback(config.host)):
         log.warning(
             "OPEN: whoever reaches %s may call, in plaintext: no TLS, no tokens, and --host is not loopback",
             config.host or "any address of this machine",
@@ -60,13 +60,12 @@ def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default:
         log.warning("NO CUDA, RUNNING ON CPU: %s (--device cpu to accept, cuda to refuse)", engine.fell_back)
     policy = engine.policy
     log.info(
-        "serving %s@%s%s on %s%s | %s, %s, onnxruntime %s, %d runner(s) x %d thread(s) | max %d tokens a text, "
+        "serving %s@%s%s on %s | %s, %s, onnxruntime %s, %d runner(s) x %d thread(s) | max %d tokens a text, "
         "%d texts a call, %d bytes a text, batch %d tokens / %d texts, queue %d tokens",
         model.manifest.name,
         model.version,
         " (default)" if is_default else "",
-        host_and_port(config.host, port),
-        f" and {config.listen}" if config.listen else "",
+        " and ".join(_targets(config, port)),
         engine.precision.value,
         engine.execution_provider,
         runtime_version(),
@@ -79,3 +78,9 @@ def announce(model: ServedModel, config: ServerConfig, port: int, *, is_default:
         policy.max_batch_texts,
         policy.max_queue_tokens,
     )
+
+
+def _targets(config: ServerConfig, port: int) -> list[str]:
+    """Give what callers write."""
+    by_port = [host_and_port(config.host, port)] if config.port >= 0 else []
+    return [*by_port, *([config.listen] if config.listen else [])]

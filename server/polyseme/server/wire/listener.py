@@ -33,12 +33,12 @@ _LONGEST_WAIT_S: Final = 3600
 
 
 class Listener:
-    """Serves services on one port, and on a Unix socket where one is asked for.
+    """Serves services on one port, on a Unix socket, or on both.
 
     Health of the named services is readiness; health of "" is liveness and does not depend on load or loading.
 
     Attributes:
-        port: where it listens, after `open`.
+        port: where it listens, after `open`; 0: nowhere but on a socket.
     """
 
     def __init__(
@@ -75,12 +75,16 @@ class Listener:
         """Bind and listen: the server is alive, but not ready.
 
         Raises:
-            ConfigError: the address is taken or not allowed, a TLS file is no good, or a trusted proxy is no address or
-                network.
+            ConfigError: there is no address, it is taken or not allowed, a TLS file is no good, or a trusted proxy is
+                no address or network.
         """
         credentials = server_credentials(self._config)
+        has_port = self._config.port >= 0
         # Before gRPC starts at all: a process that cannot listen then says why and ends without it.
-        _refuse_taken(self._config.host, self._config.port)
+        if has_port:
+            _refuse_taken(self._config.host, self._config.port)
+        elif not self._config.listen:
+            raise ConfigError("--port -1: nobody could call; --listen names a Unix socket")
         if self._config.listen:
             make_room(self._config.listen)
         identify = identifier(self._config)
@@ -101,7 +105,8 @@ class Listener:
                 *(generic_handler(service, open_) for service in self._open_services()),
             )
         )
-        self.port = _bind(server, host_and_port(self._config.host, self._config.port), credentials)
+        if has_port:
+            self.port = _bind(server, host_and_port(self._config.host, self._config.port), credentials)
         if self._config.listen:
             with owner_only():
                 _bind(server, grpc_address(self._config.listen), credentials=None)
