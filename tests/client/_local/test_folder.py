@@ -26,6 +26,14 @@ def test_else_it_lies_with_temporary_files(short, monkeypatch, value):
     assert private_folder("key", {"XDG_RUNTIME_DIR": value}) == short / f"polyseme-{os.geteuid()}/key"
 
 
+def test_it_never_lies_in_the_session_of_another_user(short, monkeypatch):
+    if os.geteuid():
+        pytest.skip("only root can give a folder away")
+    anothers(short / "run")
+    monkeypatch.setattr("tempfile.tempdir", str(short))
+    assert private_folder("key", {"XDG_RUNTIME_DIR": f"{short}/run"}) == short / "polyseme-0/key"
+
+
 def others_can_read(path):
     path.mkdir()
     path.chmod(0o750)

@@ -188,6 +188,12 @@ def test_one_that_ends_is_an_error_with_its_last_lines(tmp_path, source, runtime
     assert not any(is_used(folder) for folder in (runtime / "polyseme").iterdir())
 
 
+def test_one_that_cannot_be_started_is_an_error(source, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/none/python")
+    with pytest.raises(LocalServerError, match="cannot start /none/python: No such file or directory"):
+        Client.local(source)
+
+
 def test_one_that_is_not_ready_in_time_is_an_error(source, runtime):
     with pytest.raises(DeadlineExceededError, match=r"was not ready within 0.001 s \(start_timeout\): "):
         Client.local(source, start_timeout=0.001)

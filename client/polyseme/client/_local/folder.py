@@ -21,9 +21,9 @@ def private_folder(key: str, environment: Mapping[str, str]) -> Path:
     Raises:
         LocalServerError: it cannot be made, others can look into it, or its path is too long for a socket.
     """
-    runtime = environment.get("XDG_RUNTIME_DIR", "")
-    if Path(runtime).is_absolute() and Path(runtime).is_dir():
-        root = Path(runtime) / "polyseme"
+    runtime = Path(environment.get("XDG_RUNTIME_DIR", ""))
+    if runtime.is_absolute() and _is_own(runtime):
+        root = runtime / "polyseme"
     else:
         root = Path(tempfile.gettempdir()) / f"polyseme-{os.geteuid()}"
     folder = root / key
@@ -35,6 +35,14 @@ def private_folder(key: str, environment: Mapping[str, str]) -> Path:
     for each in (root, folder):
         _make_private(each)
     return folder
+
+
+def _is_own(folder: Path) -> bool:
+    """Say whether it is this user's: su and sudo may leave another one's in the environment."""
+    try:
+        return folder.is_dir() and folder.stat().st_uid == os.geteuid()
+    except PermissionError:
+        return False
 
 
 def _make_private(folder: Path) -> None:

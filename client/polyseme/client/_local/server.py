@@ -104,23 +104,29 @@ def _start(request: Request, folder: Path) -> bool:
     """Start a server in a session of its own, which Ctrl-C and the end of a terminal spare; False: another one began.
 
     It inherits the lock that tells that it runs; a fork at the same time, which would inherit it too, waits.
+
+    Raises:
+        LocalServerError: the system refuses.
     """
     flags = [f"--listen=unix:{folder / SOCKET}", f"--users-lock={folder / _USERS}", *_OWN_FLAGS, *request.flags]
     command = [sys.executable, "-P", "-m", "polyseme.cli.main", "serve", *flags, "--", request.source]
     environment = {name: value for name, value in os.environ.items() if _is_for_server(name)}
-    with FORKS, (folder / _RUNS).open("a") as lock:
-        if not _lock(lock.fileno(), fcntl.LOCK_EX):
-            return False
-        with (folder / LOG).open("w") as log:
-            process = subprocess.Popen(  # noqa: S603
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[lock.fileno()],
-                start_new_session=True,
-            )
+    try:
+        with FORKS, (folder / _RUNS).open("a") as lock:
+            if not _lock(lock.fileno(), fcntl.LOCK_EX):
+                return False
+            with (folder / LOG).open("w") as log:
+                process = subprocess.Popen(  # noqa: S603
+                    command,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[lock.fileno()],
+                    start_new_session=True,
+                )
+    except OSError as error:
+        raise LocalServerError(f"cannot start {sys.executable or 'Python'}: {error.strerror}") from error
     # Ends with the server, or with this process; without it the server would be left as a zombie.
     threading.Thread(target=process.wait, name="polyseme-server", daemon=True).start()
     return True
