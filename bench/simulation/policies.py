@@ -41,7 +41,10 @@ class Mix(Scenario):
 
     Attributes:
         seconds: of virtual time that are measured.
-        rate: calls a second of many callers, one text each; 0: none.
+        rate: calls a second of many callers; 0: none.
+        callers: how many these are.
+        texts: of each of their calls.
+        deadline_s: how long they wait.
         alone: whether one caller sends one text at a time, and thinks between two.
         heavy: calls in flight of a caller that sends much.
         heavy_texts: texts of each of them.
@@ -51,6 +54,9 @@ class Mix(Scenario):
 
     seconds: float
     rate: float = 0.0
+    callers: int = 64
+    texts: int = 1
+    deadline_s: float = math.inf
     alone: bool = True
     heavy: int = 0
     heavy_texts: int = 1
@@ -92,19 +98,30 @@ class Measured(World):
             self.tokens += sum(lengths)
             self.cells += len(lengths) * max(lengths)
 
-    async def _one(self, caller: str, texts: int = 1, priority: Priority = Priority.INTERACTIVE) -> float:
-        """Call once; gives how long it took, or nan where it was refused."""
+    async def _one(
+        self, caller: str, texts: int = 1, priority: Priority = Priority.INTERACTIVE, deadline_s: float = math.inf
+    ) -> float:
+        """Call once; gives how long it took, or nan where it was refused or came too late."""
         lengths = tuple(min(256, 3 + int(self._draw.lognormvariate(3.5, 0.8))) for _ in range(texts))
         numbers = [next(self._numbers) for _ in range(texts)]
         self._lengths.update(zip(numbers, lengths, strict=True))
         at = self.loop.time()
-        call = Arrival(at=at, caller=caller, model=MODELS[0], priority=priority, lengths=lengths, first_text=numbers[0])
+        call = Arrival(
+            at=at,
+            caller=caller,
+            model=MODELS[0],
+            priority=priority,
+            lengths=lengths,
+            first_text=numbers[0],
+            deadline_s=deadline_s,
+        )
         try:
             await self.call(call)
         except ServerError:
             await asyncio.sleep(0.05)
             return math.nan
-        return self.loop.time() - at
+        took_s = self.loop.time() - at
+        return took_s if took_s <= deadline_s else math.nan
 
     def _keep(self, took_s: float) -> None:
         if self.loop.time() > WARM_UP_S and took_s == took_s:
@@ -125,12 +142,13 @@ class Measured(World):
 
     async def _many(self) -> None:
         async def one(caller: str) -> None:
-            self._keep(await self._one(caller))
+            self._keep(await self._one(caller, mix.texts, deadline_s=mix.deadline_s))
 
+        mix = self.mix
         async with asyncio.TaskGroup() as tasks:
             for number in itertools.count():
-                tasks.create_task(one(f"caller {number % 64}"))
-                await asyncio.sleep(self._draw.expovariate(self.mix.rate))
+                tasks.create_task(one(f"caller {number % mix.callers}"))
+                await asyncio.sleep(self._draw.expovariate(mix.rate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +195,9 @@ BESIDE: dict[str, dict[str, Any]] = {
     "flood of the same caller": {**FLOOD, "heavy_caller": "light"},
 }
 SHORT = (0.0, 0.5, 2.0)
+OVERLOAD = 5  # times what the server can do
+TEXTS_OF_A_CALL = 8
+DEADLINES_S = (0.5, 2.0, 30.0)
 
 
 def over_load(seconds: float) -> dict[str, list[Figures]]:
@@ -210,6 +231,27 @@ def beside(seconds: float) -> Iterator[str]:
                 f"| {name} | {short_for_s:g} s | {one.p50_ms:.1f} | {one.p50_ms / idle.p50_ms:.1f} "
                 f"| {one.p99_ms:.1f} | {one.p99_ms / idle.p99_ms:.1f} | {others} |"
             )
+
+
+def peak(policy: BatchPolicy, seconds: float) -> float:
+    """Calls a second that a server answers of callers who send the next when the last is answered."""
+    return figures(policy, seconds, alone=False, heavy=16, heavy_texts=TEXTS_OF_A_CALL).heavy / TEXTS_OF_A_CALL
+
+
+def goodput(policy: BatchPolicy, seconds: float, deadline_s: float, callers: int) -> float:
+    """Calls a second that are answered in time at so many times the peak, as a share of the peak."""
+    most = peak(policy, seconds)
+    mix = {"rate": OVERLOAD * most, "texts": TEXTS_OF_A_CALL, "deadline_s": deadline_s, "callers": callers}
+    return figures(policy, seconds, alone=False, **mix).answered / most
+
+
+def overload(seconds: float) -> Iterator[str]:
+    """Rows of goodput under overload, with and without looking at deadlines."""
+    yield "| deadline | callers | refused where it would take more of the time left | goodput / peak |"
+    yield "|---|---|---|---|"
+    for deadline_s, callers, share in itertools.product(DEADLINES_S, (1, 64), (math.inf, 1.0, DEFAULT.deadline_share)):
+        got = goodput(replace(DEFAULT, deadline_share=share), seconds, deadline_s, callers)
+        yield f"| {deadline_s:g} s | {callers} | {'never' if share == math.inf else f'{share:g}'} | {got:.2f} |"
 
 
 def table(results: dict[str, list[Figures]]) -> Iterator[str]:
@@ -257,6 +299,10 @@ def main() -> None:
             "## One caller of single texts beside others",
             "",
             *rows,
+            "",
+            f"## Goodput of calls of {TEXTS_OF_A_CALL} texts at {OVERLOAD} times what the server can do",
+            "",
+            *overload(arguments.seconds),
             "",
             "## Many callers of single texts, over load",
             "",

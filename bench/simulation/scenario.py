@@ -12,6 +12,7 @@ from polyseme.server.scheduling import BatchPolicy, Priority
 LEAST_CALLS = 200
 LONGEST = 128  # tokens of a text
 MOST_TEXTS = 8  # of a call
+OVERLOAD_S = 10.0
 BASE_S, TOKEN_S = 3e-3, 3e-4  # of a run, and of each padded token in it: near MiniLM on a core
 MODELS = ("first", "second")
 
@@ -61,6 +62,7 @@ class Scenario:
         policy: of both models.
         runners: that they share.
         max_calls: under way at once.
+        overloaded: whether all of the time more comes than can be done, of callers who wait for seconds.
     """
 
     seed: int
@@ -69,11 +71,16 @@ class Scenario:
     policy: BatchPolicy
     runners: int
     max_calls: int
+    overloaded: bool = False
 
 
 def scenario(seed: int) -> Scenario:
-    """Draw a simulation."""
+    """Draw a simulation; one in sixteen is of a server that is asked for much more than it can do."""
     draw = random.Random(seed)
+    return _overload(seed, draw) if seed % 16 == 15 else _scenario(seed, draw)
+
+
+def _scenario(seed: int, draw: random.Random) -> Scenario:
     arrivals = tuple(sorted(_arrivals(draw), key=lambda arrival: arrival.at))
     last = arrivals[-1].at
     return Scenario(
@@ -90,6 +97,38 @@ def scenario(seed: int) -> Scenario:
         ),
         runners=draw.choice((1, 2, 3)),
         max_calls=draw.choice((40, 1 << 20)),
+    )
+
+
+def _overload(seed: int, draw: random.Random) -> Scenario:
+    runners, size, times = draw.choice((1, 2, 3)), draw.randint(1, MOST_TEXTS), draw.uniform(2, 6)
+    policy = BatchPolicy(max_batch_tokens=256, max_batch_texts=draw.choice((1, 4)), max_queue_tokens=1 << 20)
+    rate = times * runners / (size * (BASE_S + 30 * TOKEN_S))  # a text has some 30 tokens
+    deadline_s, callers = draw.uniform(1, 3), draw.choice((1, 2, 8, 32))
+    arrivals: list[Arrival] = []
+    at, text = 0.0, 0
+    while at < OVERLOAD_S:
+        at += draw.expovariate(rate)
+        arrivals.append(
+            Arrival(
+                at=at,
+                caller=f"caller {draw.randrange(callers)}",
+                model=MODELS[0],
+                priority=Priority(draw.random() < 0.1),
+                lengths=tuple(_length(draw) for _ in range(size)),
+                first_text=text,
+                deadline_s=deadline_s * draw.uniform(0.8, 1.2),
+            )
+        )
+        text += size
+    return Scenario(
+        seed=seed,
+        arrivals=tuple(arrivals),
+        reloads=((draw.uniform(0, OVERLOAD_S), draw.random() < 0.3),),
+        policy=policy,
+        runners=runners,
+        max_calls=1 << 20,
+        overloaded=True,
     )
 
 

@@ -5,6 +5,7 @@ The far side is a thread with an event loop and a `LocalEngine` of its own. It c
 
 import asyncio
 import itertools
+import math
 import pickle
 import socket
 import struct
@@ -67,7 +68,7 @@ class SocketEngine:
         self.far.start(far)
         self._task(self._serve(near))
 
-    def admit(self, priority, caller):
+    def admit(self, priority, caller, deadline=math.inf):
         if self._is_full(priority):
             raise errors.QueueFullError(f"queue has {self.queued_tokens} tokens", retry_after_s=1.0)
 

@@ -1,3 +1,6 @@
+import time
+from unittest import mock
+
 import grpc
 import numpy as np
 import pytest
@@ -115,6 +118,28 @@ def test_a_deadline_that_passes_in_the_queue_never_reaches_the_session(tiny_arti
         assert first.code() is Code.OK
         assert embed(server, ["a b c"]).texts
     assert held.runs == [[3], [5]]
+
+
+def test_a_call_that_would_be_answered_after_its_deadline_is_refused_before_it_is_tokenized(tiny_artifact, monkeypatch):
+    with running(tiny_artifact, runners=1) as server, server.faults.held() as held:
+        server.model.engine.scheduler._forecast.note_batch(tokens=1, run_s=100.0)
+        calls = [server.embedding.Embed.future(Request(texts=["a"]), timeout=300)]
+        held.wait_for_a_batch()
+        calls.append(server.embedding.Embed.future(Request(texts=["a"])))
+        while not server.model.engine.queued_texts:
+            time.sleep(0.01)
+        calls.append(server.embedding.Embed.future(Request(texts=["a b"])))  # has all the time there is
+        while server.model.engine.queued_texts < 2:
+            time.sleep(0.01)
+        tokenized = mock.Mock(side_effect=AssertionError)
+        with monkeypatch.context() as patch:
+            patch.setattr(server.model.encoder.tokenizer, "encode", tokenized)
+            error = refused(lambda: embed(server), Code.RESOURCE_EXHAUSTED, "7 tokens wait before it", "deadline in")
+        trailers = dict(error.trailing_metadata())
+        assert int(trailers["grpc-retry-pushback-ms"]) > 0
+        held.gate.set()
+        assert [call.code() for call in calls] == [Code.OK] * 3
+        tokenized.assert_not_called()
 
 
 def test_the_reply_must_fit_a_message(server):

@@ -11,15 +11,17 @@ from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.lifecycle.models import ModelLifecycle
 from polyseme.server.scheduling import backlog, callers, runner_pool, scheduler
 from polyseme.server.scheduling.backlog import Backlog, Dequeued
+from polyseme.server.scheduling.forecast import Forecast
 
 SEEDS = range(1000)
+OVERLOADED = range(15, 1000, 16)
 
 
 def loses_a_text(monkeypatch):
     take = Backlog.take
 
-    def lossy(self, now):
-        dequeued = take(self, now)
+    def lossy(self, *args):
+        dequeued = take(self, *args)
         return Dequeued(batch=dequeued.batch[:3], expired=dequeued.expired)
 
     monkeypatch.setattr(Backlog, "take", lossy)
@@ -56,7 +58,7 @@ def forgets_deadlines(monkeypatch):
         return self._run([replace(entry, deadline=math.inf) for entry in entries])
 
     take = Backlog.take
-    monkeypatch.setattr(Backlog, "take", lambda self, now: take(self, -math.inf))
+    monkeypatch.setattr(Backlog, "take", lambda self, *_: take(self, -math.inf))
     monkeypatch.setattr(Runner, "_without_expired", run_all)
 
 
@@ -114,8 +116,8 @@ def serves_in_order_of_arrival(monkeypatch):
 def charges_company_to_nobody(monkeypatch):
     take = Backlog.take
 
-    def free(self, now):
-        dequeued = take(self, now)
+    def free(self, *args):
+        dequeued = take(self, *args)
         for entry in dequeued.batch[1:]:
             entry.place.served -= entry.tokens
         return dequeued
@@ -136,6 +138,15 @@ def changes_a_model_in_place(monkeypatch):
     monkeypatch.setattr(ModelLifecycle, "_models", in_place)
 
 
+def lets_in_what_cannot_be_answered_in_time(monkeypatch):
+    admit = scheduler.Scheduler.admit
+    monkeypatch.setattr(scheduler.Scheduler, "admit", lambda self, priority, caller, *_: admit(self, priority, caller))
+
+
+def never_learns_how_far_off_it_is(monkeypatch):
+    monkeypatch.setattr(Forecast, "note_answered", lambda self, *_: None)
+
+
 PLANTED = [
     (loses_a_text, "ends once"),
     (runs_a_text_twice, "ends once"),
@@ -152,12 +163,14 @@ PLANTED = [
     (serves_in_order_of_arrival, "share"),
     (charges_company_to_nobody, "share"),
     (changes_a_model_in_place, "one model"),
+    (lets_in_what_cannot_be_answered_in_time, "goodput"),
+    (never_learns_how_far_off_it_is, "goodput"),
 ]
 
 
 @pytest.mark.parametrize(("plant", "invariant"), PLANTED, ids=lambda value: getattr(value, "__name__", value))
 def test_a_planted_bug_is_found(monkeypatch, plant, invariant):
     plant(monkeypatch)
-    found = first_violation(SEEDS, invariant)
+    found = first_violation(OVERLOADED if invariant == "goodput" else SEEDS, invariant)
     assert found is not None
     print(f"seed {found[0]}: {found[1].what}")

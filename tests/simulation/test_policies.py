@@ -1,7 +1,7 @@
-"""What callers are promised of each other, in virtual time: a single text beside bulk work and beside a flood."""
+"""What callers are promised of each other, in virtual time: a single text beside bulk work, a flood, and overload."""
 
 import pytest
-from bench.simulation.policies import BULK, DEFAULT, FLOOD, figures
+from bench.simulation.policies import BULK, DEFAULT, FLOOD, figures, goodput
 
 SECONDS = 8
 
@@ -19,3 +19,8 @@ def test_who_is_alone_has_what_it_had():
     alone = figures(DEFAULT, SECONDS, alone=False, **FLOOD)
     never_short = figures(DEFAULT, SECONDS, alone=False, **FLOOD, heavy_caller="light")
     assert alone.heavy >= 0.95 * never_short.heavy
+
+
+@pytest.mark.parametrize("callers", [1, 64])
+def test_goodput_under_overload_is_what_it_was_before(callers):
+    assert goodput(DEFAULT, SECONDS, 2.0, callers) >= 0.9

@@ -232,3 +232,29 @@ def test_take_leads_with_the_oldest_of_the_priority_and_the_caller(waiting):
     queue = backlog(*sorted(waiting, key=lambda e: e.arrived))  # as they come
     lead = queue.take(-1.0).batch[0]
     assert lead.arrived == min(e.arrived for e in waiting if e.priority is lead.priority and e.caller == lead.caller)
+
+
+def test_bulk_work_is_ahead_of_interactive_work_by_its_share():
+    waiting = backlog(*(entry(100, priority=Priority.BULK, caller="bulk") for _ in range(9)), entry(70, caller="a"))
+    assert waiting.ahead(Priority.INTERACTIVE, "a", 70) == 70 + 140 // 7
+    assert waiting.ahead(Priority.BULK, "bulk", 100) == 900 + 70
+    assert waiting.ahead(Priority.BULK, "other", 5) == 5 + 70
+
+
+def test_take_never_runs_what_has_less_time_left_than_it_takes():
+    near, far = entry(20, 1.0, deadline=5.0), entry(20, 2.0, deadline=9.0)
+    dequeued = backlog(near, far).take(3.0, token_s=0.1)
+    assert ([far], [near]) == (dequeued.batch, dequeued.expired)
+    company = backlog(far, near).take(3.0, token_s=0.1)
+    assert ([far], [near]) == (company.batch, company.expired)
+
+
+def test_take_runs_what_is_alone_although_it_should_take_too_long():
+    near = entry(20, 1.0, deadline=5.0)
+    assert [near] == backlog(near).take(3.0, token_s=0.1).batch
+
+
+def test_take_says_whether_it_leaves_work():
+    waiting = backlog(entry(20), entry(300), max_batch_texts=1)
+    assert waiting.take(1.0).leaves_work
+    assert not waiting.take(1.0).leaves_work

@@ -68,3 +68,27 @@ def test_the_table_of_those_that_left_is_bounded():
         table.add(entry(str(n)))
         serve(table)
     assert len(table._idle) <= MOST_CALLERS
+
+
+def test_what_is_ahead_of_more_work_is_its_callers_own_and_others_up_to_as_much():
+    table = callers(*[entry("flood", 10) for _ in range(50)], entry("light", 10))
+    assert table.tokens == 510
+    assert table.ahead("light", 20) == 10 + 30
+    assert table.ahead("new", 20) == 20 + 10
+    assert table.ahead("flood", 20) == 500 + 10
+
+
+def test_what_was_served_before_counts_for_what_is_ahead():
+    table = callers(*[entry("flood", 10) for _ in range(50)])
+    for _ in range(20):
+        serve(table)
+    table.add(entry("new", 10))
+    assert table.ahead("new", 10) == 10 + 10
+    table.waiting["new"].served += 100
+    assert table.ahead("new", 10) == 10 + 110
+
+
+def test_nothing_is_ahead_where_nothing_waits():
+    table = callers(entry("a"))
+    serve(table)
+    assert (table.tokens, table.ahead("a", 10), table.ahead("b", 10)) == (0, 0, 0)

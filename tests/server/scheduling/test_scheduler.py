@@ -188,3 +188,47 @@ def test_completed_times_add_up():
         assert report.started + report.run_s < completed.ended
 
     scheduled(body, clock=clock)
+
+
+def beside(tokens, *, deadline, **submit):
+    """Submit a text beside so many tokens that wait, where batches of 40 take a second each; gives what it is."""
+
+    async def body(scheduler, engine, _reports):
+        for _ in range(3):
+            scheduler._forecast.note_batch(tokens=40, run_s=1.0)
+        engine.gate.clear()
+        calls = [asyncio.create_task(scheduler.submit(texts(1)))]
+        await engine.held()
+        if tokens:
+            calls.append(asyncio.create_task(scheduler.submit(texts(*range(100, 100 + tokens // 10)))))
+            await asyncio.sleep(0)
+        last = asyncio.create_task(scheduler.submit(texts(7, deadline=deadline), **submit))
+        await asyncio.sleep(0)
+        engine.gate.set()
+        await asyncio.gather(*calls)
+        return (await last).rows[0][0]
+
+    return scheduled(body, clock=lambda: 0.0)
+
+
+def test_what_would_be_answered_too_late_is_refused_and_told_when_to_come_again():
+    said = "400 tokens wait before it: an answer takes 11.25 s; deadline in 12.00 s"
+    with pytest.raises(QueueFullError, match=said) as refused:
+        beside(400, deadline=12.0)
+    assert refused.value.retry_after_s == pytest.approx(11.25 - 0.75 * 12)
+
+
+def test_what_can_be_answered_in_time_is_not_refused():
+    assert beside(400, deadline=16.0) == 7
+
+
+def test_work_without_a_deadline_is_never_late():
+    assert beside(900, deadline=float("inf")) == 7
+
+
+def test_where_nothing_waits_nothing_is_refused():
+    assert beside(0, deadline=0.01) == 7
+
+
+def test_who_waits_for_room_is_not_refused_for_its_deadline():
+    assert beside(400, deadline=12.0, refuse_late=False) == 7

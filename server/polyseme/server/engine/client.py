@@ -35,6 +35,7 @@ class Submission:
         deadline: when their caller stops waiting; seconds of the machine's monotonic clock.
         origin: the id of the call, for logs and traces.
         caller: the identity of the caller; callers share an engine.
+        refuse_late: whether they are refused where they would be answered too late.
     """
 
     texts: Sequence[TextTask]
@@ -42,6 +43,7 @@ class Submission:
     deadline: float = math.inf
     origin: Origin = NOWHERE
     caller: str = ""
+    refuse_late: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,13 @@ class EngineClient(Protocol):
     def start(self, observer: Observer) -> None:
         """Begin to run what is submitted, and tell an observer of every batch."""
 
-    def admit(self, priority: Priority, caller: str) -> None:
-        """Refuse a caller whose texts the queue would not take now, before more work is done for them.
+    def admit(self, priority: Priority, caller: str, deadline: float = math.inf) -> None:
+        """Refuse a caller's work that would not be taken now, or not answered in time, before more is done for it.
+
+        Args:
+            priority: which queue it would wait in.
+            caller: the identity of the caller.
+            deadline: when its caller stops waiting; seconds of the machine's monotonic clock.
 
         Raises:
             QueueFullError: too much waits already.
@@ -96,7 +103,7 @@ class EngineClient(Protocol):
 
         Raises:
             QueueFullError: too much waits already.
-            DeadlineExpiredError: the deadline passed before a text's turn came.
+            DeadlineExpiredError: the deadline passed before a text's turn came, or was too near then.
             EngineError: a text could not be run.
         """
 

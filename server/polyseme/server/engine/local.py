@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -144,12 +145,12 @@ class LocalEngine:
         )
         self._unwatch = self._engines.watch(self.scheduler.pool, self._artifact)
 
-    def admit(self, priority: Priority, caller: str) -> None:
-        """Refuse work that would not be taken now."""
-        self.scheduler.refuse_if_full(priority, caller)
+    def admit(self, priority: Priority, caller: str, deadline: float = math.inf) -> None:
+        """Refuse work that would not be taken now, or not answered in time."""
+        self.scheduler.admit(priority, caller, deadline)
 
     async def wait_for_room(self, priority: Priority, caller: str) -> None:
-        """Return when work would be admitted."""
+        """Return when the queue has room."""
         await self.scheduler.wait_for_room(priority, caller)
 
     async def submit(self, submission: Submission) -> Completed:
@@ -159,7 +160,7 @@ class LocalEngine:
             Entry(ids=ids, task=task, priority=priority, deadline=deadline, caller=caller, origin=submission.origin)
             for ids, task in submission.texts
         ]
-        return await self.scheduler.submit(entries)
+        return await self.scheduler.submit(entries, refuse_late=submission.refuse_late)
 
     async def close(self) -> None:
         """Stop or leave the runners, and give back what it holds."""

@@ -125,7 +125,12 @@ class Execution:
         """
         queue = self.queue
         submission = Submission(
-            texts=texts, priority=queue.priority, deadline=queue.deadline, caller=queue.caller, origin=self.origin
+            texts=texts,
+            priority=queue.priority,
+            deadline=queue.deadline,
+            origin=self.origin,
+            caller=queue.caller,
+            refuse_late=not queue.waits_for_room,
         )
         while True:
             try:
@@ -143,7 +148,8 @@ class Execution:
         queue = self.queue
         if queue.waits_for_room:
             await self.model.engine.wait_for_room(queue.priority, queue.caller)
-        self.model.engine.admit(queue.priority, queue.caller)
+        else:
+            self.model.engine.admit(queue.priority, queue.caller, queue.deadline)
 
     def _options(self, options: TextOptions) -> EncodeOptions:
         return self.model.encoder.options(

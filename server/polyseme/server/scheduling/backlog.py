@@ -27,11 +27,13 @@ class Dequeued:
 
     Attributes:
         batch: to be run together; may be empty.
-        expired: texts whose deadline has passed: never to be run.
+        leaves_work: whether others still wait.
+        expired: texts whose deadline has passed, or would pass while they are run: never to be run.
     """
 
     batch: list[Entry]
     expired: list[Entry]
+    leaves_work: bool = False
 
 
 class Backlog:
@@ -79,6 +81,18 @@ class Backlog:
         rivals = Priority if priority is Priority.INTERACTIVE else (priority,)
         return self.tokens - max(self._callers[rival].most_tokens() for rival in rivals) >= limit
 
+    def ahead(self, priority: Priority, caller: str, tokens: int) -> int:
+        """How many tokens are run before the last of so many that a caller would add now; what comes later is left out.
+
+        Of every `bulk_share` batches, one is led by bulk work while there is any.
+        """
+        own, other = self._callers[priority], self._callers[Priority(1 - priority)]
+        before = own.ahead(caller, tokens)
+        interactive_share = max(1, self.policy.bulk_share - 1)
+        if priority is Priority.INTERACTIVE:
+            return before + min(other.tokens, (before + tokens) // interactive_share)
+        return before + min(other.tokens, (before + tokens) * interactive_share)
+
     def add(self, entry: Entry) -> None:
         """Put a text behind those of its priority and length, and of its caller."""
         key = entry.bucket = _key(entry)
@@ -114,17 +128,23 @@ class Backlog:
             return -math.inf
         return min(entry.arrived for entry in self._heads()) + policy.max_wait_s
 
-    def take(self, now: float) -> Dequeued:
-        """Remove the next batch, and what expired on the way to it."""
+    def take(self, now: float, token_s: float = 0.0) -> Dequeued:
+        """Remove the next batch, and what expired on the way to it.
+
+        Args:
+            now: the time.
+            token_s: seconds that a token takes, at least. What has less time left would be run for nobody, and is run
+                only where nothing else waits.
+        """
         expired: list[Entry] = []
         while (lead := self._lead()) is not None:
             policy = self._portions[self._quarters(lead, now)]
             self.discard(lead)
-            if lead.deadline > now:
-                batch = self._filled(lead, policy, now, expired)
+            if lead.deadline > now + (lead.tokens * token_s if self._texts else 0.0):
+                batch = self._filled(lead, policy, now, token_s, expired)
                 for entry in batch:
                     entry.place.served += entry.tokens
-                return Dequeued(batch=batch, expired=expired)
+                return Dequeued(batch=batch, expired=expired, leaves_work=self._texts > 0)
             expired.append(lead)
         return Dequeued(batch=[], expired=expired)
 
@@ -159,7 +179,9 @@ class Backlog:
         came = self._last_at if others else self._other_at
         return 1 if now - came < self.policy.short_for_s else 4
 
-    def _filled(self, lead: Entry, policy: BatchPolicy, now: float, expired: list[Entry]) -> list[Entry]:
+    def _filled(
+        self, lead: Entry, policy: BatchPolicy, now: float, token_s: float, expired: list[Entry]
+    ) -> list[Entry]:
         batch = [lead]
         if not self._texts:
             return batch
@@ -177,7 +199,7 @@ class Backlog:
             if entry.place.served > ahead[entry.priority]:  # its caller is a batch ahead of one that waits
                 continue
             self.discard(entry)
-            if entry.deadline <= now:
+            if entry.deadline <= now + entry.tokens * token_s:
                 expired.append(entry)
                 continue
             batch.append(entry)

@@ -42,10 +42,12 @@ class Callers:
 
     Attributes:
         waiting: those with texts that wait, by name; the longest at it first.
+        tokens: how many tokens wait.
     """
 
     def __init__(self) -> None:
         self.waiting: dict[str, Caller] = {}
+        self.tokens = 0
         self._idle: OrderedDict[str, Caller] = OrderedDict()  # those that may have a debt; the latest to leave last
         self._floor = 0  # never falls
 
@@ -54,12 +56,14 @@ class Callers:
         caller = entry.place = self.waiting.get(entry.caller) or self._arrived(entry.caller)
         caller.texts[entry] = None
         caller.tokens += entry.tokens
+        self.tokens += entry.tokens
 
     def remove(self, entry: Entry) -> None:
         """Take a text out that waits."""
         caller = entry.place
         del caller.texts[entry]
         caller.tokens -= entry.tokens
+        self.tokens -= entry.tokens
         if not caller.texts:
             del self.waiting[caller.name]
             self._idle[caller.name] = caller
@@ -80,6 +84,18 @@ class Callers:
             return math.inf
         least: int = min(map(_served, self.waiting.values()))
         return least
+
+    def ahead(self, name: str, tokens: int) -> int:
+        """How many tokens have their turn before the last of so many that a caller would add now: its own, and others'.
+
+        Of another caller these are as many as it takes until it has been served as much.
+        """
+        caller = self.waiting.get(name)
+        own = caller.tokens if caller else 0
+        known = caller or self._idle.get(name)
+        served = max(known.served if known else 0, self._floor) + own + tokens
+        others = (other for other in self.waiting.values() if other is not caller)
+        return own + sum(min(other.tokens, max(0, served - other.served)) for other in others)
 
     def most_tokens(self) -> int:
         """Count the tokens that wait of the caller with most of them."""

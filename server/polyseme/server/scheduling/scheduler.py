@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,13 @@ from polyseme.runtime.engines.hosts import Host
 from polyseme.server.errors import DeadlineExpiredError, EngineError, NotFiniteError, QueueFullError, ServerError
 from polyseme.server.scheduling.backlog import Backlog, Dequeued
 from polyseme.server.scheduling.entry import Entry, Priority
+from polyseme.server.scheduling.forecast import Forecast
 from polyseme.server.scheduling.policy import BatchPolicy
 from polyseme.server.scheduling.runner_pool import RunnerPool
 
 Outcome = npt.NDArray[np.float32] | ServerError
+
+_RETRY_S: Final = (0.05, 10.0)  # when to come again: at least, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ class BatchReport:
         queue_s: seconds that each row waited.
         started: when the runner began; seconds of the machine's monotonic clock.
         run_s: seconds that the runner was busy.
+        left_work: whether other texts still waited when it was taken.
         not_finite: number of rows that were withheld, since their numbers are not finite.
         traceparents: the spans of the calls that the rows are of, each once; none of calls that are not traced.
     """
@@ -49,6 +53,7 @@ class BatchReport:
     queue_s: Sequence[float]
     started: float
     run_s: float
+    left_work: bool = False
     not_finite: int = 0
     traceparents: Sequence[str] = ()
 
@@ -79,12 +84,16 @@ class Completed:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The texts of one call on their way through the scheduler; `done` ends with all of them or the first error."""
+    """The texts of one call on their way through the scheduler; `done` ends with all of them or the first error.
+
+    `expected_s` is after how many seconds they should be answered; 0 where that was not asked.
+    """
 
     done: asyncio.Future[Completed]
     arrived: float
     rows: list[npt.NDArray[np.float32] | None]
     missing: int
+    expected_s: float = 0.0
     first_started: float = math.inf
 
     def put(self, entry: Entry, row: npt.NDArray[np.float32], now: float) -> None:
@@ -131,7 +140,7 @@ class Scheduler:
         self._clock = self.pool.clock
         self._changed = self.pool.changed
         self._closed = False
-        self._tokens_per_s = 0.0
+        self._forecast = Forecast()
         self._loop = asyncio.get_running_loop()
         self._account = self.pool.join(self)
 
@@ -145,19 +154,49 @@ class Scheduler:
         """Texts that wait."""
         return len(self._backlog)
 
-    def refuse_if_full(self, priority: Priority, caller: str) -> None:
-        """Raise QueueFullError where no more work of a caller is admitted."""
-        backlog = self._backlog
-        if backlog.is_full(priority, caller):
-            raise QueueFullError(
-                f"queue has {backlog.tokens} tokens; limit {backlog.policy.max_queue_tokens}",
-                retry_after_s=self._drain_s(),
-            )
+    def admit(self, priority: Priority, caller: str, deadline: float = math.inf, tokens: int = 0) -> float:
+        """Refuse work of a caller where the queue has no room for it, or it would be answered too late.
+
+        Where nothing waits nothing is refused, and work without a deadline is never late.
+
+        Args:
+            priority: which queue it would wait in.
+            caller: whose it is.
+            deadline: when its caller stops waiting; seconds of the clock.
+            tokens: how many would be added, as far as that is known.
+
+        Returns:
+            Seconds that it has to wait and run at the speed of late; 0 where there is time for all that waits.
+
+        Raises:
+            QueueFullError: it is refused.
+        """
+        with self._changed:
+            backlog, forecast = self._backlog, self._forecast
+            if backlog.is_full(priority, caller):
+                raise QueueFullError(
+                    f"queue has {backlog.tokens} tokens; limit {backlog.policy.max_queue_tokens}",
+                    retry_after_s=self._drain_s(),
+                )
+            if not backlog or deadline == math.inf:
+                return 0.0
+            left_s = max(0.0, deadline - self._clock())
+            most_s = left_s * backlog.policy.deadline_share
+            if self._run_s(backlog.tokens + tokens) * forecast.off <= most_s:
+                return 0.0
+            ahead = backlog.ahead(priority, caller, tokens)
+            run_s = self._run_s(ahead + tokens)
+            if (answered_s := run_s * forecast.off) > most_s:
+                raise QueueFullError(
+                    f"{ahead} tokens wait before it: an answer takes {answered_s:.2f} s; deadline in {left_s:.2f} s",
+                    retry_after_s=_within(answered_s - most_s, *_RETRY_S),
+                )
+            return run_s
 
     async def wait_for_room(self, priority: Priority, caller: str) -> None:
-        """Return when work would be admitted: for callers that are to be slowed down rather than refused."""
-        # Looks again and again: runner threads make room, and must not pay for telling.
-        while self._backlog.is_full(priority, caller):  # noqa: ASYNC110
+        """Return when the queue has room: for callers that are to be slowed down rather than refused."""
+        # Runner threads make room, and must not pay for telling.
+        while self._is_full(priority, caller):  # noqa: ASYNC110
             await asyncio.sleep(min(self._drain_s() / 4, 0.05))
 
     def ready_at(self) -> float | None:
@@ -166,32 +205,38 @@ class Scheduler:
 
     def take(self, now: float) -> Dequeued:
         """For the pool, under its lock: remove the next batch."""
-        return self._backlog.take(now)
+        return self._backlog.take(now, self._forecast.token_s)
 
     def run(self, dequeued: Dequeued) -> None:
         """For the pool, on one of its threads: run a batch, and send everybody what came of it."""
-        self._post(
-            dequeued.expired, [DeadlineExpiredError("deadline passed in the queue")] * len(dequeued.expired), None
-        )
+        expired = DeadlineExpiredError("deadline passed in the queue, or was too near to be met")
+        self._post(dequeued.expired, [expired] * len(dequeued.expired), None)
         if dequeued.batch:
-            self._post(*self._run_batch(dequeued.batch))
+            self._post(*self._run_batch(dequeued))
 
-    async def submit(self, entries: Sequence[Entry]) -> Completed:
+    async def submit(self, entries: Sequence[Entry], *, refuse_late: bool = True) -> Completed:
         """Queue the texts of one call and wait for all of them.
 
         Where the awaiting task is cancelled, what has not been begun is dropped.
 
+        Args:
+            entries: the texts; of one caller, priority and deadline.
+            refuse_late: whether they are refused where they would be answered too late.
+
         Raises:
             QueueFullError: too much waits already.
-            DeadlineExpiredError: the deadline passed before a text's turn came.
+            DeadlineExpiredError: the deadline passed before a text's turn came, or was too near then.
             EngineError: a text could not be run.
         """
-        ticket = self._enqueue(entries)
+        ticket = self._enqueue(entries, refuse_late=refuse_late)
         try:
-            return await ticket.done
+            completed = await ticket.done
         except BaseException:
             self._drop(entries)
+            self._forecast.note_unanswered(ticket.expected_s, self._clock() - ticket.arrived)
             raise
+        self._forecast.note_answered(ticket.expected_s, completed.ended - ticket.arrived)
+        return completed
 
     async def close(self) -> None:
         """Leave the runners once they have ended its batches. What still waits ends with EngineError."""
@@ -203,7 +248,7 @@ class Scheduler:
         if self._owns_pool:
             await self.pool.close()
 
-    def _enqueue(self, entries: Sequence[Entry]) -> Ticket:
+    def _enqueue(self, entries: Sequence[Entry], *, refuse_late: bool) -> Ticket:
         now = self._clock()
         ticket = Ticket(self._loop.create_future(), now, [None] * len(entries), len(entries))
         for position, entry in enumerate(entries):
@@ -211,7 +256,10 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise EngineError("server stopped")
-            self.refuse_if_full(entries[0].priority, entries[0].caller)
+            first, tokens = entries[0], sum(entry.tokens for entry in entries)
+            ticket.expected_s = self.admit(
+                first.priority, first.caller, first.deadline if refuse_late else math.inf, tokens
+            )
             self.pool.wake(self._account, len(entries))
             for entry in entries:
                 self._backlog.add(entry)
@@ -222,8 +270,8 @@ class Scheduler:
             for entry in entries:
                 self._backlog.discard(entry)
 
-    def _run_batch(self, batch: list[Entry]) -> tuple[list[Entry], list[Outcome], BatchReport | None]:
-        started = self._clock()
+    def _run_batch(self, dequeued: Dequeued) -> tuple[list[Entry], list[Outcome], BatchReport | None]:
+        batch, started = dequeued.batch, self._clock()
         for entry in batch:
             entry.started = started
         try:
@@ -232,13 +280,13 @@ class Scheduler:
             failure = EngineError("a batch could not be run")
             failure.__cause__ = error
             outcomes = [failure] * len(batch)
-        return batch, outcomes, self._report(batch, outcomes, started)
+        return batch, outcomes, self._report(dequeued, outcomes, started)
 
-    def _report(self, batch: list[Entry], outcomes: Sequence[Outcome], started: float) -> BatchReport | None:
+    def _report(self, dequeued: Dequeued, outcomes: Sequence[Outcome], started: float) -> BatchReport | None:
         """Report what was run; None where every deadline had passed."""
         lengths, waits, not_finite = [], [], 0
         traceparents: dict[str, None] = {}  # in order, each once
-        for entry, outcome in zip(batch, outcomes, strict=True):
+        for entry, outcome in zip(dequeued.batch, outcomes, strict=True):
             if not isinstance(outcome, DeadlineExpiredError):
                 lengths.append(entry.tokens)
                 waits.append(started - entry.arrived)
@@ -254,6 +302,7 @@ class Scheduler:
             queue_s=waits,
             started=started,
             run_s=self._clock() - started,
+            left_work=dequeued.leaves_work,
             not_finite=not_finite,
             traceparents=list(traceparents),
         )
@@ -278,16 +327,22 @@ class Scheduler:
             else:
                 ticket.put(entry, outcome, now)
         if report is not None:
-            self._note_speed(report)
+            if report.left_work:
+                self._forecast.note_batch(report.tokens, report.run_s)
             self._observer.batch_done(report)
 
-    def _note_speed(self, report: BatchReport) -> None:
-        if report.run_s > 0:
-            speed = report.tokens / report.run_s * self.pool.threads
-            self._tokens_per_s = 0.9 * self._tokens_per_s + 0.1 * speed if self._tokens_per_s else speed
+    def _is_full(self, priority: Priority, caller: str) -> bool:
+        with self._changed:
+            return self._backlog.is_full(priority, caller)
+
+    def _run_s(self, tokens: int) -> float:
+        """Seconds until the runners, as far as they are its own, have run so many tokens."""
+        return self._forecast.seconds(tokens * self.pool.sharers / self.pool.threads)
 
     def _drain_s(self) -> float:
-        """Seconds until what waits has been run, as recent batches suggest; within [0.05, 10]."""
-        if not self._tokens_per_s:
-            return 1.0
-        return min(10.0, max(0.05, self._backlog.tokens * self.pool.sharers / self._tokens_per_s))
+        """Seconds until what waits has been run."""
+        return _within(self._run_s(self._backlog.tokens) or 1.0, *_RETRY_S)
+
+
+def _within(value: float, least: float, most: float) -> float:
+    return min(most, max(least, value))

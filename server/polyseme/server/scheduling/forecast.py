@@ -1,0 +1,67 @@
+"""When work will be answered, as recent batches and calls suggest. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, NamedTuple
+
+_BATCHES: Final = 16  # that are kept
+_KEPT: Final = 0.9  # of how far forecasts were off, a call: some ten count
+_MOST_OFF: Final = 8.0
+
+
+class _Batch(NamedTuple):
+    """How long a token took, and how many there were; ordered by the first."""
+
+    token_s: float
+    tokens: int
+
+
+class Forecast:
+    """Foresees how long tokens take, from the speed of batches, and from how far off it was.
+
+    Batches count that left work waiting behind them. Those are as large as batches get under load; small ones, which
+    come alone, would make a GPU look slow. Medians are taken: after a pause of the whole process, its speed is what it
+    was before.
+
+    What comes later is not known, and has its share before what waits already: so under load forecasts are too low.
+
+    Attributes:
+        token_s: seconds of a token in a batch of one runner; 0 while unknown.
+        off: answers take so many times what is foreseen; at least 1.
+    """
+
+    def __init__(self) -> None:
+        self._recent = deque[_Batch](maxlen=_BATCHES)
+        self.token_s = 0.0
+        self._batch_s = 0.0
+        self.off = 1.0
+
+    def seconds(self, tokens: float) -> float:
+        """Give the seconds in which a runner runs so many tokens, the last of them in their batch; 0 while unknown."""
+        return self.token_s * tokens + self._batch_s
+
+    def note_batch(self, tokens: int, run_s: float) -> None:
+        """Count a batch that left work waiting."""
+        self._recent.append(_Batch(run_s / tokens, tokens))
+        total = sum(batch.tokens for batch in self._recent)
+        self.token_s = self._of_middle_token(total / 2)
+        self._batch_s = self.token_s * total / len(self._recent)
+
+    def note_answered(self, expected_s: float, took_s: float) -> None:
+        """Count a call that should have been answered after so many seconds; 0: that was not asked."""
+        if expected_s:
+            off = min(_MOST_OFF, max(1.0, took_s / expected_s))
+            self.off = _KEPT * self.off + (1 - _KEPT) * off
+
+    def note_unanswered(self, expected_s: float, took_s: float) -> None:
+        """Count a call that ended without an answer after so long, at least."""
+        self.note_answered(expected_s, max(took_s, expected_s * self.off))
+
+    def _of_middle_token(self, left: float) -> float:
+        """Give the seconds of the token that half of all tokens are slower than."""
+        for batch in sorted(self._recent):
+            left -= batch.tokens
+            if left <= 0:
+                return batch.token_s
+        return 0.0
