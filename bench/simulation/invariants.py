@@ -80,8 +80,8 @@ def budgets_hold(scenario: Scenario, calls: dict[int, Arrival], events: Sequence
     policy = scenario.policy
     largest = max(sum(arrival.lengths) for arrival in scenario.arrivals)
     for event in events:
-        if event.calls > scenario.max_calls:
-            yield Violation("budget", f"{event.calls} calls under way; limit {scenario.max_calls}")
+        if event.calls > 2 * scenario.max_calls:
+            yield Violation("budget", f"{event.calls} calls under way; limit {scenario.max_calls} for one caller")
         if event.queued >= 2 * (policy.max_queue_tokens + largest):
             yield Violation("budget", f"{event.queued} tokens wait; limit {policy.max_queue_tokens} for one caller")
         if event.kind != "begun" or len(event.texts) == 1:

@@ -163,9 +163,9 @@ class World:
     async def call(self, arrival: Arrival) -> list[tuple[int, int]]:
         """Do what is done around a call, and in it."""
         self.admission.check_arrival(())
-        generation = self.admission.enter()
+        generation = self.admission.enter(arrival.caller)
         try:
-            self.admission.check()
+            self.admission.check(arrival.caller)
             queue = QueueOptions(
                 priority=arrival.priority,
                 deadline=arrival.at + arrival.deadline_s,
@@ -184,7 +184,7 @@ class World:
                 rows += [(int(row[0]), int(row[1])) for row in completed.rows]
             return rows
         finally:
-            self.admission.leave(generation)
+            self.admission.leave(generation, arrival.caller)
 
 
 class _Engines(LocalEngines):

@@ -82,7 +82,7 @@ def has_no_end_of_the_queue(monkeypatch):
 
 
 def lets_too_many_calls_in(monkeypatch):
-    monkeypatch.setattr(Admission, "check", lambda self: None)
+    monkeypatch.setattr(Admission, "check", lambda self, caller: None)
     monkeypatch.setattr(Admission, "check_arrival", lambda self, metadata: None)
 
 

@@ -79,7 +79,9 @@ class ServerConfig:
     max_text_bytes: int = _setting(256 << 10, "most bytes of UTF-8 in one text", least=1, most=64 << 20)
     max_spans: int = _setting(1024, "most spans and words of one text", least=1, most=1 << 20)
     max_message_bytes: int = _setting(16 << 20, "most bytes of one gRPC message", least=1 << 10, most=1 << 30)
-    max_concurrent_calls: int = _setting(4096, "most calls at once; calls beyond are refused", least=1, most=1 << 20)
+    max_concurrent_calls: int = _setting(
+        4096, "most calls at once; beyond it only callers with less than half of their share", least=1, most=1 << 20
+    )
     max_memory: str = _setting(
         "auto",
         "most memory of the process, without mapped weights; auto: 3/4 of the control group's limit or the machine's",

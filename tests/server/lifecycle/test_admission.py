@@ -36,6 +36,52 @@ def test_one_call_more_than_the_limit_is_refused():
     it.check()
 
 
+def test_a_caller_alone_may_have_all_calls():
+    it = admission(most=4)
+    it.open()
+    for _ in range(4):
+        it.enter("a")
+        it.check("a")
+    it.enter("a")
+    with pytest.raises(QueueFullError, match="4 calls are under way; limit 4"):
+        it.check("a")
+
+
+def test_others_are_let_in_beside_who_has_all_calls_up_to_half_of_their_share():
+    it = admission(most=8)
+    it.open()
+    for _ in range(8):
+        it.enter("flood")
+    for _ in range(2):
+        it.enter("light")
+        it.check("light")
+    it.enter("light")
+    with pytest.raises(QueueFullError, match="10 calls are under way; limit 8"):
+        it.check("light")
+
+
+def test_others_than_who_has_most_have_no_more_than_the_limit_together():
+    it = admission(most=4)
+    it.open()
+    for number in range(5):
+        it.enter(f"caller {number}")
+        it.check(f"caller {number}")
+    it.enter("caller 5")
+    with pytest.raises(QueueFullError, match="5 calls are under way; limit 4"):
+        it.check("caller 5")
+
+
+def test_at_twice_the_limit_calls_are_refused_whoever_sends_them():
+    it = admission(most=2)
+    it.open()
+    for _ in range(3):
+        it.enter()
+    it.check_arrival(())
+    it.enter()
+    with pytest.raises(QueueFullError, match="4 calls are under way; limit 2"):
+        it.check_arrival(())
+
+
 def test_wait_until_left_waits_for_the_calls_of_before_alone():
     async def main():
         it = admission()

@@ -53,6 +53,27 @@ def test_a_server_that_drains_refuses_before_a_request_is_received(tiny_artifact
         assert never_sent(server.channel, METHODS[0]) is grpc.StatusCode.UNAVAILABLE
 
 
+def test_a_caller_that_has_all_calls_keeps_no_other_out(tiny_artifact, tmp_path):
+    (tmp_path / "tokens").write_text("flood\nlight\n")
+    request = embedding_service_pb2.EmbedRequest(texts=["a"])
+    settings = {"max_concurrent_calls": 4, "token_file": str(tmp_path / "tokens")}
+    with running(tiny_artifact, **settings) as server, server.faults.held() as held:
+
+        def embed(token):
+            return server.embedding.Embed.future(request, metadata=[("authorization", f"Bearer {token}")], timeout=300)
+
+        flood = [embed("flood") for _ in range(4)]
+        while server.app._admission.calls < 4:
+            time.sleep(0.01)
+        assert embed("flood").code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        light = embed("light")
+        while server.app._admission.calls < 5:
+            time.sleep(0.01)
+        assert embed("light").code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        held.gate.set()
+        assert [call.code() for call in (*flood, light)] == [grpc.StatusCode.OK] * 5
+
+
 def test_calls_beyond_the_limit_are_all_told_when_to_come_again(tiny_artifact):
     """gRPC's core would end most of them with CANCELLED: more than 1,000 wait for the event loop."""
     count = 10_000

@@ -176,7 +176,7 @@ class _Adapter:
         call, code = self._arrived(context, tracing or self._tracing), _CANCELLED
         named = ((HEADER, call.origin.request_id),)
         context.set_trailing_metadata(named)
-        generation = self._admission.enter()
+        generation = self._admission.enter(call.caller)
         try:
             result = await body(call)
         except asyncio.CancelledError as error:
@@ -191,7 +191,7 @@ class _Adapter:
         finally:
             # Before the status goes out, so that a caller with an answer finds it counted.
             call.share.give_back()
-            self._admission.leave(generation)
+            self._admission.leave(generation, call.caller)
             self._report(call, code, context)
             call.trace.end(code, call.stopwatch.steps, call.origin.request_id)
         await context.abort(status.code, status.message, (*named, *trailers(status)))
@@ -228,4 +228,4 @@ class _Adapter:
     def _admit(self, call: Call) -> None:
         if call.deadline <= call.started:
             raise DeadlineExpiredError("deadline passed before the call arrived")
-        self._admission.check()
+        self._admission.check(call.caller)
