@@ -95,3 +95,23 @@ def test_what_nobody_caught_is_json_too(code):
     entries = [json.loads(line) for line in run.stderr.splitlines()]
     assert ["ValueError: message withheld" in entry["exception"] for entry in entries] == [True]
     assert TEXT not in run.stderr
+
+
+def test_a_connection_that_is_lost_while_a_status_is_sent_is_no_line():
+    body = """
+from grpc._cython import cygrpc
+grpcs = logging.getLogger("grpc._cython.cygrpc")
+for error in (cygrpc.ExecuteBatchError("Failed grpc_call_start_batch"), KeyError("a")):
+    try:
+        raise error
+    except Exception:
+        grpcs.exception("raised in core by servicer method")
+grpcs.error("said without an exception")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", START + "import logging\n" + body], capture_output=True, text=True, check=True
+    )
+    assert "ExecuteBatchError" not in done.stderr
+    assert done.stderr.count("raised in core") == 1
+    assert "KeyError" in done.stderr
+    assert "said without an exception" in done.stderr

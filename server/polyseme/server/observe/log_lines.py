@@ -59,10 +59,19 @@ def log_to_stderr(level: str, format_: str = "text") -> None:
     handler = logging.StreamHandler()
     text = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(JsonFormatter() if format_ == "json" else LineFormatter(text))
+    handler.addFilter(_is_no_lost_connection)
     logging.basicConfig(level=level.upper(), handlers=[handler])
     sys.excepthook = _of_the_process
     sys.unraisablehook = _of_an_object
     threading.excepthook = _of_a_thread
+
+
+def _is_no_lost_connection(record: logging.LogRecord) -> bool:
+    """Whether a record is something else than gRPC's traceback of a reply or a status that could not be sent.
+
+    After a pause of the process there is one for each call whose connection broke meanwhile.
+    """
+    return record.exc_info is None or type(record.exc_info[1]).__name__ != "ExecuteBatchError"
 
 
 def log_exceptions_of(loop: asyncio.AbstractEventLoop) -> None:
