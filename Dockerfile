@@ -1,7 +1,8 @@
 # The server as an image. Targets: cpu (the last, so the default) and cuda. docs/container.md says how to build and run them.
 #
 # Build arguments: BASE (a Debian with Python 3.11 and its venv module), SOURCE (a checkpoint to export into the image;
-# default: none, the model is mounted at /models), VERSION, REVISION.
+# default: none, the model is mounted at /models), EXTRAS (of the package, with commas between them: otel for tracing),
+# VERSION, REVISION.
 # Build secrets, both optional: pip (becomes /etc/pip.conf) and ca (a certificate bundle). Neither stays in a layer.
 ARG BASE=python:3.11-slim-bookworm
 
@@ -24,15 +25,17 @@ COPY client/polyseme client/polyseme
 COPY cli/polyseme cli/polyseme
 
 FROM source AS build-cpu
+ARG EXTRAS=""
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca,target=/run/secrets/ca \
-    /pip/bin/pip --python /opt/polyseme/bin/python install --no-compile '.[server]'
+    /pip/bin/pip --python /opt/polyseme/bin/python install --no-compile ".[server${EXTRAS:+,${EXTRAS}}]"
 # Compiled here, since the image is read-only later; not checked against time stamps, which copying may change.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/polyseme/lib
 
 FROM source AS build-cuda
 COPY deploy/cuda.txt deploy/
+ARG EXTRAS=""
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca,target=/run/secrets/ca \
-    /pip/bin/pip --python /opt/polyseme/bin/python install --no-compile -r deploy/cuda.txt '.[gpu]'
+    /pip/bin/pip --python /opt/polyseme/bin/python install --no-compile -r deploy/cuda.txt ".[gpu${EXTRAS:+,${EXTRAS}}]"
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/polyseme/lib
 
 # /models: empty, or the artifact of SOURCE.

@@ -7,6 +7,7 @@
 # Environment:
 #   BASE         a base image with Python 3.11 and venv [a Debian bookworm, made here with debootstrap]
 #   IMAGE        the name of what is built [localhost/polyseme:cpu]
+#   EXTRAS       of the package, with commas between them, as otel [none]
 #   ARCHIVE      a file to write the image to, for `docker load` [none]
 #   PYTHON       an interpreter with polyseme's SDK [.venv/bin/python]
 #   WORK         where base, image and logs are kept between runs [.cache/image]
@@ -108,7 +109,7 @@ revision=$(git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null |
 say "build: $IMAGE from $BASE"
 started=$SECONDS
 images bud --format docker --isolation chroot --network host --target cpu "${secrets[@]}" \
-  --build-arg "BASE=$BASE" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
+  --build-arg "BASE=$BASE" --build-arg "EXTRAS=${EXTRAS:-}" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
   --tag "$IMAGE" . >"$WORK/build.log" 2>&1 || {
   tail -n 30 "$WORK/build.log" >&2
   fail "buildah: see $WORK/build.log"
@@ -150,6 +151,12 @@ if [[ -n ${PIP_CERT:-} ]]; then
     [[ $(sha256sum <"$file") != "$sum" ]] || fail "the image holds PIP_CERT as ${file#"$root"}"
   done < <(find "$root" -xdev -type f -size "$(stat -Lc %s "$PIP_CERT")c" -print0)
 fi
+if [[ ,${EXTRAS:-}, == *,otel,* ]]; then
+  for needed in "$root"/opt/polyseme/lib/python3*/site-packages/opentelemetry/{sdk,exporter/otlp/proto/grpc}; do
+    [[ -d $needed ]] || fail "the image lacks ${needed#"$root"}"
+  done
+fi
+printf '%-18s %s\n' 'in it' "polyseme[server${EXTRAS:+,$EXTRAS}]"
 printf '%-18s %s\n' 'not in it' "torch, onnx, pip in the environment, a compiler, pip's cache and settings, the build's secrets"
 
 # --- the trial -------------------------------------------------------------------------------------------------------

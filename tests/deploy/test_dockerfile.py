@@ -132,6 +132,14 @@ def test_the_image_has_the_onnxruntime_that_is_tried_without_a_gpu():
     assert f"\n{version} " in pinned
 
 
+@pytest.mark.parametrize(("target", "extra"), [("cpu", "server"), ("cuda", "gpu")])
+def test_an_image_has_the_extras_that_are_asked_for(target, extra):
+    build = stages()[f"build-{target}"]
+    (install,) = [rest for word, rest in build if word == "RUN" and " install " in rest]
+    assert f'".[{extra}${{EXTRAS:+,${{EXTRAS}}}}]"' in install
+    assert build.index(("ARG", 'EXTRAS=""')) < build.index(("RUN", install))
+
+
 def test_cuda_libraries_are_pinned_and_all_there():
     """Those that onnxruntime-gpu 1.31 names in its extras [cuda,cudnn], and cuBLAS, which it links to."""
     lines = [line for line in (ROOT / "deploy/cuda.txt").read_text().splitlines() if line[0] != "#"]
