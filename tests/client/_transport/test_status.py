@@ -55,6 +55,13 @@ def test_error_from_status_tells_too_large_from_full(side):
     assert type(error) is sdk.MessageTooLargeError
 
 
+def test_error_from_status_tells_a_reply_that_was_cut_from_a_fault_of_the_server():
+    cut = error_from_status(
+        _failure(grpc.StatusCode.INTERNAL, "Stream removed (Received RST_STREAM with error code 2)"), "host:1"
+    )
+    assert (type(cut), cut.code) == (sdk.UnavailableError, grpc.StatusCode.INTERNAL)
+
+
 def test_error_from_status_carries_retry_after():
     failure = _failure(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc_retry_pushback_ms="1500")
     error = error_from_status(failure, "host:1")

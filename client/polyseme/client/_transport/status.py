@@ -42,6 +42,8 @@ BY_CODE: Final[Mapping[grpc.StatusCode, type[PolysemeError]]] = {
 }
 # gRPC core uses one code for a full server and for a message over the limit; only its words differ.
 _TOO_LARGE: Final = "message larger than max"
+# A proxy that loses its server while a reply comes resets the stream; the core then says INTERNAL, and these words.
+_CUT: Final = "Received RST_STREAM"
 _OF_CONNECTIONS: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _CODES: Final[Mapping[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -57,8 +59,9 @@ def error_from_status(
 ) -> PolysemeError:
     """Translate the exception of grpc or grpc.aio for a call of /package.Service/Method.
 
-    Unknown codes become InternalError. An error of a connection names the proxy on the way, and says in plain words
-    what TLS has to do with it; that of a timeout says how long it was.
+    Unknown codes become InternalError, and a reply that a proxy has cut UnavailableError. An error of a connection
+    names the proxy on the way, and says in plain words what TLS has to do with it; that of a timeout says how long
+    it was.
     """
     status = cast("Any", failure)  # both of grpc's error types have these methods, their base class does not
     code: grpc.StatusCode = status.code()
@@ -94,5 +97,7 @@ def _error(code: grpc.StatusCode, details: str, target: str) -> PolysemeError:
     kind = BY_CODE.get(code, InternalError)
     if kind is ResourceExhaustedError and _TOO_LARGE in details:
         kind = MessageTooLargeError
+    if kind is InternalError and _CUT in details:
+        kind = UnavailableError
     named = code in BY_CODE and details
     return kind(f"{target}: {details if named else f'{code.name} {details}'.strip()}", code=code, target=target)
