@@ -74,14 +74,15 @@ def test_a_slope_is_not_moved_by_outliers():
 @pytest.mark.parametrize(
     ("grows", "verdicts"),
     [
-        ({}, ["held", "held", "held"]),
-        ({"own_mib": 0.01}, ["broken", "held", "held"]),
-        ({"fds": 1}, ["held", "broken", "held"]),
-        ({"threads": 1}, ["held", "held", "broken"]),
+        ({}, ["held", "held", "held", "held"]),
+        ({"own_mib": 0.01}, ["broken", "held", "held", "held"]),
+        ({"asked_mib": 0.01}, ["held", "broken", "held", "held"]),
+        ({"fds": 1}, ["held", "held", "broken", "held"]),
+        ({"threads": 1}, ["held", "held", "held", "broken"]),
     ],
 )
 def test_what_grows_in_a_soak_is_seen(tmp_path, grows, verdicts):
-    at_first = {"own_mib": 200.0, "fds": 20, "threads": 15}
+    at_first = {"own_mib": 200.0, "asked_mib": 400.0, "calls": 0, "fds": 20, "threads": 15}
     samples = [
         Sample(at_s=5.0 * i, **{name: count + i * grows.get(name, 0) for name, count in at_first.items()})
         for i in range(60)

@@ -55,8 +55,13 @@ def environment_of(checkout: Path | None) -> dict[str, str]:
 
 def resident_mib(pid: int | None = None) -> float:
     """Memory of a process, default: this one, in MiB: what is its own, without files that are only mapped."""
+    return status_mib(pid, "RssAnon")
+
+
+def status_mib(pid: int | None, name: str) -> float:
+    """A size that the kernel tells of a process, default: this one, in MiB."""
     status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
+    line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1]) / 1024
 
 

@@ -3,7 +3,7 @@
 Memory is what is the process's own; its slope is the median of those of all pairs of samples (Theil and Sen), which a
 few outliers do not move. The first minutes do not count.
 
-Usage: python -m bench.reliability.soak ARTIFACT [--minutes 30] [--warm-up-minutes 8]
+Usage: python -m bench.reliability.soak ARTIFACT [--minutes 30] [--warm-up-minutes 8] [--pace-s 0.05]
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import json
 import multiprocessing
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import grpc
 import numpy as np
 from bench.lib.closed_loop import SERVICE
 from bench.lib.machine import heading
-from bench.lib.server import resident_mib, server_process
+from bench.lib.server import server_process, status_mib
 from bench.lib.texts import mixed_texts
 from bench.reliability.outcome import Outcome
 from tests.server.frames import mutated
@@ -50,62 +52,87 @@ class Sample:
     Attributes:
         at_s: since the server was ready.
         own_mib: memory that is its own.
+        asked_mib: what it has asked the system for of such memory, touched or not (VmData).
+        calls: that were made since the warm-up.
         fds: files and sockets that it has open.
         threads: of its process.
     """
 
     at_s: float
     own_mib: float
+    asked_mib: float
+    calls: int
     fds: int
     threads: int
 
 
-def sample(pid: int, began: float) -> Sample:
+def sample(pid: int, began: float, calls: int) -> Sample:
     """Look at a process."""
     process = Path(f"/proc/{pid}")
     fds, threads = (sum(1 for _ in (process / part).iterdir()) for part in ("fd", "task"))
-    return Sample(at_s=time.monotonic() - began, own_mib=resident_mib(pid), fds=fds, threads=threads)
+    return Sample(
+        at_s=time.monotonic() - began,
+        own_mib=status_mib(pid, "RssAnon"),
+        asked_mib=status_mib(pid, "VmData"),
+        calls=calls,
+        fds=fds,
+        threads=threads,
+    )
 
 
-def soak(artifact: Path, minutes: float = MINUTES, warm_up_minutes: float = WARM_UP_MINUTES) -> list[Sample]:
-    """Run a server under such calls; gives samples of the time after the warm-up."""
-    context = multiprocessing.get_context("spawn")
+def soak(
+    artifact: Path, minutes: float = MINUTES, warm_up_minutes: float = WARM_UP_MINUTES, pace_s: float = PACE_S
+) -> list[Sample]:
+    """Run a server under such calls; gives samples of the time after the warm-up, in which calls come at full pace."""
     with server_process(artifact) as (target, pid):
         began = time.monotonic()
-        callers = context.Process(target=call_for_ever, args=(target,), daemon=True)
-        callers.start()
+        with calling(target, PACE_S):
+            time.sleep(60 * warm_up_minutes)
         samples = []
-        try:
-            while (at_s := time.monotonic() - began) < 60 * (warm_up_minutes + minutes):
+        with calling(target, pace_s) as calls:
+            while time.monotonic() - began < 60 * (warm_up_minutes + minutes):
                 time.sleep(BETWEEN_SAMPLES_S)
-                if not callers.is_alive():
-                    raise SystemExit("the callers ended")
-                if at_s >= 60 * warm_up_minutes:
-                    samples.append(sample(pid, began))
-        finally:
-            callers.terminate()
-            callers.join()
+                samples.append(sample(pid, began, calls.value))
     return samples
 
 
-def call_for_ever(target: str) -> None:
+@contextmanager
+def calling(target: str, pace_s: float) -> Iterator[Synchronized[int]]:
+    """Callers of all kinds, in a process of their own; gives the number of their calls."""
+    context = multiprocessing.get_context("spawn")
+    calls = context.Value("i", 0)
+    callers = context.Process(target=call_for_ever, args=(target, pace_s, calls), daemon=True)
+    callers.start()
+    try:
+        yield calls
+        if not callers.is_alive():
+            raise SystemExit("the callers ended")
+    finally:
+        callers.terminate()
+        callers.join()
+
+
+def call_for_ever(target: str, pace_s: float, calls: Synchronized[int]) -> None:
     """Call as callers of all kinds do, until the process is ended."""
-    asyncio.run(_all_callers(target))
+    asyncio.run(_all_callers(target, pace_s, calls))
 
 
-async def _all_callers(target: str) -> None:
+async def _all_callers(target: str, pace_s: float, calls: Synchronized[int]) -> None:
     texts, _ = mixed_texts(400)
-    await asyncio.gather(*(_caller(target, texts, random.Random(seed)) for seed in range(CALLERS)))
+    await asyncio.gather(*(_caller(target, texts, random.Random(seed), pace_s, calls) for seed in range(CALLERS)))
 
 
-async def _caller(target: str, texts: Sequence[str], draw: random.Random) -> None:
+async def _caller(
+    target: str, texts: Sequence[str], draw: random.Random, pace_s: float, calls: Synchronized[int]
+) -> None:
     while True:
         options = [("grpc.use_local_subchannel_pool", 1)]
         async with grpc.aio.insecure_channel(target, options=options) as channel:
             for _ in range(draw.randint(1, 2 * CALLS_OF_A_CONNECTION)):
                 with contextlib.suppress(grpc.RpcError, asyncio.CancelledError, TimeoutError):
                     await _one_call(channel, draw.sample(texts, draw.randint(1, 4)), draw)
-                await asyncio.sleep(draw.expovariate(1 / PACE_S))
+                calls.value += 1
+                await asyncio.sleep(draw.expovariate(1 / pace_s))
 
 
 async def _one_call(channel: grpc.aio.Channel, texts: list[str], draw: random.Random) -> None:
@@ -143,16 +170,26 @@ def judge(samples: Sequence[Sample]) -> list[Outcome]:
         for part in (samples, samples[len(samples) // 2 :])
     )
     minutes = (samples[-1].at_s - samples[0].at_s) / 60
+    asked = slope_per_hour([one.at_s for one in samples], [one.asked_mib for one in samples])
     third = len(samples) // 3
     outcomes = [
         Outcome(
-            what=f"soak of {minutes:.0f} minutes: memory of the process ({samples[0].own_mib:.0f} MiB at first)",
+            what=f"soak of {minutes:.0f} minutes, {samples[-1].calls:,} calls: memory of the process "
+            f"({samples[0].own_mib:.0f} MiB at first)",
             tries=len(samples),
             failed=0,
             figure=f"{slope:+.2f} MiB/h; of the second half {of_second_half:+.2f}",
             bound=f"< {MOST_MIB_PER_HOUR:g} MiB/h",
             within=slope < MOST_MIB_PER_HOUR,
-        )
+        ),
+        Outcome(
+            what=f"soak: what it has asked the system for, touched or not ({samples[0].asked_mib:.0f} MiB at first)",
+            tries=len(samples),
+            failed=0,
+            figure=f"{asked:+.2f} MiB/h",
+            bound=f"< {MOST_MIB_PER_HOUR:g} MiB/h",
+            within=asked < MOST_MIB_PER_HOUR,
+        ),
     ]
     for name in ("fds", "threads"):
         counts = [getattr(one, name) for one in samples]
@@ -186,14 +223,17 @@ def keep(samples: Sequence[Sample], folder: Path) -> None:
 
 
 def plot(samples: Sequence[Sample], path: Path) -> None:
-    """Draw the three over time."""
+    """Draw memory, files and threads over time."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    axes = figure.subplots(3, sharex=True)
+    figure = Figure(figsize=(8, 8), layout="constrained")
+    axes = figure.subplots(4, sharex=True)
     minutes = [one.at_s / 60 for one in samples]
     for axis, name, label in zip(
-        axes, ("own_mib", "fds", "threads"), ("own memory, MiB", "open files", "threads"), strict=True
+        axes,
+        ("own_mib", "asked_mib", "fds", "threads"),
+        ("own memory, MiB", "asked for, MiB", "open files", "threads"),
+        strict=True,
     ):
         axis.plot(minutes, [getattr(one, name) for one in samples])
         axis.set_ylabel(label)
@@ -207,9 +247,10 @@ def main() -> None:
     parser.add_argument("artifact", type=Path)
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--warm-up-minutes", type=float, default=WARM_UP_MINUTES)
+    parser.add_argument("--pace-s", type=float, default=PACE_S, help="between two calls of a caller, after the warm-up")
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder for samples, picture")
     arguments = parser.parse_args()
-    samples = soak(arguments.artifact, arguments.minutes, arguments.warm_up_minutes)
+    samples = soak(arguments.artifact, arguments.minutes, arguments.warm_up_minutes, arguments.pace_s)
     keep(samples, arguments.kept)
     print(heading())
     for outcome in judge(samples):

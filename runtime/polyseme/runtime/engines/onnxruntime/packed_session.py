@@ -237,7 +237,6 @@ def _load(
     options = session_options(1 if device.execution_provider == CUDA else 0)
     # The graph is as it should run. MatMul and Add would become a Gemm, which on CUDA is two products.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.enable_mem_pattern = False  # shapes differ from run to run
     if device.execution_provider == CUDA:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(artifact.directory))

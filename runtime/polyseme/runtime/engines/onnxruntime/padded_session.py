@@ -139,6 +139,8 @@ def session_options(intra_op_threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
+    # Shapes differ from run to run: blocks that were laid out for one of them leave gaps that the others do not fit.
+    options.enable_mem_pattern = False
     # Threads that spin while they wait take the core from the next batch's tokenizer and from the event loop.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERRORS
