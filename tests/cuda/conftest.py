@@ -69,7 +69,7 @@ def unproven(tiny_artifact, tmp_path_factory):
 def loaded(unproven, runtime):
     """What loading an artifact comes to, in a process of its own: the architecture is one's for life, and cuDNN too."""
 
-    def load(wanted, architecture=90, artifact=unproven, cudnn=False):
+    def load(wanted, architecture=90, artifact=unproven, cudnn=False, computing=False):
         libraries = os.environ["LD_LIBRARY_PATH"]
         if cudnn:
             libraries += ":" + libraries.replace("/cuda/cuda", "/cuda/cudnn")
@@ -80,6 +80,7 @@ def loaded(unproven, runtime):
                 "FAKE_SM": str(architecture),
                 "LD_LIBRARY_PATH": libraries,
                 "ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO": "1",
+                **({"FAKE_COMPUTE": "1"} if computing else {}),
             },
             cwd=ROOT,
             capture_output=True,

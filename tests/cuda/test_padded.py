@@ -1,7 +1,9 @@
-"""What has no packed graph: its attention is CUTLASS's, which takes any shape, and not cuDNN's, which plans each."""
+"""What has no packed graph: its attention is CUTLASS's, which takes any shape, and not cuDNN's, which plans each.
+
+Each is proven by its own probe, as on a real GPU: kernels are computed here.
+"""
 
 import pytest
-from tests.cuda.conftest import without_probe
 from tests.export.checkpoints import change_json, change_weights
 from tests.export.encoders.architectures.test_families import checkpoint
 
@@ -20,15 +22,15 @@ def padded_alone(request, tmp_path):
     source = checkpoint(request.param, tmp_path)
     change_json(source / "config.json", num_attention_heads=2)
     change_weights(source, _two_heads)
-    export_model(str(source), tmp_path / "probed", ExportOptions(name="tiny"))
-    return without_probe(tmp_path / "probed", tmp_path / "out")
+    export_model(str(source), tmp_path / "out", ExportOptions(name="tiny"))
+    return tmp_path / "out"
 
 
 @pytest.fixture
 def narrow_heads(tmp_path):
     """Heads 4 wide, in a model that has packed graphs."""
-    export_model(str(checkpoint("roberta", tmp_path)), tmp_path / "probed", ExportOptions(name="tiny"))
-    return without_probe(tmp_path / "probed", tmp_path / "out")
+    export_model(str(checkpoint("roberta", tmp_path)), tmp_path / "out", ExportOptions(name="tiny"))
+    return tmp_path / "out"
 
 
 def _two_heads(weights):
@@ -37,7 +39,7 @@ def _two_heads(weights):
 
 
 def test_padded_attention_is_cutlass_and_never_cudnn(loaded, padded_alone):
-    got = loaded("cuda", artifact=padded_alone, cudnn=True)
+    got = loaded("cuda", artifact=padded_alone, cudnn=True, computing=True)
     assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])
     assert got["attention"] == ["EFFICIENT_ATTENTION"]
     assert any("AttentionKernel<cutlass::half_t" in name for name in got["kernels"])
@@ -46,6 +48,11 @@ def test_padded_attention_is_cutlass_and_never_cudnn(loaded, padded_alone):
 def test_heads_that_flash_attention_does_not_take_are_run_padded(loaded, narrow_heads):
     """In a packed graph their kernels read where each token lies, which no packed batch says."""
     assert Artifact.open(narrow_heads).manifest.precisions[Precision.FP16].packed
-    got = loaded("cuda", artifact=narrow_heads, cudnn=True)
+    got = loaded("cuda", artifact=narrow_heads, cudnn=True, computing=True)
     assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])
     assert got["attention"] == ["MATH"]
+
+
+def test_turing_has_the_values_of_padded_graphs(loaded, tiny_artifact):
+    got = loaded("cuda", architecture=75, artifact=tiny_artifact, cudnn=True, computing=True)
+    assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])

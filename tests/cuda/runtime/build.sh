@@ -16,7 +16,7 @@ library() { # FOLDER NAME [ARGUMENT...]: symbols get the library's name as their
 
 cd "$here"
 library cuda libcudart.so.13 journal.c errors.c device.c memory.c streams.c capture.c images.c launch.c compute.c \
-  computed/{activation,arguments,attention,elementwise,movement,normalization,reduction,table}.c -lpthread -lm
+  computed/{activation,arguments,attention,elementwise,movement,normalization,reduction,rotation,table,unfused}.c -lpthread -lm
 library cuda libcublas.so.13 cublas.c computed/product.c -L"$out/cuda" -l:libcudart.so.13
 library cuda libcublasLt.so.13 cublaslt.c -L"$out/cuda" -l:libcudart.so.13
 library cuda libcurand.so.10 curand.c

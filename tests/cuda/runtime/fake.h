@@ -45,11 +45,11 @@ struct CUstream_st {
 cudaError_t fake_check_stream(cudaStream_t stream, const char *what); /* before work is put on it */
 
 /* capture.c: what is forbidden while a stream is captured, and what a captured graph holds. */
-enum { MOST_PLACES = 3, MOST_TYPES = 3, ARGUMENTS = 512 };
+enum { MOST_PLACES = 3, MOST_TYPES = 3, ARGUMENTS = 640 };
 struct call { /* a launch; or other work, with arguments of its own */
   const char *name;
   enum type types[MOST_TYPES]; /* that the name begins its template's arguments with */
-  dim3 grid;
+  dim3 grid, block;
   _Alignas(16) unsigned char arguments[ARGUMENTS];
 };
 struct work {

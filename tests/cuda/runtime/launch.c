@@ -22,7 +22,7 @@ static cudaError_t launch(const void *function, dim3 grid, dim3 block, void **ar
   fake_note("launch %s on device %d grid %u,%u,%u block %u,%u,%u", kernel.name, fake_current_device(), grid.x, grid.y,
             grid.z, block.x, block.y, block.z);
   struct work work = {.what = kernel.name};
-  work.compute = fake_computation(kernel.name, grid, arguments, &work.call);
+  work.compute = fake_computation(kernel.name, grid, block, arguments, &work.call);
   fake_do(stream, &work);
   return cudaSuccess;
 }

@@ -17,7 +17,11 @@ static struct kind {
   case 'D': return (struct kind){sizeof(struct divisions), 4};
   case 's': return (struct kind){sizeof(struct strides), 8};
   case 'P': return (struct kind){sizeof(struct places), 8};
-  case 'A': return (struct kind){ATTENTION_ARGUMENTS, 8};
+  case 'S': return (struct kind){sizeof(struct sizes), 8};
+  case '4': return (struct kind){sizeof(struct few_sizes), 8}; /* or of few_places */
+  case 'v': return (struct kind){16, 16};                      /* int4: four numbers */
+  case 'F': return (struct kind){FLASH_ARGUMENTS, 8};
+  case 'C': return (struct kind){CUTLASS_ARGUMENTS, 8};
   }
   __builtin_trap();
 }

@@ -14,7 +14,10 @@ static double sum(double x, double y) { return x + y; }
 static double difference(double x, double y) { return x - y; }
 static double product(double x, double y) { return x * y; }
 static double quotient(double x, double y) { return x / y; }
+static double magnitude(double x, double y) { return fabs(x); }
 static double is_equal(double x, double y) { return x == y; }
+static double is_less(double x, double y) { return x < y; }
+static double is_greater(double x, double y) { return x > y; }
 
 /* What is done is a type of its own in a kernel's name. */
 static const struct {
@@ -24,6 +27,7 @@ static const struct {
     {"7OP_CastI", same},      {"7OP_SqrtI", root},         {"7OP_TanhI", tangent}, {"7OP_GeluI", gelu},
     {"7OP_ReluI", rectified}, {"10OP_SigmoidI", logistic}, {"6OP_AddI", sum},      {"6OP_SubI", difference},
     {"6OP_MulI", product},    {"6OP_DivI", quotient},      {"8OP_EqualI", is_equal},
+    {"6OP_AbsI", magnitude},  {"7OP_LessI", is_less},      {"10OP_GreaterI", is_greater},
 };
 
 operation *fake_operation(const char *name) {
@@ -118,4 +122,26 @@ void binary(const struct call *call) {
     put(is->to, call->types[RESULT], i,
         done(get(is->left, call->types[LEFT], at_left), get(is->right, call->types[RIGHT], at_right)));
   }
+}
+
+/* Where: one of two numbers, or of the elements of two arrays. A 1 in the name stands for a number. */
+void where(const struct call *call) {
+  const struct {
+    const uint8_t *condition;
+    const void *yes, *no;
+    void *to;
+    int size;
+  } *is = (const void *)call->arguments;
+  int yes = !strstr(call->name, "ELS2_1ELS2_"), no = !strstr(call->name, "ELS2_1ELi256");
+  enum type type = call->types[0];
+  for (int64_t i = 0; i < is->size; i++)
+    put(is->to, type, i, is->condition[i] ? get(is->yes, type, yes * i) : get(is->no, type, no * i));
+}
+
+void range(const struct call *call) {
+  const struct {
+    int64_t begin, step, size;
+    int64_t *to;
+  } *is = (const void *)call->arguments;
+  for (int64_t i = 0; i < is->size; i++) is->to[i] = is->begin + i * is->step;
 }

@@ -1,4 +1,4 @@
-/* Elements that are moved as they are: Gather, Concat. */
+/* Elements that are moved as they are: Gather, Concat, Split. */
 #include "kernels.h"
 
 #include <string.h>
@@ -54,4 +54,49 @@ void concatenate(const struct call *call) {
     memcpy(is->to + i * element, from + (block * is->along.by + at % is->along.by) * is->row.by * element,
            is->row.by * element);
   }
+}
+
+/* Of inputs that differ in size along the axis: `ends` says where each ends. */
+void concatenate_sizes(const struct call *call) {
+  const struct {
+    struct division output_block, row;
+    struct sizes ends;
+    char *to;
+    struct places from;
+    int size;
+  } *is = (const void *)call->arguments;
+  size_t row = is->row.by * size_of_element(call->name, "_ConcatKernelOutputMajorI");
+  for (int64_t i = 0; i < is->size; i += is->row.by) {
+    int64_t block = i / is->output_block.by, at = i % is->output_block.by / is->row.by;
+    int input = 0;
+    while (at >= is->ends.of[input]) input++;
+    int64_t begin = input ? is->ends.of[input - 1] : 0, size = is->ends.of[input] - begin;
+    memcpy(is->to + i / is->row.by * row, (const char *)is->from.of[input] + (block * size + at - begin) * row, row);
+  }
+}
+
+/* Along the last axis; sizes are in bytes. */
+void split(const struct call *call) {
+  const struct {
+    struct few_sizes sizes;
+    const char *from;
+    struct few_places to;
+    int64_t row;
+    int words; /* of 16 bytes, in all */
+  } *is = (const void *)call->arguments;
+  for (int64_t row = 0; row < is->words * 16 / is->row; row++) {
+    const char *from = is->from + row * is->row;
+    for (int i = 0; i < is->to.size; from += is->sizes.of[i++])
+      memcpy((char *)is->to.of[i] + row * is->sizes.of[i], from, is->sizes.of[i]);
+  }
+}
+
+/* A mask of 3 * texts + 2 numbers, that are as they should be: then it is kept as it is. */
+void copy_key_starts(const struct call *call) {
+  const struct {
+    const int *from;
+    int *to;
+    int texts, longest, longest_keys;
+  } *is = (const void *)call->arguments;
+  memcpy(is->to, is->from, (3 * is->texts + 2) * sizeof *is->to);
 }

@@ -1,4 +1,4 @@
-/* Sums of rows that are normalized: EmbedLayerNormalization, SkipLayerNormalization. A block of the grid is a token. */
+/* Rows that are normalized: LayerNormalization, and of sums: EmbedLayerNormalization, SkipLayerNormalization. */
 #include "kernels.h"
 
 #include <math.h>
@@ -60,6 +60,26 @@ void skip_layer_norm(const struct call *call) {
       if (is->bias) row[i] += get(is->bias, type, i);
       if (is->sum) put(is->sum, type, at, row[i]);
     }
+    layer_norm(row, is->size, is->gamma, is->beta, is->epsilon, type, is->to, token * is->size);
+  }
+  free(row);
+}
+
+void apply_layer_norm(const struct call *call) {
+  const struct {
+    void *to, *mean, *scale;
+    const void *input;
+    int rows, size;
+    float epsilon;
+    const void *gamma, *beta;
+    int skip_is_one_row;
+    const void *skip, *bias;
+    void *sum;
+  } *is = (const void *)call->arguments;
+  enum type type = call->types[0];
+  double *row = malloc(is->size * sizeof *row);
+  for (int64_t token = 0; token < is->rows; token++) {
+    for (int i = 0; i < is->size; i++) row[i] = get(is->input, type, token * is->size + i);
     layer_norm(row, is->size, is->gamma, is->beta, is->epsilon, type, is->to, token * is->size);
   }
   free(row);
