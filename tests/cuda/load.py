@@ -5,6 +5,7 @@ In a process of its own, as the architecture of the fake device (FAKE_SM) is tha
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def main(directory, device="cuda"):
         "fell_back": client.info.fell_back,
         "kernels": sorted(launched(lines)),
         "wrong": wrong(lines),
+        "tf32": sum(re.search(r"types 0 0 0 compute \d+ math 3", line) is not None for line in lines),
         "without_code": without_code / max(kernels, 1),
     }
 

@@ -53,6 +53,15 @@ def test_heads_that_flash_attention_does_not_take_are_run_padded(loaded, narrow_
     assert got["attention"] == ["MATH"]
 
 
+@pytest.mark.parametrize("name", ["mpnet", "modernbert", "roberta"])
+def test_fp32_is_not_cut_to_tf32(loaded, name, tmp_path):
+    options = ExportOptions(name="tiny", precisions=(Precision.FP32,))
+    export_model(str(checkpoint(name, tmp_path)), tmp_path / "out", options)
+    got = loaded("cuda", artifact=tmp_path / "out", cudnn=True, computing=True)
+    assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])
+    assert got["tf32"] == 0
+
+
 def test_turing_has_the_values_of_padded_graphs(loaded, tiny_artifact):
     got = loaded("cuda", architecture=75, artifact=tiny_artifact, cudnn=True, computing=True)
     assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])

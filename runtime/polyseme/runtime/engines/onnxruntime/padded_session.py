@@ -181,7 +181,15 @@ def open_session(
 
 
 def providers_of(device: Device) -> Providers:
-    """Give the providers of a device: the CPU, or CUDA with the CPU for operators that CUDA lacks."""
+    """Give the providers of a device: the CPU, or CUDA with the CPU for operators that CUDA lacks.
+
+    CUDA computes fp32 in fp32; onnxruntime's default is TF32.
+    """
     if device.execution_provider == CUDA:
-        return [(CUDA, {"device_id": str(device.number), "arena_extend_strategy": "kSameAsRequested"}), CPU]
+        options = {
+            "device_id": str(device.number),
+            "arena_extend_strategy": "kSameAsRequested",
+            "use_tf32": "0",
+        }
+        return [(CUDA, options), CPU]
     return [CPU]
