@@ -11,7 +11,7 @@ From the root of the source, which need not be installed. What polyseme[gpu,expo
     --budget     no step begins that could end later than so many seconds after the start
 
 A step is ended after its seconds, and costs only itself. DIR gets rows.jsonl, log.txt and tables.md; the tables are
-printed last. Over a CUDA runtime that computes nothing (tests/cuda) all is run, and nothing it says is a measurement.
+printed last. Over the fake CUDA runtime of tests/cuda all is run, and nothing it says is a measurement.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from time import perf_counter, sleep
 from types import FrameType
 from typing import IO, Final
 
-from bench.gpu.lib.environment import ROOT, computes_nothing, environment, unpacked
+from bench.gpu.lib.environment import ROOT, environment, is_fake, unpacked
 from bench.gpu.lib.plan import PLAN, Step, chosen, within
 from bench.gpu.lib.record import Record, read, tables
 from bench.lib.machine import heading
 
-_REHEARSAL: Final = "A REHEARSAL over a CUDA runtime that computes nothing: no value and no time here is a measurement."
+_REHEARSAL: Final = "A REHEARSAL over the fake CUDA runtime of tests/cuda: no value and no time here is a measurement."
 _PRINTED: Final = 11_500  # characters; where output is cut, its end is what is kept
 _SAYING_S, _UNKILLABLE_S = 0.5, 5
 
@@ -50,7 +50,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     args.work.mkdir(parents=True, exist_ok=True)
     variables = environment(args.packages, args.work)
-    is_rehearsal = computes_nothing(variables)
+    is_rehearsal = is_fake(variables)
     record = Record(args.out / "rows.jsonl", "plan")
     if is_rehearsal:
         record.note(_REHEARSAL)

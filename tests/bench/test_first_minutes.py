@@ -139,4 +139,4 @@ def test_packages_that_are_brought_come_before_what_is_installed(tmp_path, monke
     assert places[-1] == "/before"
     assert places[2].endswith("/proto")
     assert variables["LD_LIBRARY_PATH"].split(":")[0] == "/libraries"
-    assert not environment.computes_nothing(variables)
+    assert not environment.is_fake(variables)

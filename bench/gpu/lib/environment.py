@@ -53,7 +53,7 @@ def unpacked(path: Path, folder: Path) -> Path:
     return folder.absolute()
 
 
-def computes_nothing(environment: dict[str, str]) -> bool:
+def is_fake(environment: dict[str, str]) -> bool:
     """Whether the CUDA runtime that a step finds is that of tests/cuda."""
     for folder in environment["LD_LIBRARY_PATH"].split(":"):
         library = Path(folder) / "libcudart.so.13"
