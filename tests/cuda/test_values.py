@@ -15,13 +15,15 @@ from tests.export.checkpoints import change_json, change_weights, make_sentence_
 from tests.export.encoders.architectures.test_families import NAMES, checkpoint
 from tests.export.gates.test_overflow import enlarge, enlarge_attention
 from tests.export.graphs.test_head_nodes import exported, make_layers
-from tests.server.running import load_engine
+from tests.server.running import load_engine, running
 
 from polyseme.artifact import Artifact, Pooling, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS, TOKEN_VECTORS, half
+from polyseme.client import Client
 from polyseme.export import ExportOptions, export_model
 from polyseme.export.graphs.packed import PACKED_POOLINGS
 from polyseme.runtime.batches.selection import every_state
+from polyseme.runtime.engines.onnxruntime.devices import choose_devices
 from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 from polyseme.runtime.engines.onnxruntime.packed_session import _Staging
 from polyseme.runtime.errors import RuntimeUnavailableError
@@ -116,6 +118,38 @@ def test_a_server_proves_the_model_before_it_is_ready(runtime, gpu, tiny_artifac
         client.release()
     with pytest.raises(RuntimeUnavailableError, match="not equal to the reference"):
         load_engine(artifact, device="cuda")
+
+
+def test_a_gpu_serves_what_a_cpu_serves(runtime, gpu, tiny_artifact):
+    """From texts to replies: texts in batches, spans of words, vectors in float16."""
+    lines = ["a bank by the river", "money in the bank", "x", "we sat there until it was dark " * 3] * 5
+    bank = (lines[0], "bank"), (lines[1], "bank")
+    answers = []
+    for device in ("cpu", "cuda"):
+        with (
+            runtime.computing(),
+            running(tiny_artifact, device=device, max_batch_tokens=1024) as server,
+            Client(server.target) as client,
+        ):
+            assert (type(server.model.engine.engine) is PackedEngine) is (device == "cuda")
+            vectors = [client.embed(lines, normalize=True, dtype=dtype) for dtype in ("float32", "float16")]
+            answers.append((*vectors, client.word_similarity(*bank)))
+    (want, _, cosine), (got, in_float16, on_gpu) = answers
+    assert (got * want).sum(axis=1).min() > 0.99999
+    assert np.abs(in_float16 - got).max() < 1e-3
+    assert on_gpu == pytest.approx(cosine, abs=1e-3)
+
+
+def test_every_gpu_gives_the_same(runtime, gpu, tiny_artifact):
+    artifact = Artifact.open(tiny_artifact)
+    engine = PackedEngine(artifact, choose_devices("cuda:0,1", artifact), lanes_per_device=1)
+    batches = [texts(*[20] * 60), texts(3, 9)]  # eager, replayed
+    with runtime.computing():
+        for batch in batches:
+            first, second = (engine.run(Variant.EMBED, engine.collate(batch), [NORMALIZED])[0] for _ in range(2))
+            np.testing.assert_array_equal(first, second)
+            np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, atol=1e-5)
+    engine.close()
 
 
 def test_a_place_that_is_off_by_one_is_seen(proven, minilm, monkeypatch):

@@ -13,8 +13,8 @@ static const struct {
   const char *name;
   enum type type;
   int width;
-} vectors[] = {{"5Half4", HALF, 4}, {"7__half2", HALF, 2}, {"I6__half", HALF, 1}, {"6float4", FLOAT, 4},
-                     {"6float2", FLOAT, 2}, {"If", FLOAT, 1}};
+} vectors[] = {{"5Half4", HALF, 4},   {"7__half2", HALF, 2}, {"I6__half", HALF, 1},
+               {"6float4", FLOAT, 4}, {"6float2", FLOAT, 2}, {"If", FLOAT, 1}};
 
 struct parted {
   const void *input, *bias;
@@ -23,8 +23,9 @@ struct parted {
 
 /* [B, S, M, N, H] to [M, B, S, N, H], or to [M, B, N, S, H]; M is for query, key and value. */
 static void part(const struct call *call, struct parted is, int is_transposed) {
-  int kind = 0;
-  while (!strstr(call->name, vectors[kind].name)) kind++;
+  size_t kind = 0;
+  while (!strstr(call->name, vectors[kind].name))
+    if (++kind == sizeof vectors / sizeof *vectors) __builtin_trap();
   enum type type = vectors[kind].type;
   int64_t size = (int64_t)call->block.x * vectors[kind].width, heads = call->block.y, longest = call->grid.x;
   int64_t texts = call->grid.y, matrices = call->grid.z;
