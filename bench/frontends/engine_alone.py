@@ -35,7 +35,7 @@ class WithoutTasks(FrontEnd):
     """Calls wait in the scheduler, and in no task."""
 
     def _submit(self, number: int, submission: Submission) -> None:
-        ticket = self._engine.scheduler._enqueue(entries(submission))  # noqa: SLF001
+        ticket = self._engine.scheduler._enqueue(entries(submission), refuse_late=False)  # noqa: SLF001
         self._calls[number] = cast("Any", ticket.done)
         ticket.done.add_done_callback(partial(self._done, number))
 

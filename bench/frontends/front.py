@@ -21,7 +21,8 @@ from polyseme.artifact import Artifact
 from polyseme.server.app import App
 from polyseme.server.config import ServerConfig
 from polyseme.server.wire import listener
-from polyseme.server.wire.calls import Service, Surroundings
+from polyseme.server.wire.calls.adapter import Surroundings
+from polyseme.server.wire.calls.service import Service
 
 
 def share_ports() -> None:

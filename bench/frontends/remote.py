@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from typing import cast
 
 from bench.frontends.messages import Inbox, Rows, decode_rows, encode_call, encode_end
@@ -89,7 +90,7 @@ class RemoteEngine(asyncio.Protocol):
             if not future.done():
                 future.set_exception(EngineError("the engine has ended"))
 
-    def admit(self, priority: Priority, caller: str) -> None:
+    def admit(self, priority: Priority, caller: str, deadline: float = math.inf) -> None:
         """Refuse by what the engine said last."""
         if self.queued_tokens >= POLICY.max_queue_tokens:
             raise QueueFullError(f"queue has {self.queued_tokens} tokens", retry_after_s=1.0)

@@ -5,6 +5,7 @@ A batch takes 2 ms, so batches form as they would on a card; everything around t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -77,9 +78,9 @@ class StubEngine:
         """Start the runners."""
         self.scheduler = Scheduler(POLICY, self._run, runners=LANES, observer=observer)
 
-    def admit(self, priority: Priority, caller: str) -> None:
-        """Refuse work that would not be taken now."""
-        self.scheduler.refuse_if_full(priority, caller)
+    def admit(self, priority: Priority, caller: str, deadline: float = math.inf) -> None:
+        """Refuse work that would not be taken now, or not answered in time."""
+        self.scheduler.admit(priority, caller, deadline)
 
     async def wait_for_room(self, priority: Priority, caller: str) -> None:
         """Return when work would be admitted."""
@@ -87,7 +88,7 @@ class StubEngine:
 
     async def submit(self, submission: Submission) -> Completed:
         """Run texts; see `EngineClient`."""
-        return await self.scheduler.submit(entries(submission))
+        return await self.scheduler.submit(entries(submission), refuse_late=submission.refuse_late)
 
     async def close(self) -> None:
         """Stop the runners."""
