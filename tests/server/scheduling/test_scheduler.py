@@ -232,3 +232,18 @@ def test_where_nothing_waits_nothing_is_refused():
 
 def test_who_waits_for_room_is_not_refused_for_its_deadline():
     assert beside(400, deadline=12.0, refuse_late=False) == 7
+
+
+def test_a_server_that_was_overloaded_trusts_its_forecasts_again():
+    """Else it would refuse for ever what it could answer: what is refused does not show how long it takes."""
+
+    async def body(scheduler, _engine, _reports):
+        forecast = scheduler._forecast
+        forecast.note_batch(tokens=10, run_s=1.0)
+        for _ in range(100):
+            forecast.note_answered(expected_s=1.0, took_s=9.0)
+        for _ in range(50):
+            await scheduler.submit(texts(1, deadline=1000.0))
+        assert forecast.off < 1.1
+
+    scheduled(body, clock=lambda: 0.0)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
 
 _BATCHES: Final = 16  # that are kept
 _KEPT: Final = 0.9  # of how far forecasts were off, a call: some ten count
 _MOST_OFF: Final = 8.0
-
-
-class _Batch(NamedTuple):
-    """How long a token took, and how many there were; ordered by the first."""
-
-    token_s: float
-    tokens: int
 
 
 class Forecast:
@@ -32,7 +25,7 @@ class Forecast:
     """
 
     def __init__(self) -> None:
-        self._recent = deque[_Batch](maxlen=_BATCHES)
+        self._recent = deque[tuple[float, int]](maxlen=_BATCHES)  # seconds of a token, and how many there were
         self.token_s = 0.0
         self._batch_s = 0.0
         self.off = 1.0
@@ -43,9 +36,13 @@ class Forecast:
 
     def note_batch(self, tokens: int, run_s: float) -> None:
         """Count a batch that left work waiting."""
-        self._recent.append(_Batch(run_s / tokens, tokens))
-        total = sum(batch.tokens for batch in self._recent)
-        self.token_s = self._of_middle_token(total / 2)
+        self._recent.append((run_s / tokens, tokens))
+        total = sum([count for _, count in self._recent])
+        batches, middle, left = sorted(self._recent), 0, total / 2
+        while left > batches[middle][1]:  # to the token that half of all are slower than
+            left -= batches[middle][1]
+            middle += 1
+        self.token_s = batches[middle][0]
         self._batch_s = self.token_s * total / len(self._recent)
 
     def note_answered(self, expected_s: float, took_s: float) -> None:
@@ -57,11 +54,3 @@ class Forecast:
     def note_unanswered(self, expected_s: float, took_s: float) -> None:
         """Count a call that ended without an answer after so long, at least."""
         self.note_answered(expected_s, max(took_s, expected_s * self.off))
-
-    def _of_middle_token(self, left: float) -> float:
-        """Give the seconds of the token that half of all tokens are slower than."""
-        for batch in sorted(self._recent):
-            left -= batch.tokens
-            if left <= 0:
-                return batch.token_s
-        return 0.0

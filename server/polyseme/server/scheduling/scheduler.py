@@ -166,7 +166,7 @@ class Scheduler:
             tokens: how many would be added, as far as that is known.
 
         Returns:
-            Seconds that it has to wait and run at the speed of late; 0 where there is time for all that waits.
+            Seconds that it should wait and run, at the speed of late; 0 where that is unknown, or it has no deadline.
 
         Raises:
             QueueFullError: it is refused.
@@ -178,12 +178,13 @@ class Scheduler:
                     f"queue has {backlog.tokens} tokens; limit {backlog.policy.max_queue_tokens}",
                     retry_after_s=self._drain_s(),
                 )
-            if not backlog or deadline == math.inf:
+            if deadline == math.inf:
                 return 0.0
             left_s = max(0.0, deadline - self._clock())
             most_s = left_s * backlog.policy.deadline_share
-            if self._run_s(backlog.tokens + tokens) * forecast.off <= most_s:
-                return 0.0
+            run_s = self._run_s(backlog.tokens + tokens)
+            if not backlog or run_s * forecast.off <= most_s:
+                return run_s
             ahead = backlog.ahead(priority, caller, tokens)
             run_s = self._run_s(ahead + tokens)
             if (answered_s := run_s * forecast.off) > most_s:
@@ -256,7 +257,7 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise EngineError("server stopped")
-            first, tokens = entries[0], sum(entry.tokens for entry in entries)
+            first, tokens = entries[0], sum([entry.tokens for entry in entries])
             ticket.expected_s = self.admit(
                 first.priority, first.caller, first.deadline if refuse_late else math.inf, tokens
             )
