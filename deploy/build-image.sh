@@ -156,7 +156,7 @@ if [[ ,${EXTRAS:-}, == *,otel,* ]]; then
     [[ -d $needed ]] || fail "the image lacks ${needed#"$root"}"
   done
 fi
-printf '%-18s %s\n' 'in it' "polyseme[server${EXTRAS:+,$EXTRAS}]"
+[[ -z ${EXTRAS:-} ]] || printf '%-18s %s\n' 'in it' "polyseme[server,$EXTRAS]"
 printf '%-18s %s\n' 'not in it' "torch, onnx, pip in the environment, a compiler, pip's cache and settings, the build's secrets"
 
 # --- the trial -------------------------------------------------------------------------------------------------------
