@@ -61,6 +61,7 @@ def started(*command, cwd, until):
 def test_the_page_has_a_block_for_each_program():
     assert list(BLOCKS) == [
         "A server of one's own",
+        "pytest",
         "Threads",
         "Fork",
         "gunicorn",
@@ -71,12 +72,29 @@ def test_the_page_has_a_block_for_each_program():
     ]
 
 
-def test_a_server_of_ones_own(block, minilm_artifact, monkeypatch):
-    program = block("A server of one's own")
-    program.write_text(program.read_text().replace("models/all-MiniLM-L6-v2", str(minilm_artifact)))
+@pytest.fixture
+def local_block(block, minilm_artifact, monkeypatch):
+    """Writes a block that starts a server of its own, of the artifact that is here."""
+
+    def write(title, name):
+        file = block(title, name)
+        file.write_text(file.read_text().replace("models/all-MiniLM-L6-v2", str(minilm_artifact)))
+        return file
+
     with tempfile.TemporaryDirectory(prefix="p") as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        assert output(sys.executable, str(program), cwd=program.parent) == "(384,)\n"
+        yield write
+
+
+def test_a_server_of_ones_own(local_block):
+    program = local_block("A server of one's own", "program.py")
+    assert output(sys.executable, str(program), cwd=program.parent) == "(384,)\n"
+
+
+def test_pytest(local_block):
+    folder = local_block("pytest", "conftest.py").parent
+    (folder / "test_it.py").write_text("def test_it(client):\n    assert client.embed('a cat').shape == (384,)\n")
+    assert "1 passed" in output(sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", cwd=folder)
 
 
 def test_threads(block):
