@@ -68,6 +68,13 @@ def test_variables_that_nothing_reads_are_one_line_of_the_log(tmp_path, monkeypa
     )
 
 
+def test_a_setting_that_cannot_be_had_is_one_line_before_an_export():
+    command = [sys.executable, "-m", "polyseme.cli.main", "serve", "hf:some/model", "--users-lock", "/none"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    message = "polyseme: error: --users-lock /none: No such file or directory\n"
+    assert (run.returncode, run.stderr) == (2, message)
+
+
 def test_sources_are_exported_and_served_side_by_side(tiny_checkpoint, tiny_artifact, tmp_path):
     snapshots = tmp_path / "home/hub/models--some--model"
     shutil.copytree(tiny_checkpoint, snapshots / f"snapshots/{SHA}")

@@ -75,9 +75,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not args.sources:
         raise CliError("nothing to serve: DIR that `polyseme export` wrote, hf:ID or package:NAME", 2)
-    if any(map(source_of, args.sources)):
-        _serve_exported(args, config)
-    return _serve(list(map(Path, args.sources)), config)
+    try:
+        if any(map(source_of, args.sources)):
+            _serve_exported(args, config)
+        return _serve(list(map(Path, args.sources)), config)
+    except ConfigError as error:
+        raise CliError(str(error), 2) from error
 
 
 def _serve_exported(args: argparse.Namespace, config: ServerConfig) -> NoReturn:
@@ -111,11 +114,10 @@ def _flags(args: argparse.Namespace) -> list[str]:
 def _serve(directories: Sequence[Path], config: ServerConfig) -> int:
     from polyseme.artifact import ArtifactError
     from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
-    from polyseme.server.errors import ConfigError
     from polyseme.server.serving import serve
 
     try:
         serve(directories, config, warning=unread_variables(os.environ, alike_only=False))
-    except (ArtifactError, ConfigError, RuntimeUnavailableError, TokenizerError) as error:
+    except (ArtifactError, RuntimeUnavailableError, TokenizerError) as error:
         raise CliError(str(error), 2) from error
     return 0
