@@ -94,7 +94,7 @@ class App:
 
     @property
     def port(self) -> int:
-        """Where it listens; 0: nowhere but on a Unix socket."""
+        """The port that it listens on; 0: none, a Unix socket alone."""
         return self._listener.port
 
     async def __aenter__(self) -> App:
