@@ -82,7 +82,7 @@ class Backlog:
         return self.tokens - max(self._callers[rival].most_tokens() for rival in rivals) >= limit
 
     def ahead(self, priority: Priority, caller: str, tokens: int) -> int:
-        """How many tokens are run before the last of so many that a caller would add now; what comes later is left out.
+        """Count the tokens that run before the last of so many that a caller would add now; later ones are left out.
 
         Of every `bulk_share` batches, one is led by bulk work while there is any.
         """

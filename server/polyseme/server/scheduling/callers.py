@@ -86,7 +86,7 @@ class Callers:
         return least
 
     def ahead(self, name: str, tokens: int) -> int:
-        """How many tokens have their turn before the last of so many that a caller would add now: its own, and others'.
+        """Count the tokens, its own and others', whose turn comes before the last of so many that a caller would add.
 
         Of another caller these are as many as it takes until it has been served as much.
         """
