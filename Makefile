@@ -181,9 +181,9 @@ $(PEERS_MODEL)/config.json: .venv-peers-sentence-transformers/.installed $(CACHE
 	@touch $@
 
 # A closed loop of calls in Go, which benches send their load with.
-$(CACHE)/bin/sender: $(wildcard bench/lib/sender/*)
+$(CACHE)/bin/sender: $(wildcard bench/lib/sender-go/*)
 	@mkdir -p $(@D)
-	cd bench/lib/sender && go build -o $(CURDIR)/$@ .
+	cd bench/lib/sender-go && go build -o $(CURDIR)/$@ .
 
 peers: $(VENV)/.installed-dev $(MODEL)/manifest.json $(CACHE)/bin/sender $(PEERS_MODEL)/config.json $(PEERS:%=.venv-peers-%/.installed)  ## Compare the server with other servers and libraries, half an hour; goes on where it was (TEI=PATH adds TEI)
 	$(BIN)/python -m bench.peers.run $(MODEL) $(PEERS_MODEL) $(if $(TEI),--tei $(TEI)) --table

@@ -4,7 +4,7 @@ Each round of a peer starts ours, puts it under each load, stops it, and does th
 round the peer comes first. A ratio is of one round. What a round saw is kept in .cache/peers: a run that was ended
 goes on where it was, and --table writes what there is.
 
-  served       calls to a server from a Go program on the same cores (load/), gRPC for ours, HTTP for the others
+  served       calls to a server from a Go program on the same cores (lib/sender-go), gRPC for ours, HTTP for the others
   in process   a library called from one thread, one call after the other, with the threads that it takes by itself,
                beside calls to our server, as many texts in each, one in flight
 

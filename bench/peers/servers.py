@@ -26,7 +26,12 @@ from polyseme.v1 import embedding_service_pb2 as pb
 Vectors = npt.NDArray[np.float32]
 ROOT: Final = Path(__file__).parents[2]
 READY_S: Final = 180
-_OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
+_OFFLINE: Final = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_CACHE": str(ROOT / ".cache" / "peers" / "hub"),  # where Infinity keeps the graph that it optimizes
+    "DO_NOT_TRACK": "1",
+    "INFINITY_ANONYMOUS_USAGE_STATS": "0",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +104,11 @@ def infinity(model: Path, engine: str) -> Server:
 
     def start() -> Any:
         port = free_port()
-        flags = ["--model-id", str(model), "--served-model-name", "m", "--engine", engine, "--device", "cpu"]
+        # From within the folder: it hands optimum the path of the ONNX file, which must be relative to the model's.
+        flags = ["--model-id", ".", "--served-model-name", "m", "--engine", engine, "--device", "cpu"]
         flags += ["--dtype", "float32", "--no-vector-disk-cache"]  # texts come again: a cache would answer
         command = [str(python.with_name("infinity_emb")), "v2", *flags, "--host", "127.0.0.1", "--port", str(port)]
-        return _running(command, f"127.0.0.1:{port}")
+        return _running(command, f"127.0.0.1:{port}", model)
 
     def versions() -> str:
         names = ("infinity-emb", "torch" if engine == "torch" else "onnxruntime")
@@ -132,7 +138,7 @@ def tei(model: Path, binary: Path) -> Server:
     def start() -> Any:
         port = free_port()
         flags = ["--model-id", str(model), "--dtype", "float32", "--hostname", "127.0.0.1", "--port", str(port)]
-        return _running([str(binary), *flags], f"127.0.0.1:{port}")
+        return _running([str(binary.resolve()), *flags], f"127.0.0.1:{port}", ROOT)
 
     def versions() -> str:
         return subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -143,10 +149,10 @@ def tei(model: Path, binary: Path) -> Server:
 
 
 @contextmanager
-def _running(command: Sequence[str], target: str) -> Iterator[Running]:
-    """Start a server that says at /health that it is ready; stop it at the end."""
+def _running(command: Sequence[str], target: str, folder: Path) -> Iterator[Running]:
+    """Start a server in a folder; it says at /health that it is ready; stop it at the end."""
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env={**os.environ, **_OFFLINE}, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **_OFFLINE}, stdout=log, stderr=log)
         try:
             end = time.monotonic() + READY_S
             while not _is_healthy(target):
