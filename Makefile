@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/doc
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench peers reliability simulate ghz loadtest image clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -201,6 +201,9 @@ loadtest: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run ghz, k6 and poly
 
 image: $(VENV)/.installed $(MODEL)/manifest.json  ## Build the container image without Docker, and try it; as root
 	PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
+
+image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  ## Build the image for GPUs, 2.3 GB, and try what a machine without one can; as root
+	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
 	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-reference .venv-cuda .venv-envoy $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers

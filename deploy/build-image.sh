@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Builds the image's cpu target without a Docker daemon, and tries it: started as its own user on a read-only root file
-# system, called from outside with the SDK, asked for its health, stopped by SIGTERM.
+# Builds a target of the Dockerfile without a Docker daemon, and tries it: started as its own user on a read-only root file
+# system, called from outside with the SDK, asked for its health, stopped by SIGTERM. Of the cuda target: that its libraries
+# are there, that it refuses where there is no GPU, that it serves on the CPU, and over the fake CUDA runtime of tests/cuda.
 #
 #   deploy/build-image.sh [MODEL_DIR]        [models/all-MiniLM-L6-v2]
 #
 # Environment:
+#   TARGET       cpu or cuda [cpu]
 #   BASE         a base image with Python 3.11 and venv [a Debian bookworm, made here with debootstrap]
-#   IMAGE        the name of what is built [localhost/polyseme:cpu]
+#   IMAGE        the name of what is built [localhost/polyseme:TARGET]
 #   EXTRAS       of the package, with commas between them, as otel [none]
 #   ARCHIVE      a file to write the image to, for `docker load` [none]
 #   PYTHON       an interpreter with polyseme's SDK [.venv/bin/python]
+#   FAKE         where the fake CUDA runtime was built, for cuda [.cache/cuda]
 #   WORK         where base, image and logs are kept between runs [.cache/image]
 #   PIP_CONFIG_FILE, or PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST, PIP_PROXY, PIP_DEFAULT_TIMEOUT, PIP_CERT:
 #                given to the build as secrets; the image is searched for them afterwards
@@ -19,9 +22,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+TARGET=${TARGET:-cpu}
 MODEL=$(realpath "${1:-models/all-MiniLM-L6-v2}")
-IMAGE=${IMAGE:-localhost/polyseme:cpu}
+IMAGE=${IMAGE:-localhost/polyseme:$TARGET}
 PYTHON=${PYTHON:-.venv/bin/python}
+FAKE=$(realpath -m "${FAKE:-.cache/cuda}")
 WORK=$(realpath -m "${WORK:-.cache/image}")
 
 say() { printf '\n== %s\n' "$*"; }
@@ -34,6 +39,7 @@ ms_since() { echo "$((($(date +%s%N) - $1) / 1000000)) ms"; }
 # --- what is needed --------------------------------------------------------------------------------------------------
 
 missing=()
+[[ $TARGET =~ ^(cpu|cuda)$ ]] || missing+=("a target of this name: TARGET=$TARGET; cpu or cuda")
 [[ $(id -u) == 0 ]] || missing+=("root (for mounts and chroot)")
 needed=(buildah unshare nsenter setpriv chroot)
 [[ -n ${BASE:-} ]] || needed+=(debootstrap)
@@ -41,6 +47,7 @@ for program in "${needed[@]}"; do
   command -v "$program" >/dev/null || missing+=("$program")
 done
 "$PYTHON" -c 'import polyseme.client' 2>/dev/null || missing+=("$PYTHON with polyseme's SDK: make venv")
+[[ $TARGET != cuda || -f $FAKE/cuda/libcudart.so.13 ]] || missing+=("the fake CUDA runtime in $FAKE: make image-cuda")
 [[ -f $MODEL/manifest.json ]] || missing+=("an artifact in $MODEL: make demo")
 if ((${#missing[@]})); then
   printf 'cannot build the image here; missing:\n' >&2
@@ -108,7 +115,7 @@ revision=$(git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null |
 
 say "build: $IMAGE from $BASE"
 started=$SECONDS
-images bud --format docker --isolation chroot --network host --target cpu "${secrets[@]}" \
+images bud --format docker --isolation chroot --network host --target "$TARGET" "${secrets[@]}" \
   --build-arg "BASE=$BASE" --build-arg "EXTRAS=${EXTRAS:-}" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
   --tag "$IMAGE" . >"$WORK/build.log" 2>&1 || {
   tail -n 30 "$WORK/build.log" >&2
@@ -156,7 +163,8 @@ if [[ ,${EXTRAS:-}, == *,otel,* ]]; then
     [[ -d $needed ]] || fail "the image lacks ${needed#"$root"}"
   done
 fi
-[[ -z ${EXTRAS:-} ]] || printf '%-18s %s\n' 'in it' "polyseme[server,$EXTRAS]"
+[[ $TARGET == cuda ]] && part=gpu || part=server
+printf '%-18s %s\n' 'in it' "polyseme[$part${EXTRAS:+,$EXTRAS}]"
 printf '%-18s %s\n' 'not in it' "torch, onnx, pip in the environment, a compiler, pip's cache and settings, the build's secrets"
 
 # --- the trial -------------------------------------------------------------------------------------------------------
@@ -167,10 +175,12 @@ taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(one.getsockname()[1] for one in taken))')
 environment+=("POLYSEME_HOST=127.0.0.1" "POLYSEME_PORT=$port" "POLYSEME_METRICS_PORT=$metrics_port")
 environment+=("POLYSEME_TARGET=127.0.0.1:$port")
-contained=(unshare --mount --pid --fork --kill-child --propagation private
-  deploy/image/contain.sh "$root" "$MODEL" "${user[@]}" "${environment[@]}")
+
+# shellcheck source=deploy/image/trial.sh
+. deploy/image/trial.sh
 
 say "what it may do inside"
+as_container
 # shellcheck disable=SC2016  # for the shell inside
 "${contained[@]}" /bin/sh -c '
   status() { sed -n "s/^$1:[[:space:]]*//p" /proc/self/status; }
@@ -182,48 +192,16 @@ say "what it may do inside"
   : >/tmp/probe && echo "/tmp: can be written"
 ' || fail "what it may do inside"
 
-say "${command[*]}"
-started=$(date +%s%N)
-"${contained[@]}" "${command[@]}" >"$WORK/server.log" 2>&1 &
-outer=$!
-failed_with_log() { fail "$1; its log: $(cat "$WORK/server.log")"; }
-
-# The one child of unshare, which is process 1 in there.
-until server=$(cat "/proc/$outer/task/$outer/children") && [[ -n ${server:=} ]]; do
-  kill -0 "$outer" 2>/dev/null || failed_with_log "it did not start"
-  sleep 0.05
-done
-server=${server%% *}
-
-# A command in the container's namespaces, as its user: what Docker does for HEALTHCHECK.
-inside() {
-  nsenter --target "$server" --mount --pid --root --wd=/ --setgid "${user[1]}" --setuid "${user[0]}" \
-    /usr/bin/env -i "${environment[@]}" "$@"
-}
-until state=$(inside "${health[@]}" 2>/dev/null); do
-  kill -0 "$server" 2>/dev/null || failed_with_log "it has ended"
-  (($(date +%s%N) - started < 60000000000)) || failed_with_log "not healthy within 60 s"
-  sleep 0.1
-done
-echo "health check: $state, exit code 0, $(ms_since "$started") after the start"
-started=$(date +%s%N)
-inside "${health[@]}" >/dev/null
-echo "one health check takes $(ms_since "$started")"
-
-"$PYTHON" deploy/image/call.py "127.0.0.1:$port" "http://127.0.0.1:$metrics_port/metrics" || failed_with_log "a call"
-written=$(inside find /tmp -type f) # a telemetry identifier of onnxruntime's, for one
-[[ -z $written ]] || fail "it wrote $written"
-echo "files that it wrote: none; resident: $(($(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$server/status") / 1000)) MB"
-
-started=$(date +%s%N)
-kill -TERM "$server"
-status=0
-wait "$outer" || status=$?
-server=''
-echo "SIGTERM: exit code $status after $(ms_since "$started")"
-[[ $status == 0 ]] || failed_with_log "exit code $status"
-grep -q 'stopped$' "$WORK/server.log" || failed_with_log "no clean stop"
-! grep -qE 'Traceback|ERROR|WARNING' "$WORK/server.log" || failed_with_log "the log has warnings or errors"
+case $TARGET in
+  cpu)
+    say "${command[*]}"
+    try_serving
+    ;;
+  cuda)
+    # shellcheck source=deploy/image/cuda.sh
+    . deploy/image/cuda.sh
+    ;;
+esac
 
 if [[ -n ${ARCHIVE:-} ]]; then
   rm -f "$ARCHIVE"

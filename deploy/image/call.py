@@ -15,7 +15,7 @@ def main(target: str, metrics: str) -> None:
     texts = ["How do I reset my password?", "I forgot my login, I need a new one."]
     money, water = "I deposited the check at the bank.", "We sat on the bank of the river."
     with Client(target) as client:
-        vectors = client.embed(texts)
+        vectors = client.embed(texts, normalize=True)
         bank = client.word_similarity((money, "bank"), (water, "bank"))
     if len(vectors) != len(texts) or not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5):
         sys.exit(f"not {len(texts)} unit vectors: {vectors}")

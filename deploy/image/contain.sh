@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs a command in an image's root file system as a container would:
-#   unshare --mount --pid --fork --propagation private contain.sh ROOT MODEL UID GID [NAME=VALUE...] COMMAND...
+#   unshare --mount --pid --fork --propagation private contain.sh ROOT MODEL UID GID [--bind FROM:TO]... [NAME=VALUE]... COMMAND...
 # What `docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -v MODEL:/models:ro` does, but for
 # the network, which is this machine's. The mounts end with the mount namespace.
 set -euo pipefail
@@ -19,6 +19,12 @@ for device in null zero random urandom; do
 done
 mkdir "$root/dev/shm"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/dev/shm"
+while [[ $1 == --bind ]]; do
+  from=${2%%:*} to=$root${2#*:}
+  [[ -e $to ]] || touch "$to"
+  mount --bind "$from" "$to"
+  shift 2
+done
 mount -o remount,bind,ro "$root"
 
 # chroot needs three capabilities until it has changed the user, which takes them away.

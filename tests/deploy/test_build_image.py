@@ -19,8 +19,8 @@ def bare(tmp_path):
     return tmp_path
 
 
-def run(path, *arguments):
-    environment = {"PATH": str(path), "PYTHON": sys.executable, "HOME": os.environ.get("HOME", "/")}
+def run(path, *arguments, **variables):
+    environment = {"PATH": str(path), "PYTHON": sys.executable, "HOME": os.environ.get("HOME", "/"), **variables}
     return subprocess.run([SCRIPT, *arguments], env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -42,3 +42,16 @@ def test_a_base_that_is_given_needs_no_debootstrap(bare, tmp_path, monkeypatch):
     )
     assert done.returncode == 3
     assert "debootstrap" not in done.stderr
+
+
+def test_the_image_for_gpus_needs_the_fake_runtime_to_be_tried(bare, tmp_path):
+    done = run(bare, tmp_path, TARGET="cuda", FAKE=str(tmp_path))
+    assert done.returncode == 3
+    assert f"the fake CUDA runtime in {tmp_path}" in done.stderr
+    assert "fake" not in run(bare, tmp_path, TARGET="cpu", FAKE=str(tmp_path)).stderr
+
+
+def test_another_target_is_refused(bare, tmp_path):
+    done = run(bare, tmp_path, TARGET="rocm")
+    assert done.returncode == 3
+    assert "TARGET=rocm" in done.stderr
