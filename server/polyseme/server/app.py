@@ -94,7 +94,7 @@ class App:
 
     @property
     def port(self) -> int:
-        """The port that it listens on; 0: none, a Unix socket alone."""
+        """The port that it listens on; 0: it listens on a Unix socket alone."""
         return self._listener.port
 
     async def __aenter__(self) -> App:

@@ -48,7 +48,7 @@ def _engine(artifact: Artifact, devices: Sequence[Device], intra_op_threads: int
 
 
 def _has_flash_attention(artifact: Artifact, device: Device) -> bool:
-    """Say whether there are packed graphs, and their heads are of a size that FlashAttention takes."""
+    """Tell whether there are packed graphs with heads of a size that FlashAttention takes."""
     encoder = artifact.manifest.model.encoder
     head = encoder.hidden_size // encoder.num_attention_heads
     return (

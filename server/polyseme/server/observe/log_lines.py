@@ -67,7 +67,7 @@ def log_to_stderr(level: str, format_: str = "text") -> None:
 
 
 def _is_no_lost_connection(record: logging.LogRecord) -> bool:
-    """Say whether a record is something else than gRPC's traceback of a reply or a status that could not be sent.
+    """Tell whether a record is something else than gRPC's traceback of a reply or a status that could not be sent.
 
     After a pause of the process there is one for each call whose connection broke meanwhile.
     """

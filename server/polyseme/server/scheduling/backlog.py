@@ -82,9 +82,14 @@ class Backlog:
         return self.tokens - max(self._callers[rival].most_tokens() for rival in rivals) >= limit
 
     def ahead(self, priority: Priority, caller: str, tokens: int) -> int:
-        """Count the tokens that run before the last of so many that a caller would add now; later ones are left out.
+        """Count the tokens that run before the last of a caller's next ones; texts that come later are not known.
 
         Of every `bulk_share` batches, one is led by bulk work while there is any.
+
+        Args:
+            priority: of the caller's work.
+            caller: the identity of the caller.
+            tokens: number of tokens that the caller would add now.
         """
         own, other = self._callers[priority], self._callers[Priority(1 - priority)]
         before = own.ahead(caller, tokens)

@@ -86,9 +86,13 @@ class Callers:
         return least
 
     def ahead(self, name: str, tokens: int) -> int:
-        """Count the tokens, its own and others', whose turn comes before the last of so many that a caller would add.
+        """Count the tokens, the caller's and others', that have their turn before the last of the caller's next ones.
 
         Of another caller these are as many as it takes until it has been served as much.
+
+        Args:
+            name: the identity of the caller.
+            tokens: number of tokens that the caller would add now.
         """
         caller = self.waiting.get(name)
         own = caller.tokens if caller else 0
