@@ -166,7 +166,9 @@ HOSTILE = {
     ),
     "unknown prompt": (("model", "default_prompt_name"), "no", "default_prompt_name: not one of model.prompts"),
     "unknown head": (("model", "heads", "labels"), {"kind": "labels"}, "model.heads.labels: a head of kind 'labels'"),
-    "unknown kind": ((*HEAD, "kind"), "labels", "model.heads.embedding: a head of kind 'labels'; known is"),
+    "unknown kind": ((*HEAD, "kind"), "labels", "model.heads.embedding: a head of kind 'labels'; known are"),
+    "types and padding": (ENCODER, {**DOCUMENT["model"]["encoder"], "token_types": 2, "padding_idx": 1}, "token_types"),
+    "types": ((*ENCODER, "token_types"), 3, "model.encoder.token_types: got 3; limits 2..2"),
     "graph of no name": (("precisions", "fp32", "graphs", "../x"), "embed.fp32.onnx", "'../x' is not a plain name"),
     "unlisted graph of another name": (("precisions", "fp32", "graphs", "more"), "x", "'x' is not in files"),
     "unknown precision": (("precisions", "int4"), {}, "precisions: got 'int4'"),
@@ -197,7 +199,7 @@ def test_hostile_values_are_refused_in_one_line(path, value, why):
 
 REQUIRED = {
     ("model",): set(ModelSpec.__dataclass_fields__),
-    ENCODER: set(EncoderSpec.__dataclass_fields__) - {"padding_idx"},
+    ENCODER: set(EncoderSpec.__dataclass_fields__) - {"padding_idx", "token_types"},
     HEAD: {"kind", *EmbeddingHead.__dataclass_fields__} - {"dense", "matryoshka_dims", "similarity", "pools_prompt"},
 }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -29,10 +29,12 @@ from polyseme.artifact import (
     own_version,
 )
 from polyseme.export.encoders import architectures
+from polyseme.export.encoders.architectures.heads import CheckpointHead, read_head, write_head
 from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.errors import ExportError, UnsupportedError
 from polyseme.export.gates.acceptance import Verify, refuse_deviant
 from polyseme.export.gates.reference_cases import ReferenceCase
+from polyseme.export.heads import collect_heads, tells_types
 from polyseme.export.reading.checkpoint import Checkpoint, refuse_adapter
 from polyseme.export.reading.left_out import left_out_lines
 from polyseme.export.reading.modules import MODULES, encoder_folder
@@ -46,6 +48,7 @@ from polyseme.export.routes.optimum import OptimumRoute, open_route, refuse_miss
 from polyseme.runtime.engines.onnxruntime.padded_session import runtime_version
 
 Exporter = Literal["auto", "native", "optimum"]
+Heads = Literal["model", "none"]
 PROBE: Final = "probe.bin"
 _LEAST_TOKENS: Final = 3  # one token of text between two special ones
 _NO_LIMIT: Final = 1e6  # transformers writes 1e30 where a tokenizer has none
@@ -72,6 +75,8 @@ class ExportOptions:
         exporter: the route that builds the graph; `auto` is native where the architecture has a mapping, else optimum.
         tensorrt: whether to write a graph for TensorRT too.
         dimensions: `model` cuts vectors to the length that the source's truncate_dim says, `all` cuts none.
+        heads: `model` takes the source's head that predicts, if it has one; `none` leaves it out.
+        more_heads: heads of other checkpoints over the same encoder: where each is, by name.
     """
 
     name: str | None = None
@@ -82,6 +87,8 @@ class ExportOptions:
     exporter: Exporter = "auto"
     tensorrt: bool = False
     dimensions: Dimensions = "model"
+    heads: Heads = "model"
+    more_heads: Mapping[str, str] = field(default_factory=dict)
 
 
 def no_progress(step: str, detail: str = "") -> None:
@@ -130,7 +137,7 @@ def _export(
     folder = encoder_folder(located.directory)
     refuse_adapter(folder)
     checkpoint = Checkpoint(folder)
-    route = _choose(checkpoint, options.exporter)
+    route = _choose(checkpoint, options)
     config = route.config
     text_model = read_text_model(located.directory, config.hidden_size, options.dimensions)
     for line in left_out_lines(checkpoint.config, route.left_out, text_model.left_out):
@@ -141,7 +148,15 @@ def _export(
             "the tokenizer has a chat template, into which sentence-transformers puts every text of a folder without "
             f"{MODULES}: not supported"
         )
-    spec = _spec(config, text_model, tokenizer_files, options)
+    heads: dict[str, CheckpointHead] = {}
+    if isinstance(route, NativeRoute):
+        heads = collect_heads(route, options.more_heads)
+        if tells_types(route, heads, tokenizer_files):
+            config = replace(config, token_types=2)
+            route = replace(route, config=config)
+    elif options.more_heads:
+        raise UnsupportedError("--head: through optimum no head is exported")
+    spec = _spec(config, text_model, tokenizer_files, options, heads)
     tokenizer = make_tokenizer(
         folder,
         writer.directory,
@@ -149,6 +164,7 @@ def _export(
         checkpoint.config,
         vocab_size=config.vocab_size,
         lower_cases=text_model.transformer.lower_cases,
+        pairs=any(head.spec.takes_pairs for head in heads.values()),
     )
     if not text_model.pools_prompt:
         refuse_other_ends(tokenizer, text_model.prompts.values(), tokenizer_files, checkpoint.config)
@@ -164,6 +180,8 @@ def _export(
         directory=writer.directory,
     )
     precisions = route.write(build)
+    for head in heads.values():
+        (writer.directory / head.spec.file).write_bytes(b"".join(write_head(head)))
     draft = Manifest(
         name=name,
         model=spec,
@@ -181,6 +199,7 @@ def _export(
         options.verify,
         lambda detail: progress("comparing with float64", detail),
         [module.widened() for module in text_model.dense],
+        {name: head.reference for name, head in heads.items()},
     )
     progress("writing the manifest")
     entry = _write_probe(probe, writer.directory)
@@ -189,7 +208,8 @@ def _export(
     return writer.commit(replace(draft, parity=report, probe=entry, files=files))
 
 
-def _choose(checkpoint: Checkpoint, exporter: Exporter) -> NativeRoute | OptimumRoute:
+def _choose(checkpoint: Checkpoint, options: ExportOptions) -> NativeRoute | OptimumRoute:
+    exporter = options.exporter
     if exporter == "optimum":
         refuse_missing_packages("--exporter optimum")
         return open_route(checkpoint)
@@ -201,7 +221,8 @@ def _choose(checkpoint: Checkpoint, exporter: Exporter) -> NativeRoute | Optimum
         refuse_missing_packages(f"{error}; --exporter optimum, which may take it,")
         return open_route(checkpoint)
     config = architecture.read_config(checkpoint)
-    return NativeRoute(checkpoint=checkpoint, architecture=architecture, config=config)
+    head = read_head(checkpoint, config) if options.heads == "model" else None
+    return NativeRoute(checkpoint=checkpoint, architecture=architecture, config=config, head=head)
 
 
 def _name(located: Located, options: ExportOptions) -> str:
@@ -214,7 +235,13 @@ def _name(located: Located, options: ExportOptions) -> str:
         ) from error
 
 
-def _spec(config: EncoderConfig, text_model: TextModel, files: TokenizerFiles, options: ExportOptions) -> ModelSpec:
+def _spec(
+    config: EncoderConfig,
+    text_model: TextModel,
+    files: TokenizerFiles,
+    options: ExportOptions,
+    heads: Mapping[str, CheckpointHead],
+) -> ModelSpec:
     positions = config.max_position_embeddings
     max_tokens = _max_tokens(positions, text_model, files)
     if options.max_tokens is not None:
@@ -235,7 +262,7 @@ def _spec(config: EncoderConfig, text_model: TextModel, files: TokenizerFiles, o
     )
     return ModelSpec(
         encoder=EncoderSpec(**asdict(config)),
-        heads={EMBEDDING: head},
+        heads={EMBEDDING: head, **{name: predicts.spec for name, predicts in heads.items()}},
         max_tokens=max_tokens,
         prompts=text_model.prompts,
         default_prompt_name=text_model.default_prompt_name,

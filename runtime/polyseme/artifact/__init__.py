@@ -21,6 +21,7 @@ from polyseme.artifact.errors import (
 from polyseme.artifact.graphs import Layout, Variant
 from polyseme.artifact.heads import EMBEDDING, Activation, DenseSpec, EmbeddingHead, Pooling
 from polyseme.artifact.manifest import SCHEMA_VERSION, Manifest
+from polyseme.artifact.prediction_heads import HeadKind, PredictionHead, ScoreFunction
 from polyseme.artifact.reading import TOKENIZER, checked_name
 from polyseme.artifact.version import own_version
 
@@ -39,6 +40,7 @@ __all__ = [
     "EncoderSpec",
     "FileEntry",
     "GraphSet",
+    "HeadKind",
     "InvalidManifestError",
     "Layout",
     "Manifest",
@@ -47,8 +49,10 @@ __all__ = [
     "Pooling",
     "Precision",
     "PrecisionEntry",
+    "PredictionHead",
     "Probe",
     "ProbeEntry",
+    "ScoreFunction",
     "Source",
     "Variant",
     "WeightEntry",

@@ -66,6 +66,15 @@ class Artifact:
         mapped = np.memmap(self.path(entry.weights), dtype=np.uint8, mode="r")
         return {tensor.name: tensor.view(mapped, precision.dtype) for tensor in entry.of(layout).tensors}
 
+    def head_weights(self, name: str) -> dict[str, npt.NDArray[np.float32]]:
+        """Read the weights of a head that predicts, by name, each [in, out] or [out]; in float32 always."""
+        head = self.manifest.model.predictions[name]
+        values, weights = np.fromfile(self.path(head.file), dtype="<f4"), {}
+        for weight, shape in head.shapes():
+            size = int(np.prod(shape, dtype=np.int64))
+            weights[weight], values = values[:size].reshape(shape), values[size:]
+        return weights
+
     def probe(self) -> Probe | None:
         """Read the probe, by which a device is judged; None where export left none."""
         entry, model = self.manifest.probe, self.manifest.model

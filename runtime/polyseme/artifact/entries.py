@@ -13,6 +13,7 @@ import numpy.typing as npt
 from polyseme.artifact.errors import InvalidManifestError
 from polyseme.artifact.graphs import Layout
 from polyseme.artifact.heads import EMBEDDING, EmbeddingHead
+from polyseme.artifact.prediction_heads import AnyHead, PredictionHead
 
 
 class Precision(Enum):
@@ -38,6 +39,8 @@ class EncoderSpec:
         max_position_embeddings: most tokens that have a position each.
         padding_idx: the id whose tokens have row 0 of the position table, while the others of a text count from 1;
             None: the position of a token is its place, or the graph finds it.
+        token_types: 2 where the tokens of a second text are told from those of the first: their rows of the position
+            table are `max_position_embeddings` further on.
     """
 
     architecture: str
@@ -51,12 +54,15 @@ class EncoderSpec:
     layer_norm_eps: float
     pad_token_id: int
     padding_idx: int | None = None
+    token_types: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """Write the entry of the manifest; what few encoders have is there only where they have it."""
         fields = asdict(self)
         if self.padding_idx is None:
             del fields["padding_idx"]
+        if self.token_types == 1:
+            del fields["token_types"]
         return fields
 
 
@@ -73,7 +79,7 @@ class ModelSpec:
     """
 
     encoder: EncoderSpec
-    heads: Mapping[str, EmbeddingHead]
+    heads: Mapping[str, AnyHead]
     max_tokens: int
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt_name: str = ""
@@ -81,7 +87,15 @@ class ModelSpec:
     @property
     def embedding(self) -> EmbeddingHead:
         """The head that makes the vector of a text."""
-        return self.heads[EMBEDDING]
+        head = self.heads[EMBEDDING]
+        if not isinstance(head, EmbeddingHead):
+            raise InvalidManifestError(f"manifest field model.heads.{EMBEDDING} is of another kind")
+        return head
+
+    @property
+    def predictions(self) -> dict[str, PredictionHead]:
+        """The heads that predict, by name."""
+        return {name: head for name, head in self.heads.items() if isinstance(head, PredictionHead)}
 
     def as_json(self) -> dict[str, Any]:
         """Write the entry of the manifest."""

@@ -1,4 +1,4 @@
-"""The heads on an encoder, as a manifest has them: how token vectors are pooled, and the dense layers after that."""
+"""The head that makes the vector of a text, as a manifest has it: how token vectors are pooled, what follows."""
 
 from __future__ import annotations
 
@@ -113,26 +113,12 @@ def dense_bias(number: int) -> str:
     return f"dense.{number}.bias"
 
 
-def read_heads(fields: Fields, hidden_size: int) -> dict[str, EmbeddingHead]:
-    """Read the heads on an encoder of some width, by name.
+def read_embedding(fields: Fields, hidden_size: int) -> EmbeddingHead:
+    """Read the head that makes the vector of a text, on an encoder of some width.
 
     Raises:
-        InvalidManifestError: there is no embedding head, or one of a kind that this version does not know.
+        InvalidManifestError: an impossible value.
     """
-    heads = {}
-    for name in fields.names():
-        head = fields.object(name)
-        if (kind := head.text("kind", most=64)) != EMBEDDING or name != EMBEDDING:
-            raise InvalidManifestError(
-                f"manifest field model.heads.{name[:40]}: a head of kind {kind[:40]!r}; known is {EMBEDDING!r}"
-            )
-        heads[name] = _read_embedding(head, hidden_size)
-    if EMBEDDING not in heads:
-        raise InvalidManifestError(f"manifest field model.heads.{EMBEDDING} is missing")
-    return heads
-
-
-def _read_embedding(fields: Fields, hidden_size: int) -> EmbeddingHead:
     dimensions = fields.integer("dimensions", least=1, most=MAX_WIDTH)
     return EmbeddingHead(
         dimensions=dimensions,

@@ -12,6 +12,7 @@ from typing import Any, Final
 from polyseme.artifact.entries import FileEntry, ModelSpec, Precision, PrecisionEntry, ProbeEntry, Source
 from polyseme.artifact.errors import CorruptArtifactError, InvalidManifestError
 from polyseme.artifact.fields import Fields
+from polyseme.artifact.prediction_heads import refuse_files
 from polyseme.artifact.reading import checked_name, read_files, read_model, read_precisions, read_probe
 
 SCHEMA_VERSION: Final = 5
@@ -136,6 +137,7 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read(fields: Fields) -> Manifest:
     files, model = read_files(fields.object("files")), read_model(fields.object("model"))
+    refuse_files(model.heads, {name: entry.size for name, entry in files.items()})
     source = fields.object("source")
     return Manifest(
         name=checked_name(fields.text("name")),

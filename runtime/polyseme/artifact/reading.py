@@ -20,7 +20,7 @@ from polyseme.artifact.entries import (
 from polyseme.artifact.errors import InvalidManifestError
 from polyseme.artifact.fields import MAX_WIDTH, Fields
 from polyseme.artifact.graphs import Variant
-from polyseme.artifact.heads import read_heads
+from polyseme.artifact.prediction_heads import read_heads
 
 TOKENIZER: Final = "tokenizer.json"
 """The file that every artifact has beside its graphs and weights."""
@@ -82,7 +82,10 @@ def _read_encoder(fields: Fields) -> EncoderSpec:
         layer_norm_eps=fields.number("layer_norm_eps", least=0.0, most=1.0),
         pad_token_id=fields.integer("pad_token_id", most=1 << 24),
         padding_idx=fields.integer("padding_idx", most=1 << 24) if "padding_idx" in fields.names() else None,
+        token_types=fields.integer("token_types", least=2, most=2) if "token_types" in fields.names() else 1,
     )
+    if encoder.token_types > 1 and encoder.padding_idx is not None:
+        raise InvalidManifestError("manifest field model.encoder.token_types: not together with padding_idx")
     if encoder.pad_token_id >= encoder.vocab_size:
         raise InvalidManifestError(
             f"manifest field model.encoder.pad_token_id: got {encoder.pad_token_id}; limits 0..{encoder.vocab_size - 1}"
@@ -188,8 +191,9 @@ def read_probe(fields: Fields, model: ModelSpec, files: Mapping[str, FileEntry])
     Raises:
         InvalidManifestError: an impossible value.
     """
+    most_id = model.encoder.vocab_size * model.encoder.token_types - 1
     texts = tuple(
-        one.integers("ids", most_entries=model.max_tokens, least=0, most=model.encoder.vocab_size - 1)
+        one.integers("ids", most_entries=model.max_tokens, least=0, most=most_id)
         for one in fields.objects("texts", most=_MAX_PROBES)
     )
     probe = ProbeEntry(texts=texts, file=fields.text("file"))

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from tests.export.checkpoints import change_json
+from tests.export.encoders.architectures.test_heads import checkpoint
 
 from polyseme.artifact import Artifact, Precision
 from polyseme.cli.main import main
@@ -125,3 +126,33 @@ def test_what_export_wrote_can_be_asked_about(tiny_checkpoint, target, capsys):
     capsys.readouterr()
     assert main(["info", str(target), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "tiny"
+
+
+def test_heads_are_told_and_left_out(tmp_path, target, capsys):
+    source = checkpoint("bert-token_classification", tmp_path)
+    arguments = ["export", str(source), "-o", str(target), "--precision", "fp32"]
+    assert main(arguments) == 0
+    assert "head token_classification: softmax, 5 labels; 0.0 MB" in capsys.readouterr().out.splitlines()
+    assert main([*arguments, "--force", "--heads", "none"]) == 0
+    assert "head token_classification" not in capsys.readouterr().out
+    assert not Artifact.open(target).manifest.model.predictions
+
+
+def test_more_heads_have_names_of_their_own(tmp_path, target, capsys):
+    source = checkpoint("bert-token_classification", tmp_path)
+    assert main(["export", str(source), "-o", str(target), "--head", f"again={source}"]) == 0
+    assert list(Artifact.open(target).manifest.model.predictions) == ["token_classification", "again"]
+
+
+@pytest.mark.parametrize(
+    ("heads", "message"),
+    [
+        (["again"], "--head: got 'again'; NAME=SOURCE is needed"),
+        (["again="], "--head: got 'again='; NAME=SOURCE is needed"),
+        (["a=x", "a=y"], "--head a is given twice"),
+        (["A=x"], "--head: 'A' is not a head's name"),
+    ],
+)
+def test_heads_that_cannot_be_are_refused(tiny_checkpoint, target, capsys, heads, message):
+    arguments = [part for head in heads for part in ("--head", head)]
+    assert refusal(capsys, tiny_checkpoint, "-o", target, *arguments).startswith(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -61,6 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of vectors; model: cut to the source's truncate_dim where it has one; all: not cut [%(default)s]",
     )
     parser.add_argument(
+        "--heads",
+        choices=["model", "none"],
+        default="model",
+        help="heads that predict classes, labels of tokens, answers; model: SOURCE's own; none: no head [%(default)s]",
+    )
+    parser.add_argument(
+        "--head",
+        metavar="NAME=SOURCE",
+        action="append",
+        default=[],
+        help="another head under a name of yours, of a checkpoint over the same encoder; may be given several times",
+    )
+    parser.add_argument(
         "--tensorrt",
         action="store_true",
         help="also write a graph in ONNX's own operators, for `serve --device tensorrt`",
@@ -102,7 +115,21 @@ def _options(args: argparse.Namespace) -> ExportOptions:
         exporter=args.exporter,
         tensorrt=args.tensorrt,
         dimensions=args.dimensions,
+        heads=args.heads,
+        more_heads=_more_heads(args.head),
     )
+
+
+def _more_heads(given: Sequence[str]) -> dict[str, str]:
+    heads: dict[str, str] = {}
+    for one in given:
+        name, separator, source = one.partition("=")
+        if not separator or not source:
+            raise CliError(f"--head: got {ascii(one)[:80]}; NAME=SOURCE is needed", 2)
+        if name in heads:
+            raise CliError(f"--head {ascii(name)[1:-1][:64]} is given twice", 2)
+        heads[name] = source
+    return heads
 
 
 class _Steps:
@@ -146,6 +173,9 @@ def _summary(artifact: Artifact, seconds: dict[str, float]) -> None:
         f"{head.pooling.value} pooling{' (assumed)' if head.pooling_assumed else ''}; "
         f"{megabytes:.0f} MB; exporter {manifest.builder['exporter']}"
     )
+    for name, predicts in spec.predictions.items():
+        labels = f", {len(predicts.labels)} labels" if predicts.labels else ""
+        print(f"head {name}: {predicts.scores.value}{labels}; {predicts.size / 1e6:.1f} MB")
     columns = (
         "against float64:",
         "token rel. L2",

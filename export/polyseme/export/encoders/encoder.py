@@ -26,7 +26,8 @@ class EncoderConfig:
     Attributes:
         max_position_embeddings: most tokens that have a position each.
         hidden_act: `gelu`, the exact one with erf.
-        padding_idx: as `ModelSpec` has it.
+        padding_idx: as `EncoderSpec` has it.
+        token_types: as `EncoderSpec` has it.
     """
 
     architecture: str
@@ -40,6 +41,12 @@ class EncoderConfig:
     hidden_act: str
     pad_token_id: int
     padding_idx: int | None = None
+    token_types: int = 1
+
+    @property
+    def positions_are_given(self) -> bool:
+        """Tell whether padded graphs are given each token's row of the position table; else it is the token's place."""
+        return self.padding_idx is not None or self.token_types > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +88,7 @@ class Encoder:
     Attributes:
         word_embeddings: [V, H].
         position_embeddings: [P, H], row i for place i of a text, with the row of token type 0 added to each; with a
-            padding_idx [P + 1, H], row 0 that of its tokens.
+            padding_idx [P + 1, H], row 0 that of its tokens; with two token types [2P, H], those of type 1 behind.
         relative_bias: [N, 2P - 1], what every layer adds to the score of a key d places behind its query, at P - 1 + d;
             None where the model has none.
     """

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import onnx
 
 from polyseme.artifact import Artifact, Precision
-from polyseme.export.encoders.reference import HiddenStates
+from polyseme.export.encoders.reference import Float64Array, HiddenStates
 from polyseme.export.errors import ExportError, GateError
 from polyseme.export.gates.parity import Judge
 from polyseme.export.gates.reference_cases import ReferenceCase, default_lengths, make_reference_cases, make_texts
 from polyseme.export.graphs.graph import fused_attention_count
+from polyseme.runtime.batches.token_types import TokenTypes
 from polyseme.runtime.errors import RuntimeUnavailableError
 from polyseme.runtime.verification.reference_head import Dense
 
@@ -33,6 +34,7 @@ def refuse_deviant(
     verify: Verify,
     tell: Callable[[str], None],
     dense: Sequence[Dense] = (),
+    heads: Mapping[str, Callable[[Float64Array], Float64Array]] | None = None,
 ) -> tuple[dict[str, Any], ReferenceCase]:
     """Run every case through every precision; give the report for the manifest, and the last case, of short texts.
 
@@ -44,6 +46,7 @@ def refuse_deviant(
             the same weights, and rounding shows in any text. `full` runs every length through each.
         tell: called with a line about each case.
         dense: the layers after the pooling, in float64.
+        heads: those that predict, by name, in float64: vectors [T, H] of a text to logits, [C] or [T, C].
 
     Raises:
         GateError: a graph is further from the reference than its precision explains.
@@ -51,10 +54,18 @@ def refuse_deviant(
     spec = artifact.manifest.model
     encoder = spec.encoder
     lengths = range(1, spec.max_tokens + 1) if verify == "full" else default_lengths(spec.max_tokens)
-    texts = make_texts(samples, lengths, encoder.padding_idx)
+    types = TokenTypes.of(encoder)
+    texts = make_texts(samples, lengths, encoder.padding_idx, types)
     judging = judges(artifact)
     cases = make_reference_cases(
-        reference, texts, spec.embedding.pooling, encoder.pad_token_id, dense, padding_idx=encoder.padding_idx
+        reference,
+        texts,
+        spec.embedding.pooling,
+        encoder.pad_token_id,
+        dense,
+        padding_idx=encoder.padding_idx,
+        types=types,
+        heads=heads,
     )
     for number, case in enumerate(cases, start=1):
         tell(f"{_describe(case)} ({number} of {len(texts)})")

@@ -19,6 +19,7 @@ from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.graphs.graph import build_graph
 from polyseme.export.graphs.nodes import ATTENTION, FEED_FORWARD, value
 from polyseme.runtime.batches.padded import collate
+from polyseme.runtime.batches.token_types import TokenTypes
 from polyseme.runtime.engines.onnxruntime.padded_session import run_each
 
 _SAFE: Final = 65504 / 4  # texts that are not looked at may go further
@@ -46,7 +47,9 @@ def find_fp32_blocks(
         graph.write_bytes(model.SerializeToString())
         names = [name for block in watched.values() for name in block]
         most = min(_MOST_TOKENS, config.max_position_embeddings)
-        feeds = [collate([ids[:most]], config.pad_token_id, config.padding_idx).feeds() for ids in samples]
+        types = TokenTypes.of(config)
+        batches = [collate([ids[:most]], config.pad_token_id, config.padding_idx, types=types) for ids in samples]
+        feeds = [batch.feeds() for batch in batches]
         seen = [[np.abs(values).max() for values in outputs] for outputs in run_each(graph, feeds, names)]
         largest = dict(zip(names, np.max(seen, axis=0).tolist(), strict=True))
     finally:

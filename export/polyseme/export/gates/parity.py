@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from polyseme.artifact import Artifact, Layout, Precision, Variant
+from polyseme.artifact import Artifact, HeadKind, Layout, Pooling, Precision, Variant
 from polyseme.artifact.graphs import NORMALIZED, SPAN_VECTORS, TOKEN_VECTORS
 from polyseme.export.encoders.reference import Float64Array
 from polyseme.export.errors import GateError
@@ -21,6 +22,8 @@ from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.packed_session import PackedSession
 from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
+from polyseme.runtime.heads import LoadedHead, load_heads
+from polyseme.runtime.verification.reference_head import pool
 from polyseme.runtime.verification.vectors import cosines
 
 _DISTANCES: Final = ("token_l2", "token_abs", "last_four_abs", "span_l2", "pooled_abs")
@@ -40,6 +43,7 @@ class Tolerance:
         pooled_abs: largest difference of any element of a normalized text vector.
         token_cosine: smallest cosine of a token's vector, at any layer.
         pooled_cosine: smallest cosine of a text's vector.
+        head_abs: largest difference of a logit of a head that predicts, in units of their root mean square if above 1.
     """
 
     token_l2: float
@@ -49,6 +53,7 @@ class Tolerance:
     pooled_abs: float
     token_cosine: float
     pooled_cosine: float
+    head_abs: float
 
 
 # fp32: what PyTorch's own float32 reaches (1,000 texts, all layers). fp16 here runs on the CPU provider through Casts:
@@ -62,6 +67,7 @@ TOLERANCES: Final = {
         pooled_abs=1e-6,
         token_cosine=0.99999,
         pooled_cosine=0.99999,
+        head_abs=5e-5,
     ),
     Precision.FP16: Tolerance(
         token_l2=2e-2,
@@ -71,6 +77,7 @@ TOLERANCES: Final = {
         pooled_abs=np.inf,
         token_cosine=0.9999,
         pooled_cosine=0.999995,
+        head_abs=5e-2,
     ),
 }
 
@@ -86,7 +93,9 @@ class Deviation:
     pooled_abs: float = 0.0
     token_cosine: float = 1.0
     pooled_cosine: float = 1.0
+    head_abs: float = 0.0
     layer_l2: dict[int, float] = field(default_factory=dict)
+    has_heads: bool = False
 
     def see_layer(self, layer: int, got: Float64Array, want: Float64Array) -> None:
         """Take the token vectors [T, H] of one layer."""
@@ -111,18 +120,24 @@ class Deviation:
         self.pooled_abs = _larger(self.pooled_abs, float(np.abs(got - want).max()))
         self.pooled_cosine = _smaller(self.pooled_cosine, float(cosines(got, want).min()))
 
+    def see_logits(self, got: Float64Array, want: Float64Array) -> None:
+        """Logits [N, C] of a head."""
+        self.has_heads = True
+        self.head_abs = _larger(self.head_abs, _scaled_abs(got, want))
+
     def as_json(self) -> dict[str, Any]:
         """Write the entry of the manifest; of a graph that gives texts alone, without tokens."""
         report: dict[str, Any] = {
             **{name: _short(getattr(self, name)) for name in _DISTANCES},
             **{name: round(getattr(self, name), 8) for name in _COSINES},
+            **({"head_abs": _short(self.head_abs)} if self.has_heads else {}),
             "layer_l2": {str(layer): _short(value) for layer, value in sorted(self.layer_l2.items())},
         }
         return report if self.layer_l2 else {name: report[name] for name in ("pooled_abs", "pooled_cosine")}
 
     def refuse_beyond(self, tolerance: Tolerance, graphs: str) -> None:
         """Raise GateError at the first limit that is exceeded."""
-        for name in (*_DISTANCES, *_COSINES):
+        for name in (*_DISTANCES, "head_abs", *_COSINES):
             got, limit = getattr(self, name), getattr(tolerance, name)
             within = got >= limit if name in _COSINES else got <= limit
             if not within:  # also where got is NaN
@@ -143,6 +158,7 @@ class Judge:
         self._collate = _collate_packed if form == "packed" else _collate_padded
         self._sessions = _SESSIONS[form](artifact, Device(execution_provider=CPU, precision=precision))
         self._num_hidden_layers = artifact.manifest.model.encoder.num_hidden_layers
+        self._heads = load_heads(artifact)
 
     def see(self, case: ReferenceCase) -> None:
         """Run one case and keep the largest differences.
@@ -169,6 +185,16 @@ class Judge:
             self.deviation.see_spans(spans[layer, :, 0], np.split(want, np.cumsum(batch.lengths)[:-1]))
         last = slice(-min(4, self._num_hidden_layers), None)
         self.deviation.see_last_four(_sum(states[last]), _sum(case.layers[last]))
+        for name, want in case.logits.items():
+            self.deviation.see_logits(_logits(self._heads[name], outputs[0][-1], batch.lengths), want)
+
+
+def _logits(head: LoadedHead, tokens: npt.NDArray[np.float32], lengths: npt.NDArray[np.int32]) -> Float64Array:
+    """Vectors [T, H] of the last layer to logits, as a server brings them there."""
+    if head.spec.kind is HeadKind.CLASSIFICATION:
+        texts = np.split(tokens, np.cumsum(lengths)[:-1])
+        tokens = np.stack([pool(text, head.spec.pooling or Pooling.CLS) for text in texts])
+    return head.logits(tokens).astype(np.float64)
 
 
 def _collate_padded(case: ReferenceCase) -> Batch:
@@ -176,7 +202,7 @@ def _collate_padded(case: ReferenceCase) -> Batch:
 
 
 def _collate_packed(case: ReferenceCase) -> PackedBatch:
-    return pack(case.texts, case.batch.padding_idx)
+    return pack(case.texts, case.batch.padding_idx, types=case.types)
 
 
 def _padded_sessions(artifact: Artifact, device: Device) -> dict[Variant, Any]:

@@ -17,6 +17,7 @@ from polyseme.export.reading.sentence_transformers import read_text_model
 from polyseme.export.reading.source import locate
 from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
 from polyseme.export.routes.optimum import COMPARING, load_model, read_config, reference, refuse_missing_packages
+from polyseme.runtime.batches.token_types import TokenTypes
 
 _MUST_AGREE: Final = ("hidden_size", "num_hidden_layers", "vocab_size")
 
@@ -64,7 +65,13 @@ def ask_transformers(artifact: Artifact, source: str, *, full: bool = False) -> 
     judging = judges(artifact)
     beyond: dict[str, str] = {}
     for case in make_reference_cases(
-        theirs, texts, spec.embedding.pooling, spec.encoder.pad_token_id, dense, padding_idx=spec.encoder.padding_idx
+        theirs,
+        texts,
+        spec.embedding.pooling,
+        spec.encoder.pad_token_id,
+        dense,
+        padding_idx=spec.encoder.padding_idx,
+        types=TokenTypes.of(spec.encoder),
     ):
         for judge in judging:
             try:

@@ -31,14 +31,14 @@ class PaddedNodes(Nodes):
 
     def inputs(self) -> list[onnx.ValueInfoProto]:
         """Describe ids and lengths, and positions where they are not the columns."""
-        rows = [INPUT_IDS] if self.config.padding_idx is None else [INPUT_IDS, POSITION_IDS]
+        rows = [INPUT_IDS, POSITION_IDS] if self.config.positions_are_given else [INPUT_IDS]
         shapes: dict[str, tuple[str, ...]] = {**dict.fromkeys(rows, ("B", "S")), LENGTHS: ("B",)}
         return [value(name, TensorProto.INT32, *shape) for name, shape in shapes.items()]
 
     def embed(self) -> str:
         """Add the embedding layer; positions are the columns, unless they are given."""
         tables = (f"embeddings.{part}" for part in ("word", "position"))
-        given = [] if self.config.padding_idx is None else ["", POSITION_IDS]
+        given = ["", POSITION_IDS] if self.config.positions_are_given else []
         x = self.add(
             "EmbedLayerNormalization",
             [INPUT_IDS, "", *tables, "", *norm("embeddings"), *given],

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from polyseme.export.errors import CheckpointError, UnsupportedError
-from polyseme.export.reading.checkpoint import read_json_value
+from polyseme.export.reading.checkpoint import read_json, read_json_value
 
 MODULES: Final = "modules.json"
+_CONFIG: Final = "config_sentence_transformers.json"
 _MOST: Final = 64
 _CLASS: Final = re.compile(
     r"sentence_transformers\.(?:models|base\.modules|sentence_transformer\.modules)\."
@@ -53,12 +55,26 @@ def read_modules(directory: Path) -> tuple[Module, ...]:
     if twice is not None:  # the later would take the place of the earlier
         raise CheckpointError(f"{MODULES}: two modules are called {ascii(twice)[:40]}")
     order = [module.kind for module in modules]
+    if order == ["Transformer"] and modules[0].folder == directory and cross_encoder_config(directory) is not None:
+        return ()  # a folder of transformers, with a note of what a CrossEncoder does to its scores
     if not _ORDER.fullmatch(" ".join(order)):
         raise UnsupportedError(
             f"{MODULES} has {', '.join(order)[:120] or 'nothing'}; "
             "Transformer, Pooling and then Dense, Dropout and Normalize are supported"
         )
     return modules
+
+
+def cross_encoder_config(directory: Path) -> Mapping[str, Any] | None:
+    """Read what a folder that sentence-transformers saved says of its CrossEncoder; None where it is none.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    if not (directory / _CONFIG).is_file():
+        return None
+    config = read_json(directory / _CONFIG)
+    return config if config.get("model_type") == "CrossEncoder" else None
 
 
 def encoder_folder(directory: Path) -> Path:

@@ -28,6 +28,7 @@ def make_tokenizer(
     *,
     vocab_size: int,
     lower_cases: bool,
+    pairs: bool = False,
 ) -> Tokenizer:
     """Write a checkpoint's tokenizer.json into an artifact, and load it.
 
@@ -38,12 +39,13 @@ def make_tokenizer(
         config: config.json.
         vocab_size: rows of the word table.
         lower_cases: whether texts are lower-cased first.
+        pairs: whether the model is given pairs of texts too.
 
     Raises:
         ExportError: a file cannot be used, or the tokenizer is of a class that is not known.
     """
     with translated():
-        write_tokenizer(source, target / TOKENIZER, files, config, vocab_size=vocab_size)
+        write_tokenizer(source, target / TOKENIZER, files, config, vocab_size=vocab_size, pairs=pairs)
     if lower_cases:
         lower_case(target / TOKENIZER)
     return load_tokenizer(target / TOKENIZER, vocab_size=vocab_size)

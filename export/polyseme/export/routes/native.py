@@ -7,6 +7,7 @@ from functools import partial
 
 from polyseme.artifact import Layout, ModelSpec, Precision, PrecisionEntry
 from polyseme.export.encoders.architectures import Architecture
+from polyseme.export.encoders.architectures.heads import CheckpointHead
 from polyseme.export.encoders.encoder import Encoder, EncoderConfig
 from polyseme.export.encoders.pre_norm import PreNormEncoder
 from polyseme.export.encoders.reference import HiddenStates
@@ -21,11 +22,16 @@ from polyseme.export.routes.build import Build
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeRoute:
-    """A checkpoint whose architecture has a mapping."""
+    """A checkpoint whose architecture has a mapping.
+
+    Attributes:
+        head: that predicts, and goes into the artifact too.
+    """
 
     checkpoint: Checkpoint
     architecture: Architecture
     config: EncoderConfig
+    head: CheckpointHead | None = None
     judged_by: str = "float64 numpy"
 
     @property
@@ -36,7 +42,16 @@ class NativeRoute:
     @property
     def left_out(self) -> tuple[str, ...]:
         """Weights of the checkpoint that do not go into the artifact."""
-        return self.architecture.left_out(self.checkpoint)
+        taken = frozenset() if self.head is None else self.head.taken
+        return tuple(name for name in self.architecture.left_out(self.checkpoint) if name not in taken)
+
+    def encoder(self) -> Encoder | PreNormEncoder:
+        """Map the weights.
+
+        Raises:
+            CheckpointError: a weight cannot be used.
+        """
+        return self.architecture.read_encoder(self.checkpoint, self.config)
 
     def write(self, build: Build) -> dict[Precision, PrecisionEntry]:
         """Write weights and graphs of each precision.
@@ -45,7 +60,7 @@ class NativeRoute:
             CheckpointError: a weight cannot be used.
             UnsupportedError: a weight is too large for fp16.
         """
-        encoder = self.architecture.read_encoder(self.checkpoint, self.config)
+        encoder = self.encoder()
         entries: dict[Precision, PrecisionEntry] = {}
         for precision in build.precisions:
             layouts = _layouts(encoder, precision, build.spec)

@@ -10,6 +10,7 @@ import numpy as np
 from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, INPUT_IDS, POSITION_IDS, TEXT_IDS, TEXTS
 from polyseme.runtime.batches.padded import Ids, Int32Array
 from polyseme.runtime.batches.positions import packed_position_ids
+from polyseme.runtime.batches.token_types import TokenTypes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +22,14 @@ class PackedBatch:
         lengths: [B] int32, tokens of each text; 0 for texts that only fill a bucket.
         longest: S, no less than any length.
         padding_idx: as the model's spec has it; None: the position of a token is its place.
+        type_rows: [T] int32, how many rows further on a token's position is for its type; None: there is one type.
     """
 
     input_ids: Int32Array
     lengths: Int32Array
     longest: int
     padding_idx: int | None = None
+    type_rows: Int32Array | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,13 +73,14 @@ class PackedBatch:
             lengths[len(self.lengths) + whole] = rest
         ids = np.full(bucket.tokens, filler, dtype=np.int32)
         ids[: len(self.input_ids)] = self.input_ids
-        return replace(self, input_ids=ids, lengths=lengths, longest=bucket.longest)
+        type_rows = None if self.type_rows is None else np.pad(self.type_rows, (0, missing))
+        return replace(self, input_ids=ids, lengths=lengths, longest=bucket.longest, type_rows=type_rows)
 
     def _position_ids(self) -> Int32Array:
         if self.padding_idx is not None:
             return packed_position_ids(self.input_ids, self.lengths, self.padding_idx)
         places: Int32Array = np.arange(len(self.input_ids), dtype=np.int32) - np.repeat(self.starts, self.lengths)
-        return places
+        return places if self.type_rows is None else places + self.type_rows
 
     def _cumulative(self) -> Int32Array:
         cumulative = np.zeros(len(self.lengths) + 1, dtype=np.int32)
@@ -84,12 +88,13 @@ class PackedBatch:
         return cumulative
 
 
-def pack(sequences: Sequence[Ids], padding_idx: int | None = None) -> PackedBatch:
+def pack(sequences: Sequence[Ids], padding_idx: int | None = None, *, types: TokenTypes | None = None) -> PackedBatch:
     """Put sequences of token ids one after another.
 
     Args:
         sequences: B >= 1 sequences of at least one id each.
         padding_idx: of the model's spec.
+        types: of the model, where it has two.
 
     Raises:
         ValueError: no sequence, or an empty one: a text without a token has no mean.
@@ -98,7 +103,12 @@ def pack(sequences: Sequence[Ids], padding_idx: int | None = None) -> PackedBatc
     if not lengths.size or not lengths.min():
         raise ValueError(f"pack needs 1 or more sequences of 1 or more ids; got lengths {lengths.tolist()[:8]}")
     ids = np.concatenate([np.asarray(ids, dtype=np.int32) for ids in sequences])
-    return PackedBatch(input_ids=ids, lengths=lengths, longest=int(lengths.max()), padding_idx=padding_idx)
+    type_rows = None
+    if types is not None:
+        ids, type_rows = types.split(ids)
+    return PackedBatch(
+        input_ids=ids, lengths=lengths, longest=int(lengths.max()), padding_idx=padding_idx, type_rows=type_rows
+    )
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from polyseme.artifact.graphs import INPUT_IDS, LENGTHS, POSITION_IDS
 from polyseme.runtime.batches.positions import padded_position_ids
+from polyseme.runtime.batches.token_types import TokenTypes
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -26,11 +27,13 @@ class Batch:
         input_ids: [B, S] int32, padded on the right.
         lengths: [B] int32, real tokens of each row, 1..S.
         padding_idx: as the model's spec has it; None: its graph finds the positions itself.
+        type_rows: [B, S] int32, how many rows further on a token's position is for its type; None: there is one type.
     """
 
     input_ids: Int32Array
     lengths: Int32Array
     padding_idx: int | None = None
+    type_rows: Int32Array | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -53,11 +56,19 @@ class Batch:
         feeds = {INPUT_IDS: self.input_ids, LENGTHS: self.lengths}
         if self.padding_idx is not None:
             feeds[POSITION_IDS] = padded_position_ids(self.input_ids, self.padding_idx)
+        if self.type_rows is not None:
+            feeds[POSITION_IDS] = np.arange(self.shape[1], dtype=np.int32) + self.type_rows
         return feeds
 
 
 def collate(
-    sequences: Sequence[Ids], pad_token_id: int, padding_idx: int | None = None, *, multiple: int = 1, most: int = 0
+    sequences: Sequence[Ids],
+    pad_token_id: int,
+    padding_idx: int | None = None,
+    *,
+    types: TokenTypes | None = None,
+    multiple: int = 1,
+    most: int = 0,
 ) -> Batch:
     """Pad sequences of token ids on the right to the longest of them.
 
@@ -65,6 +76,7 @@ def collate(
         sequences: B >= 1 sequences of at least one id each.
         pad_token_id: any id of the vocabulary; padding is never attended to.
         padding_idx: of the model's spec.
+        types: of the model, where it has two.
         multiple: S is rounded up to a multiple of this, but not beyond `most`.
         most: most tokens of a text; needed where `multiple` is more than 1.
 
@@ -79,4 +91,7 @@ def collate(
     input_ids = np.full((len(sequences), columns), pad_token_id, dtype=np.int32)
     for row, ids in zip(input_ids, sequences, strict=True):
         row[: len(ids)] = ids
-    return Batch(input_ids=input_ids, lengths=lengths, padding_idx=padding_idx)
+    type_rows = None
+    if types is not None:
+        input_ids, type_rows = types.split(input_ids)
+    return Batch(input_ids=input_ids, lengths=lengths, padding_idx=padding_idx, type_rows=type_rows)

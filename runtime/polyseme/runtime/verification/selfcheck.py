@@ -15,10 +15,12 @@ from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS, TOKEN_VEC
 from polyseme.artifact.heads import dense_bias, dense_weight
 from polyseme.runtime.batches.padded import Batch, collate
 from polyseme.runtime.batches.selection import TokenSelection, every_state
+from polyseme.runtime.batches.token_types import TokenTypes
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CPU
 from polyseme.runtime.engines.onnxruntime.padded_session import Session, load_weights
 from polyseme.runtime.errors import SelfCheckError, TokenizerError
+from polyseme.runtime.heads import LoadedHead, load_heads
 from polyseme.runtime.text.tokenizer import EncodeOptions, Tokenizer, Truncate
 from polyseme.runtime.verification.reference_head import Dense, apply_dense, pool
 from polyseme.runtime.verification.vectors import cosines
@@ -82,7 +84,15 @@ def self_check(artifact: Artifact, *, full: bool = False) -> list[Finding]:
     if len(seen) == 2:
         cosine = _agreement(seen[Precision.FP32], seen[Precision.FP16])
         findings.append(Finding(check="fp16 against fp32", result=f"least cosine {cosine:.7f}"))
-    return findings
+    states = next(iter(seen.values())).states[-1]
+    return [*findings, *(_check_head(name, head, states) for name, head in load_heads(artifact).items())]
+
+
+def _check_head(name: str, head: LoadedHead, tokens: npt.NDArray[np.float32]) -> Finding:
+    scores = head.scores(head.logits(tokens))
+    if not np.isfinite(scores).all():
+        raise SelfCheckError(f"head {name} gives scores that are not finite")
+    return Finding(check=f"head {name}, {len(tokens)} tokens", result="finite")
 
 
 def _counted(batches: Sequence[Batch]) -> str:
@@ -96,7 +106,8 @@ def _batches(artifact: Artifact, *, full: bool) -> list[Batch]:
     longest = max(texts, key=len)
     lengths = range(1, spec.max_tokens + 1) if full else ()
     alone = [[[longest[i % len(longest)] for i in range(length)]] for length in lengths]
-    return [collate(group, spec.encoder.pad_token_id, spec.encoder.padding_idx) for group in (texts, *alone)]
+    encoder, types = spec.encoder, TokenTypes.of(spec.encoder)
+    return [collate(group, encoder.pad_token_id, encoder.padding_idx, types=types) for group in (texts, *alone)]
 
 
 def _texts(tokenizer: Path, spec: ModelSpec) -> list[list[int]]:

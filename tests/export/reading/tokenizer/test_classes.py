@@ -7,7 +7,7 @@ from tests.data.golden.make_tokenizers import GOLDEN, SHOWN, added, cases, diges
 from tokenizers import Tokenizer
 
 from polyseme.export import CheckpointError, ExportError, UnsupportedError
-from polyseme.export.reading.tokenizer.classes import write_tokenizer
+from polyseme.export.reading.tokenizer.classes import passes_token_types, write_tokenizer
 from polyseme.export.reading.tokenizer.files import read_tokenizer_files
 
 EXPECTED = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -127,3 +127,15 @@ def test_tokens_without_sense_are_refused(tmp_path, file, content, why):
     config = write_case("bert, vocab.txt", tmp_path)
     (tmp_path / file).write_text(json.dumps(content))
     assert refusal(tmp_path, config, CheckpointError).startswith(why)
+
+
+def test_types_are_passed_as_the_class_or_its_file_says(tmp_path):
+    def passes(model_type, **options):
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(options))
+        return passes_token_types(read_tokenizer_files(tmp_path), {"model_type": model_type})
+
+    assert passes("bert")
+    assert not passes("roberta")
+    assert not passes("bert", model_input_names=["input_ids", "attention_mask"])
+    assert not passes("bert", tokenizer_class="PreTrainedTokenizerFast")
+    assert passes("bert", tokenizer_class="PreTrainedTokenizerFast", model_input_names=["input_ids", "token_type_ids"])

@@ -26,7 +26,7 @@ class Architecture(Protocol):
         """Check config.json, and read the sizes."""
 
     def left_out(self, checkpoint: Checkpoint) -> tuple[str, ...]:
-        """Name the weights that have no part in the encoder, as those of a head over it."""
+        """Name the weights that have no part in the encoder: heads over it, some of which are exported (`heads.py`)."""
 
     def read_encoder(self, checkpoint: Checkpoint, config: EncoderConfig) -> Encoder | PreNormEncoder:
         """Map the weights."""

@@ -43,17 +43,24 @@ def read_encoder(checkpoint: Checkpoint, config: EncoderConfig) -> Encoder:
 
 
 def reference(checkpoint: Checkpoint, config: EncoderConfig) -> HiddenStates:
-    """Make the forward pass of BertModel in float64."""
+    """Make the forward pass of BertModel in float64; ids of a second text are raised by the size of the vocabulary."""
     weights = FAMILY.weights(checkpoint)
-    positions = _positions(weights, checkpoint, config)
-    return post_norm.reference(weights, config, FAMILY, lambda ids: positions[: len(ids)])
+    table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
+    types = token_types(weights, checkpoint, config)
+
+    def positions(ids: list[int]) -> Float64Array:
+        kinds = types[[int(i >= config.vocab_size) for i in ids]]
+        rows: Float64Array = np.add(table[: len(ids)], kinds, dtype=np.float64)
+        return rows
+
+    return post_norm.reference(weights, config, FAMILY, positions)
 
 
 def _positions(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float64Array:
-    """Give the rows [P, H] added at each position, with the row of the only segment: added here, not in every run."""
+    """Give the rows added at each position, [types * P, H]: those of each token type added here, not in every run."""
     table = weights("embeddings.position_embeddings.weight", config.max_position_embeddings, config.hidden_size)
-    positions: Float64Array = np.add(table, token_types(weights, checkpoint, config)[0], dtype=np.float64)
-    return positions
+    types = token_types(weights, checkpoint, config)[: config.token_types]
+    return np.concatenate([np.add(table, kind, dtype=np.float64) for kind in types])
 
 
 def token_types(weights: Weights, checkpoint: Checkpoint, config: EncoderConfig) -> Float32Array:

@@ -118,7 +118,8 @@ def reference(
 
     def hidden_states(texts: list[list[int]]) -> Iterator[list[Float64Array]]:
         words = weights("embeddings.word_embeddings.weight", config.vocab_size, h)
-        xs = [norm(words[ids] + positions(ids), "embeddings.LayerNorm") for ids in texts]
+        plain = [[i % config.vocab_size for i in ids] for ids in texts]  # ids of a second text are raised by the size
+        xs = [norm(words[own] + positions(ids), "embeddings.LayerNorm") for own, ids in zip(plain, texts, strict=True)]
         del words  # the word table has a gigabyte in some models; all that follows takes a while
         yield xs
         for number in map(str, range(config.num_hidden_layers)):

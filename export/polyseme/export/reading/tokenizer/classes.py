@@ -63,7 +63,13 @@ class _Class:
 
 
 def write_tokenizer(
-    source: Path, target: Path, files: TokenizerFiles, config: Mapping[str, Any], *, vocab_size: int
+    source: Path,
+    target: Path,
+    files: TokenizerFiles,
+    config: Mapping[str, Any],
+    *,
+    vocab_size: int,
+    pairs: bool = False,
 ) -> None:
     """Write the tokenizer.json of an artifact: the checkpoint's own, byte for byte, where the class changes nothing.
 
@@ -73,6 +79,7 @@ def write_tokenizer(
         files: what the folder says of its tokenizer.
         config: config.json.
         vocab_size: rows of the word table.
+        pairs: whether the model is given pairs of texts too.
 
     Raises:
         UnsupportedError: the class is not known, or needs another kind of vocabulary.
@@ -90,7 +97,7 @@ def write_tokenizer(
             raise UnsupportedError(f"{TOKENIZER} gives tokens another type than 0, which is not supported")
     else:
         tokenizer = _built(_CLASSES[name], source, files, name, vocab_size)
-    if own.is_file() and _same(tokenizer, _load(own)):
+    if own.is_file() and _same(tokenizer, _load(own), pairs=pairs):
         shutil.copyfile(own, target)
     else:
         tokenizer.save(str(target))
@@ -217,14 +224,26 @@ def _text(token: Token | None) -> str:
     return token.content if isinstance(token, AddedToken) else token or ""
 
 
-def _same(one: Tokenizer, other: Tokenizer) -> bool:
-    """Tell whether two make the same tokens of a single text; how they cut, pad and decode does not matter."""
-    return _telling(one) == _telling(other)
+def passes_token_types(files: TokenizerFiles, config: Mapping[str, Any]) -> bool:
+    """Tell whether transformers gives the model the types of tokens: BERT's class does, unless told what to give.
+
+    Raises:
+        UnsupportedError: the class is not known.
+    """
+    if files.options.get("model_input_names") is not None:
+        return files.passes_token_types
+    return _class_name(files, config) == "BertTokenizer"
 
 
-def _telling(tokenizer: Tokenizer) -> dict[str, Any]:
+def _same(one: Tokenizer, other: Tokenizer, *, pairs: bool) -> bool:
+    """Tell whether two make the same tokens of a single text, or of pairs too; how they cut and pad does not matter."""
+    return _telling(one, pairs=pairs) == _telling(other, pairs=pairs)
+
+
+def _telling(tokenizer: Tokenizer, *, pairs: bool) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(tokenizer.to_str())
-    document["post_processor"] = {**(document["post_processor"] or {}), "pair": None}
+    if not pairs:
+        document["post_processor"] = {**(document["post_processor"] or {}), "pair": None}
     return {key: value for key, value in document.items() if key not in ("truncation", "padding", "decoder")}
 
 
@@ -272,22 +291,20 @@ def _camembert(vocabulary: Vocabulary, files: TokenizerFiles) -> Tokenizer:
     return _unigram(vocabulary, files, unknown=next(places, 0))
 
 
-def _around(tokenizer: Tokenizer, files: TokenizerFiles, first: str, last: str) -> processors.PostProcessor:
-    special = [_with_id(tokenizer, files, role) for role in (first, last)]
+def _in_template(tokenizer: Tokenizer, files: TokenizerFiles) -> processors.PostProcessor:
+    special = [_with_id(tokenizer, files, role) for role in _CLS_SEP]
     begin, end = (token for token, _ in special)
     return processors.TemplateProcessing(
-        single=[begin, "$A", end],
-        pair=[begin, "$A", end, "$B:1", f"{end}:1"],
-        special_tokens=special,
+        single=[begin, "$A", end], pair=[begin, "$A", end, "$B:1", f"{end}:1"], special_tokens=special
     )
 
 
-def _in_template(tokenizer: Tokenizer, files: TokenizerFiles) -> processors.PostProcessor:
-    return _around(tokenizer, files, "cls_token", "sep_token")
-
-
 def _in_sentence(tokenizer: Tokenizer, files: TokenizerFiles) -> processors.PostProcessor:
-    return _around(tokenizer, files, "bos_token", "eos_token")
+    special = [_with_id(tokenizer, files, role) for role in _BOS_EOS]
+    begin, end = (token for token, _ in special)
+    return processors.TemplateProcessing(
+        single=[begin, "$A", end], pair=[begin, "$A", end, end, "$B", end], special_tokens=special
+    )
 
 
 def _ends(

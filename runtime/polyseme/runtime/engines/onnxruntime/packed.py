@@ -16,6 +16,7 @@ from polyseme.artifact import Artifact, Layout
 from polyseme.runtime.batches.packed import Bucket, PackedBatch, pack
 from polyseme.runtime.batches.padded import Ids
 from polyseme.runtime.batches.selection import TokenSelection
+from polyseme.runtime.batches.token_types import TokenTypes
 from polyseme.runtime.engines.base import Traits
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.hosts import Host
@@ -58,6 +59,7 @@ class PackedEngine:
         self._by_thread: dict[int, Lane] = {}
         self._free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
         self._padding_idx = artifact.manifest.model.encoder.padding_idx
+        self._types = TokenTypes.of(artifact.manifest.model.encoder)
         shapes = [Bucket.of(tokens, artifact.manifest.model.max_tokens) for tokens in buckets]
         try:
             for device in devices:
@@ -97,7 +99,7 @@ class PackedEngine:
 
     def collate(self, sequences: Sequence[Ids]) -> PackedBatch:
         """Put texts one after another."""
-        return pack(sequences, self._padding_idx)
+        return pack(sequences, self._padding_idx, types=self._types)
 
     def run(
         self, variant: str, batch: PackedBatch, outputs: Sequence[str], selection: TokenSelection | None = None

@@ -14,6 +14,7 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.artifact.graphs import in_float32
 from polyseme.runtime.batches.padded import Batch, Ids, collate
 from polyseme.runtime.batches.selection import TokenSelection
+from polyseme.runtime.batches.token_types import TokenTypes
 from polyseme.runtime.engines.base import Traits
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.hosts import Host
@@ -61,7 +62,12 @@ class PaddedEngine:
         encoder = self._spec.encoder
         multiple = 8 if self.devices[0].execution_provider == CUDA else 1
         return collate(
-            sequences, encoder.pad_token_id, encoder.padding_idx, multiple=multiple, most=self._spec.max_tokens
+            sequences,
+            encoder.pad_token_id,
+            encoder.padding_idx,
+            types=TokenTypes.of(encoder),
+            multiple=multiple,
+            most=self._spec.max_tokens,
         )
 
     def run(
