@@ -2,9 +2,9 @@
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
+from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, prediction_service_pb2, tensor_pb2
 
-FILES = (common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2)
+FILES = (common_pb2, embedding_service_pb2, model_service_pb2, prediction_service_pb2, tensor_pb2)
 
 
 def fields():
@@ -23,6 +23,7 @@ def test_services_have_every_method():
     assert {service.name: [method.name for method in service.methods] for service in services} == {
         "EmbeddingService": ["Embed", "EmbedTokens", "EmbedSpans", "Similarity", "StreamEmbed", "Tokenize"],
         "ModelService": ["ListModels", "GetModel"],
+        "PredictionService": ["Classify", "TagTokens", "Answer", "Rerank"],
     }
 
 

@@ -12,6 +12,7 @@ from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.security.tokens import Tokens
 from polyseme.v1 import common_pb2, embedding_service_pb2
 from polyseme.v1.embedding_service_pb2 import EmbedRequest, EmbedSpansRequest, EmbedTokensRequest, StreamEmbedRequest
+from polyseme.v1.prediction_service_pb2 import TagTokensRequest
 
 NOPE = common_pb2.ModelRef(name="nope")
 TOO_MUCH = EmbedTokensRequest(texts=["a " * 250] * 60, layers=common_pb2.LayerSelection(layers=range(7)))
@@ -61,6 +62,10 @@ def test_refusals(server, case):
     method, request = CALLS[case]
     error = documented(lambda: getattr(server.embedding, method)(request, timeout=300))
     assert field_of(error) == FIELDS.get(case)
+
+
+def test_a_model_without_a_head(server):
+    documented(lambda: server.prediction.TagTokens(TagTokensRequest(texts=["a"]), timeout=300))
 
 
 def field_of(error):

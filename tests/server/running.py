@@ -12,7 +12,7 @@ from polyseme.artifact import Artifact, Variant
 from polyseme.server.app import App
 from polyseme.server.config import ServerConfig
 from polyseme.server.engine.local import LocalEngines
-from polyseme.v1 import embedding_service_pb2_grpc, model_service_pb2_grpc
+from polyseme.v1 import embedding_service_pb2_grpc, model_service_pb2_grpc, prediction_service_pb2_grpc
 
 CANARY = "canaryxyzzy"  # stands in texts, and must not stand in statuses or logs
 
@@ -33,6 +33,7 @@ class Running:
             self.target, options=[("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         )
         self.embedding = embedding_service_pb2_grpc.EmbeddingServiceStub(self.channel)
+        self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
 
     @property

@@ -21,7 +21,7 @@ from polyseme.client import Client, PolysemeError
 from polyseme.server.errors import ConfigError
 from polyseme.v1 import embedding_service_pb2, embedding_service_pb2_grpc
 
-SERVICES = ("polyseme.v1.EmbeddingService", "polyseme.v1.ModelService")
+SERVICES = ("polyseme.v1.EmbeddingService", "polyseme.v1.ModelService", "polyseme.v1.PredictionService")
 Check = health_pb2.HealthCheckRequest
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 Request = embedding_service_pb2.EmbedRequest

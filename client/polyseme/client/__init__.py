@@ -10,6 +10,7 @@ import os
 # Before grpc is imported: its own log has lines, in a form of its own, for what the SDK's errors say.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+from polyseme.client._arguments.pairs import TextsOrPairs
 from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._async_client import AsyncClient
@@ -20,6 +21,7 @@ from polyseme.client.errors import (
     ClosedClientError,
     DeadlineExceededError,
     EventLoopError,
+    FailedPreconditionError,
     ForkedProcessError,
     InternalError,
     InvalidArgumentError,
@@ -36,8 +38,9 @@ from polyseme.client.errors import (
     UnavailableError,
     UnimplementedError,
 )
-from polyseme.client.models import Limits, Model, ModelIdentity
+from polyseme.client.models import Head, Limits, Model, ModelIdentity
 from polyseme.client.options import (
+    Aggregation,
     CallOptions,
     Combine,
     Dtype,
@@ -46,16 +49,20 @@ from polyseme.client.options import (
     EmbedStreamOptions,
     FloatDtype,
     Layers,
+    LongTexts,
     Metric,
     OffsetUnit,
     OnError,
+    PredictionOptions,
     Priority,
     SimilarityOptions,
+    SpanOptions,
     Subtokens,
     TextOptions,
     TokenOptions,
     Truncate,
 )
+from polyseme.client.predictions import Answer, Answered, Classification, Entity, InputInfo, Ranked, TaggedText
 from polyseme.client.results import (
     EmbedResult,
     Passage,
@@ -72,9 +79,13 @@ from polyseme.client.tensor import decode_tensor
 from polyseme.client.words import Mention, Operands, Word, WordInText
 
 __all__ = [
+    "Aggregation",
+    "Answer",
+    "Answered",
     "AsyncClient",
     "CallOptions",
     "CancelledError",
+    "Classification",
     "Client",
     "ClosedClientError",
     "Combine",
@@ -84,16 +95,21 @@ __all__ = [
     "EmbedPassagesOptions",
     "EmbedResult",
     "EmbedStreamOptions",
+    "Entity",
     "EventLoopError",
+    "FailedPreconditionError",
     "FloatDtype",
     "ForkedProcessError",
+    "Head",
     "HealthStatus",
+    "InputInfo",
     "InternalError",
     "InvalidArgumentError",
     "InvalidReplyError",
     "Layers",
     "Limits",
     "LocalServerError",
+    "LongTexts",
     "Mention",
     "MessageTooLargeError",
     "Metric",
@@ -110,14 +126,19 @@ __all__ = [
     "Passages",
     "PermissionDeniedError",
     "PolysemeError",
+    "PredictionOptions",
     "Priority",
+    "Ranked",
     "ResourceExhaustedError",
     "SimilarityOptions",
+    "SpanOptions",
     "Splitter",
     "Subtokens",
+    "TaggedText",
     "TextInfo",
     "TextOptions",
     "Texts",
+    "TextsOrPairs",
     "Timings",
     "TokenEmbeddings",
     "TokenOptions",

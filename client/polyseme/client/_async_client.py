@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.client._arguments.pairs import TextsOrPairs
 from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
@@ -23,6 +24,7 @@ from polyseme.client._local.server import START_TIMEOUT_S, LocalServer, use_serv
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
 from polyseme.client._plans.passages.plan import plan_embed_passages
+from polyseme.client._plans.predictions import plan_answer, plan_classify, plan_entities, plan_rerank
 from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
 from polyseme.client._plans.similarity import (
     plan_similarity,
@@ -39,6 +41,7 @@ from polyseme.client._transport.rpc import Plan
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model
 from polyseme.client.options import (
+    Aggregation,
     Dtype,
     EmbedOptions,
     EmbedPassagesOptions,
@@ -48,9 +51,12 @@ from polyseme.client.options import (
     FloatDtype,
     OffsetUnit,
     OnError,
+    PredictionOptions,
     SimilarityOptions,
+    SpanOptions,
     TextOptions,
 )
+from polyseme.client.predictions import Answered, Classification, Ranked, TaggedText
 from polyseme.client.results import EmbedResult, PassageEmbeddings, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
 from polyseme.client.words import Operands, WordInText
 
@@ -251,6 +257,87 @@ class AsyncClient:
     async def word_similarity(self, a: WordInText, b: WordInText, **options: Unpack[SimilarityOptions]) -> float:
         """Compare two words in their context, as `Client.word_similarity`."""
         return await self._transport.run(plan_word_similarity(self._defaults, a, b, options))
+
+    @overload
+    async def classify(  # type: ignore[overload-overlap]  # a str is an Iterable[str], and comes first
+        self, texts: str | tuple[str, str], **options: Unpack[PredictionOptions]
+    ) -> Classification: ...
+    @overload
+    async def classify(
+        self, texts: Iterable[str] | Iterable[tuple[str, str]], **options: Unpack[PredictionOptions]
+    ) -> list[Classification]: ...
+    async def classify(
+        self, texts: TextsOrPairs, **options: Unpack[PredictionOptions]
+    ) -> Classification | list[Classification]:
+        """Classify texts, or pairs of texts, as `Client.classify`."""
+        classified, single = await self._transport.run(plan_classify(self._defaults, texts, options))
+        return classified[0] if single else classified
+
+    @overload
+    async def entities(  # type: ignore[overload-overlap]  # a str is an Iterable[str], and comes first
+        self, texts: str, *, aggregation: Aggregation = ..., **options: Unpack[SpanOptions]
+    ) -> TaggedText: ...
+    @overload
+    async def entities(
+        self, texts: Iterable[str], *, aggregation: Aggregation = ..., **options: Unpack[SpanOptions]
+    ) -> list[TaggedText]: ...
+    async def entities(
+        self, texts: Texts, *, aggregation: Aggregation = "simple", **options: Unpack[SpanOptions]
+    ) -> TaggedText | list[TaggedText]:
+        """Find entities in texts, as `Client.entities`."""
+        tagged, single = await self._transport.run(plan_entities(self._defaults, texts, aggregation, options))
+        return tagged[0] if single else tagged
+
+    @overload
+    async def answer(  # type: ignore[overload-overlap]  # a str is an Iterable[str], and comes first
+        self,
+        question: str,
+        context: str,
+        *,
+        top_k: int = ...,
+        max_answer_tokens: int = ...,
+        may_have_none: bool = ...,
+        **options: Unpack[SpanOptions],
+    ) -> Answered: ...
+    @overload
+    async def answer(
+        self,
+        question: Iterable[str],
+        context: Iterable[str],
+        *,
+        top_k: int = ...,
+        max_answer_tokens: int = ...,
+        may_have_none: bool = ...,
+        **options: Unpack[SpanOptions],
+    ) -> list[Answered]: ...
+    async def answer(
+        self,
+        question: Texts,
+        context: Texts,
+        *,
+        top_k: int = 1,
+        max_answer_tokens: int = 15,
+        may_have_none: bool = False,
+        **options: Unpack[SpanOptions],
+    ) -> Answered | list[Answered]:
+        """Answer questions by spans of contexts, as `Client.answer`."""
+        plan = plan_answer(
+            self._defaults,
+            question,
+            context,
+            top_k=top_k,
+            max_answer_tokens=max_answer_tokens,
+            may_have_none=may_have_none,
+            options=options,
+        )
+        answers, single = await self._transport.run(plan)
+        return answers[0] if single else answers
+
+    async def rerank(
+        self, query: str, texts: Iterable[str], *, top_k: int | None = None, **options: Unpack[PredictionOptions]
+    ) -> list[Ranked]:
+        """Put texts in the order of how well they fit a query, as `Client.rerank`."""
+        return await self._transport.run(plan_rerank(self._defaults, query, texts, top_k, options))
 
     @overload
     async def tokenize(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first

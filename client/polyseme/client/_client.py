@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.client._arguments.pairs import TextsOrPairs
 from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
@@ -21,6 +22,7 @@ from polyseme.client._local.server import START_TIMEOUT_S, LocalServer, use_serv
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
 from polyseme.client._plans.passages.plan import plan_embed_passages
+from polyseme.client._plans.predictions import plan_answer, plan_classify, plan_entities, plan_rerank
 from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
 from polyseme.client._plans.similarity import (
     plan_similarity,
@@ -37,6 +39,7 @@ from polyseme.client._transport.rpc import Plan
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model
 from polyseme.client.options import (
+    Aggregation,
     Dtype,
     EmbedOptions,
     EmbedPassagesOptions,
@@ -46,9 +49,12 @@ from polyseme.client.options import (
     FloatDtype,
     OffsetUnit,
     OnError,
+    PredictionOptions,
     SimilarityOptions,
+    SpanOptions,
     TextOptions,
 )
+from polyseme.client.predictions import Answered, Classification, Ranked, TaggedText
 from polyseme.client.results import EmbedResult, PassageEmbeddings, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
 from polyseme.client.words import Operands, WordInText
 
@@ -410,6 +416,136 @@ class Client:
             InvalidArgumentError: a text lacks its word, or has it more than once.
         """
         return self._transport.run(plan_word_similarity(self._defaults, a, b, options))
+
+    @overload
+    def classify(  # type: ignore[overload-overlap]  # a str is an Iterable[str], and comes first
+        self, texts: str | tuple[str, str], **options: Unpack[PredictionOptions]
+    ) -> Classification: ...
+    @overload
+    def classify(
+        self, texts: Iterable[str] | Iterable[tuple[str, str]], **options: Unpack[PredictionOptions]
+    ) -> list[Classification]: ...
+    def classify(
+        self, texts: TextsOrPairs, **options: Unpack[PredictionOptions]
+    ) -> Classification | list[Classification]:
+        """Classify texts, or pairs of texts.
+
+        Args:
+            texts: one text or (text, text), or several: all texts, or all pairs.
+            **options: see `PredictionOptions`: head, long_texts, overlap, priority, model, timeout.
+
+        Returns:
+            One Classification for each; for one str or pair, that alone.
+
+        Raises:
+            FailedPreconditionError: the model has no head that classifies.
+        """
+        classified, single = self._transport.run(plan_classify(self._defaults, texts, options))
+        return classified[0] if single else classified
+
+    @overload
+    def entities(  # type: ignore[overload-overlap]  # a str is an Iterable[str], and comes first
+        self, texts: str, *, aggregation: Aggregation = ..., **options: Unpack[SpanOptions]
+    ) -> TaggedText: ...
+    @overload
+    def entities(
+        self, texts: Iterable[str], *, aggregation: Aggregation = ..., **options: Unpack[SpanOptions]
+    ) -> list[TaggedText]: ...
+    def entities(
+        self, texts: Texts, *, aggregation: Aggregation = "simple", **options: Unpack[SpanOptions]
+    ) -> TaggedText | list[TaggedText]:
+        """Find entities in texts.
+
+        Args:
+            texts: one text, or several.
+            aggregation: how labels of tokens become entities, as transformers' pipeline names it.
+            **options: see `SpanOptions`: offset_unit, head, long_texts, overlap, priority, model, timeout.
+
+        Returns:
+            One TaggedText per text; for one str, that alone.
+
+        Raises:
+            FailedPreconditionError: the model has no head that labels tokens.
+        """
+        tagged, single = self._transport.run(plan_entities(self._defaults, texts, aggregation, options))
+        return tagged[0] if single else tagged
+
+    @overload
+    def answer(  # type: ignore[overload-overlap]  # a str is an Iterable[str], and comes first
+        self,
+        question: str,
+        context: str,
+        *,
+        top_k: int = ...,
+        max_answer_tokens: int = ...,
+        may_have_none: bool = ...,
+        **options: Unpack[SpanOptions],
+    ) -> Answered: ...
+    @overload
+    def answer(
+        self,
+        question: Iterable[str],
+        context: Iterable[str],
+        *,
+        top_k: int = ...,
+        max_answer_tokens: int = ...,
+        may_have_none: bool = ...,
+        **options: Unpack[SpanOptions],
+    ) -> list[Answered]: ...
+    def answer(
+        self,
+        question: Texts,
+        context: Texts,
+        *,
+        top_k: int = 1,
+        max_answer_tokens: int = 15,
+        may_have_none: bool = False,
+        **options: Unpack[SpanOptions],
+    ) -> Answered | list[Answered]:
+        """Answer questions by spans of contexts.
+
+        Args:
+            question: one question, or several.
+            context: the text in which its answer stands, or one for each question.
+            top_k: how many answers to each question.
+            max_answer_tokens: tokens that an answer has at most.
+            may_have_none: whether answers that score less than there being none are left out.
+            **options: see `SpanOptions`: offset_unit, head, long_texts, overlap, priority, model, timeout.
+
+        Returns:
+            One Answered per question; for one str, that alone.
+
+        Raises:
+            FailedPreconditionError: the model has no head that answers questions.
+        """
+        plan = plan_answer(
+            self._defaults,
+            question,
+            context,
+            top_k=top_k,
+            max_answer_tokens=max_answer_tokens,
+            may_have_none=may_have_none,
+            options=options,
+        )
+        answers, single = self._transport.run(plan)
+        return answers[0] if single else answers
+
+    def rerank(
+        self, query: str, texts: Iterable[str], *, top_k: int | None = None, **options: Unpack[PredictionOptions]
+    ) -> list[Ranked]:
+        """Put texts in the order of how well they fit a query, the best first, in one call.
+
+        Args:
+            query: not empty.
+            texts: at least one.
+            top_k: how many to give; default: all.
+            **options: see `PredictionOptions`: head, long_texts, overlap, priority, model, timeout.
+
+        Raises:
+            FailedPreconditionError: the model has no head of one label that classifies.
+            InvalidArgumentError: one call cannot hold so many texts.
+        """
+        return self._transport.run(plan_rerank(self._defaults, query, texts, top_k, options))
 
     @overload
     def tokenize(  # type: ignore[overload-overlap]  # a str is a Sequence[str], and comes first

@@ -3,6 +3,7 @@
 PolysemeError
 ├── InvalidArgumentError      also ValueError: an argument is wrong; found here or by the server
 ├── NotFoundError             no such model, or no such service
+├── FailedPreconditionError   the model cannot do what is asked: it has no head for it
 ├── UnauthenticatedError      no token or certificate, or a wrong one
 ├── PermissionDeniedError     the server knows the caller and refuses
 ├── ResourceExhaustedError    the server is full; retry_after says when to try again
@@ -71,6 +72,10 @@ class InvalidArgumentError(PolysemeError, ValueError):
 
 class NotFoundError(PolysemeError):
     """The server holds no such model, or knows no such service."""
+
+
+class FailedPreconditionError(PolysemeError):
+    """The model cannot do what is asked: it has no head for it. The message names those that it has."""
 
 
 class UnauthenticatedError(PolysemeError):

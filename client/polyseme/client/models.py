@@ -51,6 +51,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A head of a model, which predicts.
+
+    Attributes:
+        name: as `head=` takes it.
+        kind: "classification", "token_classification" or "question_answering".
+        labels: in the order of scores; none for answers.
+        score_function: "softmax", "sigmoid" or "identity".
+        groups: of a head that labels tokens, the kinds of entities.
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    score_function: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One model of a server.
 
@@ -75,6 +94,7 @@ class Model:
         similarity: the metric that the model's authors mean for vectors of texts: "cosine", "dot", "euclidean" or
             "manhattan"; None: the server is older than the SDK, and does not say.
         features: options that servers before this one would neglect, as `text_options.without_prompt`.
+        heads: those that predict.
     """
 
     identity: ModelIdentity
@@ -96,6 +116,7 @@ class Model:
     weight_bytes: int
     similarity: str | None = None
     features: tuple[str, ...] = ()
+    heads: tuple[Head, ...] = ()
 
     @property
     def name(self) -> str:
@@ -145,4 +166,16 @@ def model_from(message: model_service_pb2.Model) -> Model:
         weight_bytes=message.weight_bytes,
         similarity=enum_name(service_pb2.Metric, "METRIC_", message.similarity) if message.similarity else None,
         features=tuple(message.features),
+        heads=tuple(head_from(head) for head in message.heads),
+    )
+
+
+def head_from(message: model_service_pb2.Head) -> Head:
+    """Convert a head from the wire."""
+    return Head(
+        name=message.name,
+        kind=enum_name(model_service_pb2.HeadKind, "HEAD_KIND_", message.kind),
+        labels=tuple(message.labels),
+        score_function=enum_name(model_service_pb2.ScoreFunction, "SCORE_FUNCTION_", message.score_function),
+        groups=tuple(message.groups),
     )

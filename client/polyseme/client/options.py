@@ -31,6 +31,13 @@ Truncate: TypeAlias = Literal["none", "end", "start"]
 """The end at which a text that is too long is cut; "none": such a text is an InvalidArgumentError."""
 
 
+LongTexts: TypeAlias = Literal["refuse", "longest_first", "only_second", "windows"]
+"""The treatment of inputs that are too long: refused; cut at the ends of both texts of a pair, the longer one first, or
+of the second alone; or run in windows that overlap. A text alone is cut at its end."""
+Aggregation: TypeAlias = Literal["none", "simple", "first", "average", "max"]
+"""The way in which labels of tokens become entities, as transformers' pipeline names them."""
+
+
 class CallOptions(TypedDict, total=False):
     """Options of every call.
 
@@ -191,3 +198,29 @@ class EmbedStreamOptions(TextOptions, total=False):
     priority: Priority
     progress: bool
     total: int | None
+
+
+class PredictionOptions(CallOptions, total=False):
+    """Options of the calls that predict.
+
+    Attributes:
+        head: the name of the model's head; default: its only one of the kind.
+        long_texts: what becomes of inputs that are too long; default "refuse".
+        overlap: tokens that a window has in common with the one before it; default: a quarter of the model's limit.
+        priority: "interactive" or "bulk"; default: bulk where the list needs several requests, else interactive.
+    """
+
+    head: str | None
+    long_texts: LongTexts
+    overlap: int | None
+    priority: Priority
+
+
+class SpanOptions(PredictionOptions, total=False):
+    """Options of the calls that predict spans.
+
+    Attributes:
+        offset_unit: unit of the offsets in the result; "code_point" (default) fits Python's str.
+    """
+
+    offset_unit: OffsetUnit

@@ -16,7 +16,7 @@ from polyseme.v1 import common_pb2 as polyseme_dot_v1_dot_common__pb2
 from polyseme.v1 import embedding_service_pb2 as polyseme_dot_v1_dot_embedding__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpolyseme/v1/model_service.proto\x12\x0bpolyseme.v1\x1a\x18polyseme/v1/common.proto\x1a#polyseme/v1/embedding_service.proto\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.polyseme.v1.Model\"7\n\x0fGetModelRequest\x12$\n\x05model\x18\x01 \x01(\x0b\x32\x15.polyseme.v1.ModelRef\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.polyseme.v1.Model\"\xc1\x04\n\x05Model\x12,\n\x08identity\x18\x01 \x01(\x0b\x32\x1a.polyseme.v1.ModelIdentity\x12\x12\n\nis_default\x18\x02 \x01(\x08\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x13\n\x0bhidden_size\x18\x04 \x01(\r\x12\x19\n\x11num_hidden_layers\x18\x05 \x01(\r\x12\x1b\n\x13num_attention_heads\x18\x06 \x01(\r\x12\x12\n\nvocab_size\x18\x07 \x01(\r\x12\x12\n\ndimensions\x18\x08 \x01(\r\x12\x12\n\nmax_tokens\x18\t \x01(\r\x12%\n\x07pooling\x18\n \x01(\x0e\x32\x14.polyseme.v1.Pooling\x12\x12\n\nnormalizes\x18\x0b \x01(\x08\x12\x30\n\x07prompts\x18\x0c \x03(\x0b\x32\x1f.polyseme.v1.Model.PromptsEntry\x12\x1b\n\x13\x64\x65\x66\x61ult_prompt_name\x18\r \x01(\t\x12#\n\x06limits\x18\x0e \x01(\x0b\x32\x13.polyseme.v1.Limits\x12\x0e\n\x06source\x18\x0f \x01(\t\x12\x17\n\x0f\x61rtifact_sha256\x18\x10 \x01(\t\x12\x14\n\x0cweight_bytes\x18\x11 \x01(\x04\x12\'\n\nsimilarity\x18\x12 \x01(\x0e\x32\x13.polyseme.v1.Metric\x12\x10\n\x08\x66\x65\x61tures\x18\x13 \x03(\t\x1a.\n\x0cPromptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"a\n\x06Limits\x12\x11\n\tmax_texts\x18\x01 \x01(\r\x12\x16\n\x0emax_text_bytes\x18\x02 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x03 \x01(\r\x12\x11\n\tmax_spans\x18\x04 \x01(\r*\x89\x01\n\x07Pooling\x12\x17\n\x13POOLING_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPOOLING_CLS\x10\x01\x12\x10\n\x0cPOOLING_MEAN\x10\x02\x12\x0f\n\x0bPOOLING_MAX\x10\x03\x12\x19\n\x15POOLING_MEAN_SQRT_LEN\x10\x04\x12\x16\n\x12POOLING_LAST_TOKEN\x10\x05\x32\xa6\x01\n\x0cModelService\x12M\n\nListModels\x12\x1e.polyseme.v1.ListModelsRequest\x1a\x1f.polyseme.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.polyseme.v1.GetModelRequest\x1a\x1d.polyseme.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpolyseme/v1/model_service.proto\x12\x0bpolyseme.v1\x1a\x18polyseme/v1/common.proto\x1a#polyseme/v1/embedding_service.proto\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.polyseme.v1.Model\"7\n\x0fGetModelRequest\x12$\n\x05model\x18\x01 \x01(\x0b\x32\x15.polyseme.v1.ModelRef\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.polyseme.v1.Model\"\xe3\x04\n\x05Model\x12,\n\x08identity\x18\x01 \x01(\x0b\x32\x1a.polyseme.v1.ModelIdentity\x12\x12\n\nis_default\x18\x02 \x01(\x08\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x13\n\x0bhidden_size\x18\x04 \x01(\r\x12\x19\n\x11num_hidden_layers\x18\x05 \x01(\r\x12\x1b\n\x13num_attention_heads\x18\x06 \x01(\r\x12\x12\n\nvocab_size\x18\x07 \x01(\r\x12\x12\n\ndimensions\x18\x08 \x01(\r\x12\x12\n\nmax_tokens\x18\t \x01(\r\x12%\n\x07pooling\x18\n \x01(\x0e\x32\x14.polyseme.v1.Pooling\x12\x12\n\nnormalizes\x18\x0b \x01(\x08\x12\x30\n\x07prompts\x18\x0c \x03(\x0b\x32\x1f.polyseme.v1.Model.PromptsEntry\x12\x1b\n\x13\x64\x65\x66\x61ult_prompt_name\x18\r \x01(\t\x12#\n\x06limits\x18\x0e \x01(\x0b\x32\x13.polyseme.v1.Limits\x12\x0e\n\x06source\x18\x0f \x01(\t\x12\x17\n\x0f\x61rtifact_sha256\x18\x10 \x01(\t\x12\x14\n\x0cweight_bytes\x18\x11 \x01(\x04\x12\'\n\nsimilarity\x18\x12 \x01(\x0e\x32\x13.polyseme.v1.Metric\x12\x10\n\x08\x66\x65\x61tures\x18\x13 \x03(\t\x12 \n\x05heads\x18\x14 \x03(\x0b\x32\x11.polyseme.v1.Head\x1a.\n\x0cPromptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8d\x01\n\x04Head\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.polyseme.v1.HeadKind\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12\x32\n\x0escore_function\x18\x04 \x01(\x0e\x32\x1a.polyseme.v1.ScoreFunction\x12\x0e\n\x06groups\x18\x05 \x03(\t\"a\n\x06Limits\x12\x11\n\tmax_texts\x18\x01 \x01(\r\x12\x16\n\x0emax_text_bytes\x18\x02 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x03 \x01(\r\x12\x11\n\tmax_spans\x18\x04 \x01(\r*\x89\x01\n\x07Pooling\x12\x17\n\x13POOLING_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPOOLING_CLS\x10\x01\x12\x10\n\x0cPOOLING_MEAN\x10\x02\x12\x0f\n\x0bPOOLING_MAX\x10\x03\x12\x19\n\x15POOLING_MEAN_SQRT_LEN\x10\x04\x12\x16\n\x12POOLING_LAST_TOKEN\x10\x05*\x89\x01\n\x08HeadKind\x12\x19\n\x15HEAD_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18HEAD_KIND_CLASSIFICATION\x10\x01\x12\"\n\x1eHEAD_KIND_TOKEN_CLASSIFICATION\x10\x02\x12 \n\x1cHEAD_KIND_QUESTION_ANSWERING\x10\x03*\x84\x01\n\rScoreFunction\x12\x1e\n\x1aSCORE_FUNCTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16SCORE_FUNCTION_SOFTMAX\x10\x01\x12\x1a\n\x16SCORE_FUNCTION_SIGMOID\x10\x02\x12\x1b\n\x17SCORE_FUNCTION_IDENTITY\x10\x03\x32\xa6\x01\n\x0cModelService\x12M\n\nListModels\x12\x1e.polyseme.v1.ListModelsRequest\x1a\x1f.polyseme.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.polyseme.v1.GetModelRequest\x1a\x1d.polyseme.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,8 +25,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MODEL_PROMPTSENTRY']._loaded_options = None
   _globals['_MODEL_PROMPTSENTRY']._serialized_options = b'8\001'
-  _globals['_POOLING']._serialized_start=982
-  _globals['_POOLING']._serialized_end=1119
+  _globals['_POOLING']._serialized_start=1160
+  _globals['_POOLING']._serialized_end=1297
+  _globals['_HEADKIND']._serialized_start=1300
+  _globals['_HEADKIND']._serialized_end=1437
+  _globals['_SCOREFUNCTION']._serialized_start=1440
+  _globals['_SCOREFUNCTION']._serialized_end=1572
   _globals['_LISTMODELSREQUEST']._serialized_start=111
   _globals['_LISTMODELSREQUEST']._serialized_end=130
   _globals['_LISTMODELSRESPONSE']._serialized_start=132
@@ -36,11 +40,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELRESPONSE']._serialized_start=247
   _globals['_GETMODELRESPONSE']._serialized_end=300
   _globals['_MODEL']._serialized_start=303
-  _globals['_MODEL']._serialized_end=880
-  _globals['_MODEL_PROMPTSENTRY']._serialized_start=834
-  _globals['_MODEL_PROMPTSENTRY']._serialized_end=880
-  _globals['_LIMITS']._serialized_start=882
-  _globals['_LIMITS']._serialized_end=979
-  _globals['_MODELSERVICE']._serialized_start=1122
-  _globals['_MODELSERVICE']._serialized_end=1288
+  _globals['_MODEL']._serialized_end=914
+  _globals['_MODEL_PROMPTSENTRY']._serialized_start=868
+  _globals['_MODEL_PROMPTSENTRY']._serialized_end=914
+  _globals['_HEAD']._serialized_start=917
+  _globals['_HEAD']._serialized_end=1058
+  _globals['_LIMITS']._serialized_start=1060
+  _globals['_LIMITS']._serialized_end=1157
+  _globals['_MODELSERVICE']._serialized_start=1575
+  _globals['_MODELSERVICE']._serialized_end=1741
 # @@protoc_insertion_point(module_scope)

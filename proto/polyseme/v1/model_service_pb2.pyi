@@ -57,6 +57,62 @@ POOLING_LAST_TOKEN: Pooling.ValueType  # 5
 """The last token."""
 Global___Pooling: typing_extensions.TypeAlias = Pooling
 
+class _HeadKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _HeadKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_HeadKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    HEAD_KIND_UNSPECIFIED: _HeadKind.ValueType  # 0
+    """Not set; never in a reply."""
+    HEAD_KIND_CLASSIFICATION: _HeadKind.ValueType  # 1
+    """Classes of texts and of pairs of texts: Classify, and Rerank where there is one label."""
+    HEAD_KIND_TOKEN_CLASSIFICATION: _HeadKind.ValueType  # 2
+    """Labels of tokens: TagTokens."""
+    HEAD_KIND_QUESTION_ANSWERING: _HeadKind.ValueType  # 3
+    """Where answers begin and end: Answer."""
+
+class HeadKind(_HeadKind, metaclass=_HeadKindEnumTypeWrapper):
+    """What a head predicts."""
+
+HEAD_KIND_UNSPECIFIED: HeadKind.ValueType  # 0
+"""Not set; never in a reply."""
+HEAD_KIND_CLASSIFICATION: HeadKind.ValueType  # 1
+"""Classes of texts and of pairs of texts: Classify, and Rerank where there is one label."""
+HEAD_KIND_TOKEN_CLASSIFICATION: HeadKind.ValueType  # 2
+"""Labels of tokens: TagTokens."""
+HEAD_KIND_QUESTION_ANSWERING: HeadKind.ValueType  # 3
+"""Where answers begin and end: Answer."""
+Global___HeadKind: typing_extensions.TypeAlias = HeadKind
+
+class _ScoreFunction:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ScoreFunctionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ScoreFunction.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    SCORE_FUNCTION_UNSPECIFIED: _ScoreFunction.ValueType  # 0
+    """Not set; never in a reply."""
+    SCORE_FUNCTION_SOFTMAX: _ScoreFunction.ValueType  # 1
+    """One label of several: scores sum to 1."""
+    SCORE_FUNCTION_SIGMOID: _ScoreFunction.ValueType  # 2
+    """Each label by itself, 0 to 1."""
+    SCORE_FUNCTION_IDENTITY: _ScoreFunction.ValueType  # 3
+    """As they are: a regression, or whatever the model's authors scale themselves."""
+
+class ScoreFunction(_ScoreFunction, metaclass=_ScoreFunctionEnumTypeWrapper):
+    """How the logits of labels become scores."""
+
+SCORE_FUNCTION_UNSPECIFIED: ScoreFunction.ValueType  # 0
+"""Not set; never in a reply."""
+SCORE_FUNCTION_SOFTMAX: ScoreFunction.ValueType  # 1
+"""One label of several: scores sum to 1."""
+SCORE_FUNCTION_SIGMOID: ScoreFunction.ValueType  # 2
+"""Each label by itself, 0 to 1."""
+SCORE_FUNCTION_IDENTITY: ScoreFunction.ValueType  # 3
+"""As they are: a regression, or whatever the model's authors scale themselves."""
+Global___ScoreFunction: typing_extensions.TypeAlias = ScoreFunction
+
 @typing.final
 class ListModelsRequest(google.protobuf.message.Message):
     """Asks for all models."""
@@ -172,6 +228,7 @@ class Model(google.protobuf.message.Message):
     WEIGHT_BYTES_FIELD_NUMBER: builtins.int
     SIMILARITY_FIELD_NUMBER: builtins.int
     FEATURES_FIELD_NUMBER: builtins.int
+    HEADS_FIELD_NUMBER: builtins.int
     is_default: builtins.bool
     """Whether requests without a model reference go to it."""
     architecture: builtins.str
@@ -220,6 +277,10 @@ class Model(google.protobuf.message.Message):
         otherwise, for example text_options.without_prompt. A client that needs one that is not here must not send the call.
         """
 
+    @property
+    def heads(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Head]:
+        """The heads that predict; see PredictionService. Unstable, as it is."""
+
     def __init__(
         self,
         *,
@@ -242,11 +303,50 @@ class Model(google.protobuf.message.Message):
         weight_bytes: builtins.int = ...,
         similarity: polyseme.v1.embedding_service_pb2.Metric.ValueType = ...,
         features: collections.abc.Iterable[builtins.str] | None = ...,
+        heads: collections.abc.Iterable[Global___Head] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["identity", b"identity", "limits", b"limits"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["architecture", b"architecture", "artifact_sha256", b"artifact_sha256", "default_prompt_name", b"default_prompt_name", "dimensions", b"dimensions", "features", b"features", "hidden_size", b"hidden_size", "identity", b"identity", "is_default", b"is_default", "limits", b"limits", "max_tokens", b"max_tokens", "normalizes", b"normalizes", "num_attention_heads", b"num_attention_heads", "num_hidden_layers", b"num_hidden_layers", "pooling", b"pooling", "prompts", b"prompts", "similarity", b"similarity", "source", b"source", "vocab_size", b"vocab_size", "weight_bytes", b"weight_bytes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["architecture", b"architecture", "artifact_sha256", b"artifact_sha256", "default_prompt_name", b"default_prompt_name", "dimensions", b"dimensions", "features", b"features", "heads", b"heads", "hidden_size", b"hidden_size", "identity", b"identity", "is_default", b"is_default", "limits", b"limits", "max_tokens", b"max_tokens", "normalizes", b"normalizes", "num_attention_heads", b"num_attention_heads", "num_hidden_layers", b"num_hidden_layers", "pooling", b"pooling", "prompts", b"prompts", "similarity", b"similarity", "source", b"source", "vocab_size", b"vocab_size", "weight_bytes", b"weight_bytes"]) -> None: ...
 
 Global___Model: typing_extensions.TypeAlias = Model
+
+@typing.final
+class Head(google.protobuf.message.Message):
+    """A head that predicts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
+    SCORE_FUNCTION_FIELD_NUMBER: builtins.int
+    GROUPS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name, which requests may give."""
+    kind: Global___HeadKind.ValueType
+    """What it predicts."""
+    score_function: Global___ScoreFunction.ValueType
+    """How logits become scores."""
+    @property
+    def labels(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Its labels, in the order of scores; none for answers."""
+
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Of a head that labels tokens: the kinds of entities, without the prefixes of their labels."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        kind: Global___HeadKind.ValueType = ...,
+        labels: collections.abc.Iterable[builtins.str] | None = ...,
+        score_function: Global___ScoreFunction.ValueType = ...,
+        groups: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["groups", b"groups", "kind", b"kind", "labels", b"labels", "name", b"name", "score_function", b"score_function"]) -> None: ...
+
+Global___Head: typing_extensions.TypeAlias = Head
 
 @typing.final
 class Limits(google.protobuf.message.Message):

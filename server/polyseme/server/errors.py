@@ -5,6 +5,7 @@ ServerError                      status               meant for
 ├── UnauthenticatedError         UNAUTHENTICATED      the caller: no token, or a wrong one
 ├── UnknownModelError            NOT_FOUND            the caller: the names that exist
 ├── UnknownServiceError          NOT_FOUND            the caller: health of a service that is not served
+├── NoHeadError                  FAILED_PRECONDITION  the caller: the model cannot predict that; the heads it has
 ├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to try again
 ├── NotReadyError                UNAVAILABLE          the caller: starting or draining, try another server
 ├── DeadlineExpiredError         DEADLINE_EXCEEDED    the caller, who has most likely gone
@@ -75,6 +76,12 @@ class UnknownServiceError(ServerError):
     """No service of that name."""
 
     status = "NOT_FOUND"
+
+
+class NoHeadError(ServerError):
+    """The model has no head that predicts what is asked."""
+
+    status = "FAILED_PRECONDITION"
 
 
 class QueueFullError(ServerError):

@@ -3,7 +3,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.server.running import refused, running
 
-SERVICES = ("", "polyseme.v1.EmbeddingService", "polyseme.v1.ModelService")
+SERVICES = ("", "polyseme.v1.EmbeddingService", "polyseme.v1.ModelService", "polyseme.v1.PredictionService")
 PATH = "/grpc.health.v1.Health/"
 Code = grpc.StatusCode
 has_list = pytest.mark.skipif(

@@ -58,4 +58,5 @@ def test_all_services_are_listed(reflecting):
         "grpc.reflection.v1alpha.ServerReflection",
         "polyseme.v1.EmbeddingService",
         "polyseme.v1.ModelService",
+        "polyseme.v1.PredictionService",
     ]

@@ -16,7 +16,7 @@ _E = TypeVar("_E", bound=PolysemeError)
 _MAX_FIELD_LENGTH: Final = 256
 _STEP: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\[[0-9]{1,9}\])?"
 _FIELD: Final = re.compile(rf"{_STEP}(?:\.{_STEP})*")
-_TEXT: Final = re.compile(r"(?:texts|inputs)\[([0-9]{1,9})\]")
+_TEXT: Final = re.compile(r"(?:texts|inputs|pairs|questions)\[([0-9]{1,9})\]")
 _SPAN: Final = re.compile(rf"{_TEXT.pattern}\.spans\[([0-9]{{1,9}})\]")
 _TEXT_IN_MESSAGE: Final = re.compile(rf"\b{_TEXT.pattern}((?:\.{_STEP})*)")
 
@@ -54,9 +54,9 @@ def rename_spans(error: _E, name: Callable[[int, int | None], str]) -> _E:
     return error
 
 
-def shift_texts(error: _E, first: int) -> _E:
-    """Rewrite the error of a call whose texts start at `first` of the caller's texts."""
-    return rename_texts(error, lambda index: f"texts[{first + index}]")
+def shift_texts(error: _E, first: int, name: str = "texts") -> _E:
+    """Rewrite the error of a call whose texts start at `first` of the caller's texts, which are called so."""
+    return rename_texts(error, lambda index: f"{name}[{first + index}]")
 
 
 def name_text(error: _E, index: int) -> _E:

@@ -17,6 +17,10 @@ class Catalog:
         """Give a model if the server described it before; None: it did not."""
         return self._models.get(name)
 
+    def forget(self, name: str) -> None:
+        """Ask for a model again when it is needed."""
+        self._models.pop(name, None)
+
     def list(self, timeout: float | None) -> Plan[list[Model]]:
         """Ask for all models, the default one first."""
         request = model_service_pb2.ListModelsRequest().SerializeToString()

@@ -33,6 +33,8 @@ class TextCalls:
         encode: serializes the request for a range of the texts; the flag: it is one of several.
         receive: takes the serialized reply to a range; in order.
         reply_bytes: bounds what the reply holds for a text of so many bytes.
+        texts_each: how many texts each entry is to the server's limit: a pair is 2.
+        name: what the caller calls the list.
     """
 
     path: str
@@ -43,6 +45,8 @@ class TextCalls:
     encode: Callable[[range, bool], bytes]
     receive: Callable[[range, bytes], None]
     reply_bytes: Callable[[Model, int], int]
+    texts_each: int = 1
+    name: str = "texts"
 
 
 def send_texts(calls: TextCalls, catalog: Catalog) -> Plan[None]:
@@ -91,7 +95,7 @@ def plan_ranges(calls: TextCalls, model: Model) -> list[range]:
     message = message_bytes(model.limits)
     texts, sent = (SMALL_TEXTS, SMALL_BYTES) if is_small(calls.text_bytes) else (BULK_TEXTS, BULK_BYTES)
     limits = CallLimits(
-        max_texts=min(texts, model.limits.max_texts or texts),
+        max_texts=min(texts, (model.limits.max_texts or texts * calls.texts_each) // calls.texts_each),
         max_request_bytes=min(sent, message - calls.overhead_bytes),
         max_reply_bytes=message - _REPLY_BYTES,
     )
@@ -132,4 +136,4 @@ def _send(calls: TextCalls, ranges: Sequence[range]) -> Plan[None]:
             timeout=calls.timeout,
         )
     except PolysemeError as error:  # replies come in order: it is that of the first range without one
-        raise shift_texts(error, expected[0].start if expected else 0)  # noqa: B904  the same error, its words changed
+        raise shift_texts(error, expected[0].start if expected else 0, calls.name)  # noqa: B904  the same error, its words changed

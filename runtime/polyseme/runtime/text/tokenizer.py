@@ -20,6 +20,7 @@ from tokenizers.models import Unigram
 
 from polyseme.runtime.batches.padded import Int32Array
 from polyseme.runtime.errors import TokenizerError
+from polyseme.runtime.text.inputs import TokenizedInput
 
 _PORTION: Final = 65_536  # characters; a longer text is a portion of its own
 
@@ -91,6 +92,8 @@ class Tokenizer:
 
     Attributes:
         special_ids: ids that stand for no text, such as [CLS]; the unknown token is not among them.
+        marks_subwords: whether tokens within a word are spelled otherwise, as ##ing.
+        unknown_ids: the id of the unknown token, if there is one.
     """
 
     def __init__(self, path: Path, *, vocab_size: int) -> None:
@@ -118,6 +121,8 @@ class Tokenizer:
         self.special_ids = self._special_ids()
         self._unspoken = self.special_ids | self._unknown_ids()
         self._prefix, self._suffix = self._special_borders()
+        self.marks_subwords = bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
+        self.unknown_ids = self._unknown_ids()
 
     def encode(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenIds]:
         """Token ids of texts without lone surrogates; no offsets: the fast path."""
@@ -136,6 +141,13 @@ class Tokenizer:
         )
         return (self._tokenized(encoding, keep, len(options.prompt)) for encoding in encodings)
 
+    def inputs(self, texts: Sequence[tuple[str, str | None]]) -> list[TokenizedInput]:
+        """Tokens of texts and pairs of texts without lone surrogates, uncut, with the special tokens of the model."""
+        encodings = self._tokenizer.encode_batch(
+            [first if second is None else (first, second) for first, second in texts]
+        )
+        return [self._input(encoding) for encoding in encodings]
+
     def prompt_tokens(self, options: EncodeOptions) -> int:
         """Count the tokens that stand before a text for its prompt, as sentence-transformers counts them.
 
@@ -146,6 +158,16 @@ class Tokenizer:
             return 0
         (alone,) = self.encode([options.prompt], replace(options, prompt="", truncate=Truncate.END))
         return len(alone.ids) - (int(alone.ids[-1]) in self._unspoken if len(alone.ids) else 0)
+
+    def _input(self, encoding: Encoding) -> TokenizedInput:
+        return TokenizedInput(
+            ids=np.array(encoding.ids, np.int32),
+            types=np.array(encoding.type_ids, np.bool_),
+            texts=[-1 if text is None else text for text in encoding.sequence_ids],
+            tokens=encoding.tokens,
+            offsets=encoding.offsets,
+            word_ids=[-1 if word is None else word for word in encoding.word_ids],
+        )
 
     def _tokenized(self, encoding: Encoding, keep: _Cut, prompt_length: int) -> TokenizedText:
         ids, offsets, words = keep(encoding.ids), encoding.offsets, encoding.word_ids  # each access copies

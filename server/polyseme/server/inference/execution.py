@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from polyseme.runtime.text.inputs import TokenizedInput
 from polyseme.runtime.text.tokenizer import EncodeOptions, TokenIds, TokenizedText
 from polyseme.server.engine.client import Submission, TextTask
 from polyseme.server.errors import QueueFullError
@@ -109,6 +110,24 @@ class Execution:
         """
         await self._admit()
         return await self.tokenize(texts, options, use)
+
+    async def prepare_inputs(
+        self, inputs: Sequence[tuple[str, str | None]], use: Callable[[int, TokenizedInput], tuple[int, T]]
+    ) -> list[T]:
+        """Give what `use` makes of the tokens of texts and pairs that are then run, on a tokenizer thread.
+
+        Args:
+            inputs: texts, or pairs of texts.
+            use: takes the place of an input and its uncut tokens; gives how many the model will see, and the rest.
+
+        Raises:
+            InvalidInputError: what `use` raises.
+            QueueFullError: what comes of it would not be admitted.
+        """
+        await self._admit()
+        made = await self.stopwatch.tokenizing(self.model.encoder.inputs(inputs, use))
+        self.usage.add(len(made), sum(tokens for tokens, _ in made))
+        return [each for _, each in made]
 
     def prompt_tokens(self, texts: Sequence[TokenIds], options: TextOptions) -> list[int]:
         """Count the first tokens of each text that the pooling leaves out; an empty list: it leaves out none."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from polyseme.artifact import TOKENIZER, Artifact
+from polyseme.runtime.heads import load_heads
 from polyseme.runtime.text.tokenizer import Tokenizer
 from polyseme.runtime.verification.selfcheck import dense_layers
 from polyseme.server.engine.client import EngineClient
@@ -24,6 +25,7 @@ def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenize
         tokenizer_threads: number of tokenizer threads of each model.
 
     Raises:
+        ArtifactError: a head cannot be used.
         RuntimeUnavailableError: a device or a graph cannot be used.
         TokenizerError: a tokenizer cannot be used.
     """
@@ -40,6 +42,7 @@ def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenize
 
 def _load(artifact: Artifact, load_engine: LoadEngine, tokenizer_threads: int) -> ServedModel:
     manifest = artifact.manifest
+    heads = load_heads(artifact)
     tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=manifest.model.encoder.vocab_size)
     engine = load_engine(artifact)
     return ServedModel(
@@ -49,4 +52,5 @@ def _load(artifact: Artifact, load_engine: LoadEngine, tokenizer_threads: int) -
         encoder=TextEncoder(tokenizer, manifest.model, manifest.name, tokenizer_threads),
         engine=engine,
         dense=[] if manifest.model.embedding.pools_prompt else dense_layers(artifact, engine.info.precision),
+        heads=heads,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from polyseme.artifact import Manifest, ModelSpec
+from polyseme.runtime.heads import LoadedHead
 from polyseme.runtime.verification.reference_head import Dense
 from polyseme.server.engine.client import EngineClient
 from polyseme.server.models.text_encoder import TextEncoder
@@ -22,6 +23,7 @@ class ServedModel:
         encoder: turns texts into tokens.
         engine: runs tokens.
         dense: the dense layers after the pooling, where the server applies them itself; else empty.
+        heads: those that predict, by name.
     """
 
     manifest: Manifest
@@ -30,6 +32,7 @@ class ServedModel:
     encoder: TextEncoder
     engine: EngineClient
     dense: Sequence[Dense] = ()
+    heads: Mapping[str, LoadedHead] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Stop its engine, and give back what it holds."""

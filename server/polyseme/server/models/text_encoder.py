@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from polyseme.artifact import ModelSpec
+from polyseme.runtime.text.inputs import TokenizedInput
 from polyseme.runtime.text.tokenizer import EncodeOptions, TokenIds, TokenizedText, Tokenizer, Truncate, portions
 from polyseme.runtime.text.words import words
 from polyseme.server.errors import FieldPath, InvalidInputError
@@ -112,6 +113,14 @@ class TextEncoder:
         for portion in portions(texts):
             used += await self._off_loop(work, portion, options)
         return used
+
+    async def inputs(self, texts: Sequence[tuple[str, str | None]], use: Callable[[int, TokenizedInput], T]) -> list[T]:
+        """Give what `use` makes of the place and the uncut tokens of texts and pairs, on the tokenizer's thread."""
+
+        def work() -> list[T]:
+            return [use(index, tokens) for index, tokens in enumerate(self.tokenizer.inputs(texts))]
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def refuse_unfit(self, text: TokenIds, path: FieldPath) -> None:
         """Refuse a text that has too many tokens, or none.

@@ -3,12 +3,15 @@
 import json
 
 import pytest
+from tests.data.golden.make_heads import HEADS
+from tests.data.golden.make_heads import TEXTS as PAIRED
 from tests.data.golden.make_tokenizers import GOLDEN, SHOWN, added, cases, digest, texts, write_case
 from tokenizers import Tokenizer
 
 from polyseme.export import CheckpointError, ExportError, UnsupportedError
 from polyseme.export.reading.tokenizer.classes import passes_token_types, write_tokenizer
 from polyseme.export.reading.tokenizer.files import read_tokenizer_files
+from polyseme.runtime.text.tokenizer import Tokenizer as RuntimeTokenizer
 
 EXPECTED = json.loads(GOLDEN.read_text(encoding="utf-8"))
 TEXTS = texts()
@@ -127,6 +130,19 @@ def test_tokens_without_sense_are_refused(tmp_path, file, content, why):
     config = write_case("bert, vocab.txt", tmp_path)
     (tmp_path / file).write_text(json.dumps(content))
     assert refusal(tmp_path, config, CheckpointError).startswith(why)
+
+
+PAIRS = json.loads((HEADS / "pairs.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted(PAIRS))
+def test_pairs_are_those_of_transformers(tmp_path, name):
+    config = write_case(name, tmp_path)
+    target = tmp_path / "made.json"
+    write_tokenizer(tmp_path, target, read_tokenizer_files(tmp_path), config, vocab_size=VOCABULARY, pairs=True)
+    (pair,) = RuntimeTokenizer(target, vocab_size=VOCABULARY).inputs([(PAIRED[0], PAIRED[1])])
+    assert pair.ids.tolist() == PAIRS[name]["ids"]
+    assert pair.types.tolist() == [bool(kind) for kind in PAIRS[name]["types"]]
 
 
 def test_types_are_passed_as_the_class_or_its_file_says(tmp_path):

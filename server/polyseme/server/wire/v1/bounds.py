@@ -9,6 +9,7 @@ from polyseme.server.inference.validation import Limits
 from polyseme.server.wire.messages.intake import Bounds
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
+from polyseme.v1 import prediction_service_pb2 as predictions
 
 _OF_TEXTS: Final = (
     pb.EmbedRequest,
@@ -16,6 +17,10 @@ _OF_TEXTS: Final = (
     pb.EmbedSpansRequest,
     pb.SimilarityRequest,
     pb.TokenizeRequest,
+    predictions.ClassifyRequest,
+    predictions.TagTokensRequest,
+    predictions.AnswerRequest,
+    predictions.RerankRequest,
 )
 
 

@@ -18,10 +18,12 @@ from polyseme.server.wire.messages.tensors import encoded_bytes
 from polyseme.server.wire.v1 import replies, requests
 from polyseme.server.wire.v1.replies import SpanWriter, TokenWriter
 from polyseme.v1 import embedding_service_pb2 as pb
+from polyseme.v1 import prediction_service_pb2 as predictions
 
 Request: TypeAlias = (
     pb.EmbedRequest | pb.EmbedTokensRequest | pb.EmbedSpansRequest | pb.SimilarityRequest | pb.TokenizeRequest
-)
+    | predictions.ClassifyRequest | predictions.TagTokensRequest | predictions.AnswerRequest | predictions.RerankRequest
+)  # fmt: skip
 _CHUNKS: Final = "StreamEmbed sends it in chunks"
 
 

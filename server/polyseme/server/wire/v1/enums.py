@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, TypeVar
 
-from polyseme.artifact import Pooling, Precision
+from polyseme.artifact import HeadKind, Pooling, Precision, ScoreFunction
 from polyseme.runtime.text.offsets import OffsetUnit
 from polyseme.runtime.text.tokenizer import Truncate
 from polyseme.server.errors import FieldPath, InvalidInputError
@@ -81,6 +81,16 @@ POOLING: Final = {
     Pooling.MAX: model_service_pb2.POOLING_MAX,
     Pooling.MEAN_SQRT_LEN: model_service_pb2.POOLING_MEAN_SQRT_LEN,
     Pooling.LAST_TOKEN: model_service_pb2.POOLING_LAST_TOKEN,
+}
+HEAD_KIND: Final = {
+    HeadKind.CLASSIFICATION: model_service_pb2.HEAD_KIND_CLASSIFICATION,
+    HeadKind.TOKEN_CLASSIFICATION: model_service_pb2.HEAD_KIND_TOKEN_CLASSIFICATION,
+    HeadKind.QUESTION_ANSWERING: model_service_pb2.HEAD_KIND_QUESTION_ANSWERING,
+}
+SCORE_FUNCTION: Final = {
+    ScoreFunction.SOFTMAX: model_service_pb2.SCORE_FUNCTION_SOFTMAX,
+    ScoreFunction.SIGMOID: model_service_pb2.SCORE_FUNCTION_SIGMOID,
+    ScoreFunction.IDENTITY: model_service_pb2.SCORE_FUNCTION_IDENTITY,
 }
 PRECISION: Final = {
     Precision.FP32: tensor_pb2.DATA_TYPE_FLOAT32,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
+from polyseme.artifact import HeadKind, PredictionHead
+from polyseme.runtime.heads.entities import groups
 from polyseme.runtime.tasks import FloatArray
 from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
 from polyseme.runtime.text.tokenizer import TokenIds, TokenizedText
@@ -180,4 +182,16 @@ def model(served: ServedModel, limits: Limits, *, is_default: bool) -> model_ser
         weight_bytes=manifest.files[manifest.precisions[served.engine.info.precision].weights].size,
         similarity=enums.METRIC_NUMBER[Metric(spec.embedding.similarity)],
         features=FEATURES,
+        heads=[_head(name, head) for name, head in spec.predictions.items()],
+    )
+
+
+def _head(name: str, head: PredictionHead) -> model_service_pb2.Head:
+    labels_tokens = head.kind is HeadKind.TOKEN_CLASSIFICATION
+    return model_service_pb2.Head(
+        name=name,
+        kind=enums.HEAD_KIND[head.kind],
+        labels=head.labels,
+        score_function=enums.SCORE_FUNCTION[head.scores],
+        groups=groups(head.labels) if labels_tokens else (),
     )

@@ -1,0 +1,1 @@
+"""Predictions of the heads of a model: classes, entities, answers, an order."""

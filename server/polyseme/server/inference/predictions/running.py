@@ -1,0 +1,187 @@
+"""Texts and pairs through the encoder and a head, some at a time: what is held of token vectors is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from polyseme.artifact import HeadKind, Pooling
+from polyseme.runtime.batches.token_types import TokenTypes
+from polyseme.runtime.heads import LoadedHead
+from polyseme.runtime.tasks import LayerMix, LayerVectors
+from polyseme.runtime.text.inputs import Fit, TokenizedInput, TooLongError, windows
+from polyseme.server.engine.client import TextTask
+from polyseme.server.errors import FieldPath, InvalidInputError, NotFiniteError
+from polyseme.server.inference.execution import Execution
+from polyseme.server.inference.parts.layers import Combine, layer_mix
+from polyseme.server.inference.predictions.queries import LongTexts, TextInput
+from polyseme.server.inference.validation import PathOf, check_texts
+
+Float32Array = npt.NDArray[np.float32]
+
+_MOST_ELEMENTS: Final = 1 << 22  # of token vectors that are held before the head takes them: 16 MiB
+_MOST_WINDOWS: Final = 4096  # of one call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """One input, tokenized.
+
+    Attributes:
+        tokens: uncut.
+        windows: the places of the tokens of each.
+        truncated: whether tokens were cut.
+    """
+
+    tokens: TokenizedInput
+    windows: list[list[int]]
+    truncated: bool
+
+    @property
+    def seen(self) -> int:
+        """Tokens that the model sees, over all windows."""
+        return sum(map(len, self.windows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadRun:
+    """One call's way through a head.
+
+    Attributes:
+        execution: of the call.
+        head: that predicts.
+        long_texts: what becomes of inputs that are too long.
+    """
+
+    execution: Execution
+    head: LoadedHead
+    long_texts: LongTexts
+
+    def check(self, inputs: Sequence[TextInput], path_of: PathOf, names: tuple[str, str] | None = None) -> None:
+        """Refuse texts of too many bytes, and an overlap that no window has.
+
+        Args:
+            inputs: of the call.
+            path_of: where each stands in the request.
+            names: of the two fields of a pair; None: inputs are texts alone.
+
+        Raises:
+            InvalidInputError: which, got, limit.
+        """
+        limits, limit = self.execution.limits, self.execution.model.spec.max_tokens
+        check_texts([first for first, _ in inputs], limits, _within(path_of, names[0] if names else ""))
+        if names:
+            check_texts([second or "" for _, second in inputs], limits, _within(path_of, names[1]))
+        overlap = self.long_texts.overlap
+        if overlap is not None and not 0 <= overlap < limit:
+            raise InvalidInputError(f": got {overlap}; limits 0..{limit - 1}", ("overlap",))
+
+    async def logits(
+        self, inputs: Sequence[TextInput], path_of: PathOf
+    ) -> AsyncIterator[tuple[int, Prepared, list[Float32Array]]]:
+        """Give of each input, in order, its tokens, and the logits [C] or [T, C] of each of its windows.
+
+        Raises:
+            InvalidInputError: an input is too long, or has no token.
+            QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
+        """
+        index = runs = 0
+        for portion in _portions(inputs):
+            prepared = await self._prepare(portion, index, path_of)
+            runs += sum(len(one.windows) for one in prepared)
+            if runs > _MOST_WINDOWS:
+                raise InvalidInputError(f"the texts have more than {_MOST_WINDOWS} windows, which is the limit")
+            for group in self._groups(prepared):
+                for one, logits in zip(group, await self._run(group), strict=True):
+                    yield index, one, logits
+                    index += 1
+
+    async def _prepare(self, inputs: Sequence[TextInput], first: int, path_of: PathOf) -> list[Prepared]:
+        limit = self.execution.model.spec.max_tokens
+        fit = self.long_texts.fit
+        overlap = limit // 4 if self.long_texts.overlap is None else self.long_texts.overlap
+
+        def use(index: int, tokens: TokenizedInput) -> tuple[int, Prepared]:
+            if not len(tokens.ids):
+                raise InvalidInputError(" has 0 tokens; at least 1 is needed", path_of(first + index))
+            try:
+                parts = windows(tokens, limit, fit, overlap, is_pair=inputs[index][1] is not None)
+            except TooLongError as error:
+                raise InvalidInputError(f" {error}", path_of(first + index)) from error
+            cut = fit in (Fit.LONGEST_FIRST, Fit.ONLY_SECOND) and len(parts[0]) < len(tokens.ids)
+            one = Prepared(tokens=tokens, windows=parts, truncated=cut)
+            return one.seen, one
+
+        return await self.execution.prepare_inputs(inputs, use)
+
+    def _groups(self, prepared: Sequence[Prepared]) -> list[list[Prepared]]:
+        """Group inputs whose vectors are held together; one that is larger stands alone."""
+        width = self.execution.model.spec.encoder.hidden_size
+        groups: list[list[Prepared]] = []
+        held = _MOST_ELEMENTS
+        for one in prepared:
+            rows = len(one.windows) if self.head.spec.kind is HeadKind.CLASSIFICATION else one.seen
+            if held + rows * width > _MOST_ELEMENTS:
+                groups.append([])
+                held = 0
+            groups[-1].append(one)
+            held += rows * width
+        return groups
+
+    async def _run(self, group: Sequence[Prepared]) -> list[list[Float32Array]]:
+        spec = self.execution.model.spec
+        types = TokenTypes.of(spec.encoder)
+        mix = layer_mix((), static=False, combine=Combine.SUM, num_hidden_layers=spec.encoder.num_hidden_layers)
+        tasks = []
+        for one in group:
+            ids = one.tokens.ids if types is None else types.mark(one.tokens.ids, one.tokens.types)
+            tasks += [
+                TextTask(ids[places], self._task(len(places), mix, spec.encoder.hidden_size)) for places in one.windows
+            ]
+        rows = (await self.execution.run(tasks)).rows
+        return await asyncio.to_thread(self._through_head, group, [row[0] for row in rows])
+
+    def _task(self, length: int, mix: LayerMix, hidden_size: int) -> LayerVectors:
+        """Ask for what the head takes: the first token, the mean of all, or all, of the last layer."""
+        if self.head.spec.pooling is Pooling.CLS:
+            return LayerVectors(mix, hidden_size, np.zeros(1, dtype=np.int32))
+        every = np.arange(length, dtype=np.int32)
+        if self.head.spec.pooling is Pooling.MEAN:
+            return LayerVectors(mix, hidden_size, every, np.full((1, length), 1 / length, dtype=np.float32))
+        return LayerVectors(mix, hidden_size, every)
+
+    def _through_head(self, group: Sequence[Prepared], vectors: Sequence[Float32Array]) -> list[list[Float32Array]]:
+        """One product for all windows; then each input's own."""
+        logits = self.head.logits(np.concatenate(vectors).astype(np.float32, copy=False))
+        if not np.isfinite(logits).all():
+            raise NotFiniteError("the head's output is not finite")
+        ends = np.cumsum([len(rows) for rows in vectors])[:-1]
+        by_window = iter(np.split(logits, ends))
+        pooled = self.head.spec.kind is HeadKind.CLASSIFICATION
+        return [[next(by_window)[0] if pooled else next(by_window) for _ in one.windows] for one in group]
+
+
+def _portions(inputs: Sequence[TextInput]) -> list[Sequence[TextInput]]:
+    """Group inputs that are tokenized together, by their characters; as `tokenizer.portions`."""
+    portions: list[list[TextInput]] = []
+    size = _MOST_CHARACTERS
+    for one in inputs:
+        characters = len(one[0]) + len(one[1] or "")
+        if size + characters > _MOST_CHARACTERS:
+            portions.append([])
+            size = 0
+        portions[-1].append(one)
+        size += characters
+    return list(portions)
+
+
+_MOST_CHARACTERS: Final = 65_536
+
+
+def _within(path_of: PathOf, name: str) -> Callable[[int], FieldPath]:
+    return (lambda index: (*path_of(index), name)) if name else path_of
