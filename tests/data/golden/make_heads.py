@@ -164,6 +164,11 @@ def pipelines():
     made["entities"] = plain(
         {kind: [tagger(text, aggregation_strategy=kind) if text else [] for text in TEXTS] for kind in AGGREGATIONS}
     )
+    tagger.tokenizer.model_max_length = 64
+    spread = {kind: t.pipeline("token-classification", model=tagger.model, tokenizer=tagger.tokenizer,
+                               aggregation_strategy=kind, stride=16)
+              for kind in AGGREGATIONS if kind != "none"}  # fmt: skip
+    made["windows"] = plain({kind: one(LONG) for kind, one in spread.items()})
     made["answers"] = [answer(question, context) for question, context in QUESTIONS]
     for name, function in (("identity", "Identity"), ("sigmoid", "Sigmoid")):
         import torch
@@ -175,6 +180,11 @@ def pipelines():
         scores = encoder.predict([(TEXTS[0], text) for text in TEXTS])
         made[f"cross-{name}"] = plain(scores.tolist())
     return made
+
+
+def write_answers():
+    """What pipelines and CrossEncoders make of texts."""
+    (HEADS / "answers.json").write_text(json.dumps(pipelines(), indent=1) + "\n")
 
 
 def write_pairs():
@@ -206,7 +216,7 @@ def main():
         np.savez_compressed(HEADS / name / "logits.npz", *[array.astype(np.float32) for array in arrays])
         print(name, [array.shape for array in arrays])
     write_pairs()
-    (HEADS / "answers.json").write_text(json.dumps(pipelines(), indent=1) + "\n")
+    write_answers()
 
 
 if __name__ == "__main__":
