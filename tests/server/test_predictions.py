@@ -12,6 +12,7 @@ from tests.export.test_heads import over_encoder_of
 from tests.server.running import CANARY, refused, running
 
 from polyseme.export import export_model
+from polyseme.server.inference.predictions import running as running_
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 from polyseme.v1 import prediction_service_pb2 as pb
 
@@ -254,6 +255,52 @@ def test_one_artifact_answers_by_each_of_its_heads(server):
     (alone,) = tag(server, [TEXTS[1]]).texts
     assert found.entities == alone.entities
     np.testing.assert_array_equal(array(found.scores), array(alone.scores))
+
+
+CALLS = {
+    "Classify": lambda s, **options: classify(s, "bert-classification", TEXTS, **options),
+    "TagTokens": lambda s, **options: tag(s, TEXTS, **options),
+    "Answer": lambda s, **options: answer(s, [("who?", CANARY)], **options),
+    "Rerank": lambda s, **options: rerank(s, CANARY, TEXTS, **options),
+}
+
+
+def poisoned(run, *batch):
+    return [np.full_like(output, np.nan) for output in run(*batch)]
+
+
+@pytest.mark.parametrize("fault", [lambda *_: 1 / 0, poisoned], ids=["raises", "not finite"])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_batch_that_fails_ends_its_call_alone(server, call, fault):
+    with server.faults.put(fault):
+        refused(lambda: call(server), Code.INTERNAL, "internal error")
+    assert call(server).head
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_call_ends_at_its_deadline(server, call):
+    with server.faults.held():
+        refused(lambda: call(server, timeout=0.2), Code.DEADLINE_EXCEEDED)
+    assert call(server).head
+
+
+def test_logits_that_are_not_finite_end_a_call(server, monkeypatch):
+    (model,) = (one for one in server.app.registry.models if one.manifest.name == "bert-regression")
+    weights = model.heads["classification"].weights
+    monkeypatch.setitem(weights, "output.weight", weights["output.weight"] * np.float32(np.inf))
+    refused(lambda: classify(server, "bert-regression", TEXTS), Code.INTERNAL, "internal error")
+
+
+def test_token_vectors_are_held_some_at_a_time(server, monkeypatch):
+    whole = tag(server, TEXTS)
+    monkeypatch.setattr(running_, "_MOST_ELEMENTS", 1)
+    monkeypatch.setattr(running_, "_MOST_CHARACTERS", 30)
+    with server.faults.counted() as runs:
+        apart = tag(server, TEXTS)
+    assert len(runs) == len(TEXTS)
+    assert [text.entities for text in apart.texts] == [text.entities for text in whole.texts]
+    monkeypatch.setattr(running_, "_MOST_WINDOWS", 3)
+    refused(lambda: tag(server, TEXTS), Code.INVALID_ARGUMENT, "the texts have more than 3 windows")
 
 
 WINDOWS = pb.LONG_TEXTS_WINDOWS
