@@ -56,6 +56,11 @@ class EncoderSpec:
     padding_idx: int | None = None
     token_types: int = 1
 
+    @property
+    def positions_are_given(self) -> bool:
+        """Tell whether padded graphs are given each token's row of the position table; else it is the token's place."""
+        return self.padding_idx is not None or self.token_types > 1
+
     def as_json(self) -> dict[str, Any]:
         """Write the entry of the manifest; what few encoders have is there only where they have it."""
         fields = asdict(self)
@@ -86,7 +91,11 @@ class ModelSpec:
 
     @property
     def embedding(self) -> EmbeddingHead:
-        """The head that makes the vector of a text."""
+        """The head that makes the vector of a text.
+
+        Raises:
+            InvalidManifestError: the head of this name is of another kind.
+        """
         head = self.heads[EMBEDDING]
         if not isinstance(head, EmbeddingHead):
             raise InvalidManifestError(f"manifest field model.heads.{EMBEDDING} is of another kind")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.export.encoders.architectures.test_families import checkpoint
+from tests.export.encoders.architectures.test_heads import checkpoint as headed_checkpoint
 
 from polyseme.artifact import Artifact, Precision
 from polyseme.export import ExportOptions, export_model
@@ -36,6 +37,15 @@ def test_engines_take_the_positions_of_models_that_count_from_ids(tmp_path):
     options = provider_options(artifact, ON_TENSORRT, None)
     assert options["trt_profile_min_shapes"] == "input_ids:1x1,position_ids:1x1,lengths:1"
     assert options["trt_profile_max_shapes"] == "input_ids:64x160,position_ids:64x160,lengths:64"
+
+
+def test_engines_take_the_positions_of_models_that_tell_a_second_text(tmp_path):
+    source = headed_checkpoint("bert-classification", tmp_path)
+    artifact = export_model(str(source), tmp_path / "out", ExportOptions(tensorrt=True))
+    assert artifact.manifest.model.encoder.token_types == 2
+    assert artifact.manifest.parity["fp32 standard"]["pooled_abs"] < 1e-6
+    options = provider_options(artifact, ON_TENSORRT, None)
+    assert options["trt_profile_min_shapes"] == "input_ids:1x1,position_ids:1x1,lengths:1"
 
 
 def test_models_never_get_the_engines_of_others(artifact, tiny_artifact):

@@ -54,7 +54,7 @@ def provider_options(artifact: Artifact, device: Device, cache: Path | None) -> 
     Source: onnxruntime, TensorRT Execution Provider, Configurations.
     """
     most = artifact.manifest.model.max_tokens
-    rows = [INPUT_IDS] if artifact.manifest.model.encoder.padding_idx is None else [INPUT_IDS, POSITION_IDS]
+    rows = [INPUT_IDS, POSITION_IDS] if artifact.manifest.model.encoder.positions_are_given else [INPUT_IDS]
     shapes = {"min": (1, 1), "opt": (_USUAL[0], min(_USUAL[1], most)), "max": (MOST_TEXTS, most)}
     options = {
         "device_id": str(device.number),
