@@ -1,4 +1,4 @@
-"""Calls in a closed loop, from the Go program in sender-go/: gRPC or HTTP, and little CPU of its own, which it tells."""
+"""Calls in a closed loop, from the Go program in sender-go/: gRPC or HTTP. It takes little CPU, and tells how much."""
 
 from __future__ import annotations
 
