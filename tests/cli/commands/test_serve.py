@@ -54,6 +54,16 @@ def test_a_wrong_command_line_is_one_line(arguments, message, capsys):
     assert capsys.readouterr().err == f"polyseme: error: {message}\n"
 
 
+def test_a_source_without_its_kind_is_told_how_to_write_it(tmp_path):
+    command = [sys.executable, "-m", "polyseme.cli.main", "serve", "some_package", "--port", "0", "--metrics-port", "0"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
+    assert (run.returncode, run.stderr.splitlines()[-1]) == (
+        2,
+        "polyseme: error: some_package is not a directory: make an artifact with `polyseme export`; "
+        "a model that is to be exported first: package:some_package or hf:some_package",
+    )
+
+
 def test_variables_that_nothing_reads_are_one_line_of_the_log(tmp_path, monkeypatch):
     monkeypatch.setenv("POLYSEME_MAX_BATCH_TOKEN", "1")
     monkeypatch.setenv("POLYSEME_PORTS", "1")

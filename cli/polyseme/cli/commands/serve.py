@@ -21,6 +21,8 @@ NAME: Final = "serve"
 HELP: Final = "serve an artifact over gRPC"
 EXTRA: Final = "server"
 
+_HUB_PARTS: Final = 2  # of an ID on a hub: OWNER/NAME
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one flag for each setting of the server; each is also an environment variable."""
@@ -119,5 +121,7 @@ def _serve(directories: Sequence[Path], config: ServerConfig) -> int:
     try:
         serve(directories, config, warning=unread_variables(os.environ, alike_only=False))
     except (ArtifactError, RuntimeUnavailableError, TokenizerError) as error:
-        raise CliError(str(error), 2) from error
+        named = next((path for path in directories if not path.exists() and len(path.parts) <= _HUB_PARTS), None)
+        hint = f"; a model that is to be exported first: package:{named} or hf:{named}" if named else ""
+        raise CliError(f"{error}{hint}", 2) from error
     return 0
