@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/doc
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -161,6 +161,9 @@ callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in 
 
 bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with plain onnxruntime
 	$(BIN)/python -m bench.serving.serving $(MODEL)
+
+call-cost: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Print what one call costs beside what was recorded last; judges nothing
+	$(BIN)/python -m bench.serving.call_cost $(MODEL)
 
 reliability: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Show every promise by a figure, an hour or two; goes on where it was (PROMISES="1 20-kill")
 	$(BIN)/python -m bench.reliability.run --artifact $(MODEL) $(PROMISES)

@@ -93,7 +93,6 @@ EXCUSED = {
     "server/inference/texts": "server/test_embed.py",
     "server/lifecycle/models": "server/test_reload.py",
     "server/models/loading": "server/engine/test_local.py",
-    "server/models/text_encoder": "server/test_embed.py",
     "server/observe/metrics": "deploy/test_monitoring.py",
     "server/security/address": "server/lifecycle/test_announcement.py",
     "server/serving": "server/test_app.py",

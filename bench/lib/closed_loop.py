@@ -31,11 +31,12 @@ class Load:
 def closed_loop(target: str, method: str, requests: Sequence[bytes], in_flight: int) -> Load:
     """So many callers, each sending its next request when its last is answered."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        load: Load = pool.apply(_closed_loop, (target, method, requests, in_flight))
+        load: Load = pool.apply(call_in_a_loop, (target, method, requests, in_flight))
     return load
 
 
-def _closed_loop(target: str, method: str, requests: Sequence[bytes], in_flight: int) -> Load:
+def call_in_a_loop(target: str, method: str, requests: Sequence[bytes], in_flight: int) -> Load:
+    """The same, in this process."""
     latencies: list[float] = []
 
     async def main() -> float:

@@ -60,16 +60,16 @@ def main() -> None:
         ).SerializeToString()
         for at in range(0, len(texts), args.texts)
     ]
-    counts = _counts(args.python, args.artifact, requests)
+    found = counts(args.python, args.artifact, requests)
     print(heading())
-    own = {file: count for file, count in counts.items() if file.startswith("polyseme/")}
-    print(f"\n{sum(counts.values()):8.1f}  Python calls for one Embed of {args.texts}, in {len(counts)} files")
+    own = {file: count for file, count in found.items() if file.startswith("polyseme/")}
+    print(f"\n{sum(found.values()):8.1f}  Python calls for one Embed of {args.texts}, in {len(found)} files")
     print(f"{sum(own.values()):8.1f}  of them in {len(own)} files of polyseme\n")
-    for file, count in sorted(counts.items(), key=lambda item: -item[1])[: args.top]:
+    for file, count in sorted(found.items(), key=lambda item: -item[1])[: args.top]:
         print(f"{count:8.1f}  {file}")
 
 
-def _counts(python: str, artifact: Path, requests: list[bytes]) -> dict[str, float]:
+def counts(python: str, artifact: Path, requests: list[bytes]) -> dict[str, float]:
     """Python calls of one request, by file."""
     flags = ["--host", "127.0.0.1", "--port", "0", "--metrics-port", "0", "--drain-delay-s", "0"]
     command = [python, "-c", _SERVER, "serve", str(artifact), *flags, "--log-level", "info"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from polyseme.server.errors import QueueFullError
@@ -15,7 +15,7 @@ RETRY_S: Final = 1.0  # seconds until a refused caller should try again
 _LOOK_S: Final = 0.02
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """The kinds of memory that calls hold."""
 
     WORK = "work"  # requests that have been received, and all that is made of them until they are answered
@@ -29,23 +29,20 @@ class Budget:
         limit: bytes that calls may hold together.
         is_short: whether the process as a whole holds too much; no call is let in meanwhile.
         wanted: bytes of the largest call that was refused; whoever makes room sets it to 0.
+        total: bytes that calls hold.
     """
 
     def __init__(self, limit: int = sys.maxsize) -> None:
         self.limit = limit
         self.is_short = False
         self.wanted = 0
+        self.total = 0
         self._held = Counter[Kind]()
 
     @property
     def missing(self) -> int:
         """Bytes that calls must give back for the call that was refused to fit; 0 or less: it fits."""
         return self.total + self.wanted - self.limit
-
-    @property
-    def total(self) -> int:
-        """Bytes that calls hold."""
-        return self._held.total()
 
     def held(self, kind: Kind) -> int:
         """Count the bytes that calls hold of one kind."""
@@ -59,6 +56,7 @@ class Budget:
     def add(self, kind: Kind, size: int) -> None:
         """Count bytes that are held, or given back where they are below 0."""
         self._held[kind] += size
+        self.total += size
 
 
 class Share:

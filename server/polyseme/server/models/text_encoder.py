@@ -1,4 +1,4 @@
-"""A model's tokenizer with its prompts and limits, on threads of its own."""
+"""A model's tokenizer with its prompts and limits; what is not short is tokenized on threads of its own."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from polyseme.server.errors import FieldPath, InvalidInputError
 T = TypeVar("T")
 
 _WARM_UP: Final = "warm up"
+_SHORT: Final = 512  # characters: 0.2 ms or so, where a thread costs as much again: bench/results/hot-path.md
 _WITHOUT_PROMPT: Final[FieldPath] = ("text_options", "without_prompt")
 
 
 class TextEncoder:
-    """Turns texts into tokens, off the event loop.
+    """Turns texts into tokens; but for a short text, off the event loop.
 
     Attributes:
         tokenizer: the model's own.
@@ -88,7 +89,10 @@ class TextEncoder:
         """
         encoded: list[TokenIds] = []
         for portion in portions(texts):
-            encoded += await self._off_loop(self.tokenizer.encode, portion, options)
+            if len(portion) == 1 and len(portion[0]) + len(options.prompt) <= _SHORT:
+                encoded += self.tokenizer.encode(portion, options)
+            else:
+                encoded += await self._off_loop(self.tokenizer.encode, portion, options)
             for index in range(len(encoded) - len(portion), len(encoded)):
                 if not 0 < len(encoded[index].ids) <= self._spec.max_tokens:
                     self.refuse_unfit(encoded[index], path_of(index))

@@ -197,6 +197,8 @@ class Backlog:
             low, high = min(shortest, entry.tokens), max(longest, entry.tokens)
             if len(batch) >= policy.max_batch_texts or (len(batch) + 1) * longest > cells:
                 break
+            if tokens + policy.min_fill * longest > policy.max_batch_tokens:  # no text that fits would fill it well
+                break
             if tokens + entry.tokens > policy.max_batch_tokens:
                 continue
             if low < policy.min_fill * high or (len(batch) + 1) * high > cells:
