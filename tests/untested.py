@@ -79,7 +79,6 @@ EXCUSED = {
     "runtime/engines/device": "runtime/engines/onnxruntime/test_devices.py",
     "runtime/engines/onnxruntime/gpus": "runtime/engines/onnxruntime/test_devices.py",
     "runtime/engines/onnxruntime/lane": "runtime/engines/onnxruntime/test_packed.py",
-    "runtime/engines/onnxruntime/padded": "runtime/engines/onnxruntime/test_packed.py",
     "runtime/engines/registry": "runtime/engines/onnxruntime/test_packed.py",
     "runtime/verification/difference": "cli/commands/test_diff.py",
     "server/inference/execution": "server/test_embed.py",

@@ -97,6 +97,6 @@ class StubEngine:
     def release(self) -> None:
         """Hold nothing."""
 
-    def _run(self, batch: Sequence[Entry]) -> list[Outcome]:
+    def _run(self, batch: Sequence[Entry], *, alone: bool) -> list[Outcome]:
         time.sleep(RUN_S)
         return [self._vector] * len(batch)

@@ -28,7 +28,7 @@ from polyseme.server.scheduling import BatchPolicy, Priority
 
 RESULTS = Path(__file__).parents[1] / "results"
 # As a server on a CPU has it.
-DEFAULT = BatchPolicy(max_batch_tokens=1024, max_batch_texts=4, min_fill=0.9, max_queue_tokens=1 << 16)
+DEFAULT = BatchPolicy(max_batch_tokens=160, max_batch_texts=16, min_fill=0.9, max_queue_tokens=1 << 16)
 THINK_S = 0.02
 WARM_UP_S = 2.0
 RATES = (20, 50, 70, 85, 100)
@@ -181,7 +181,8 @@ def figures(policy: BatchPolicy, seconds: float, **mix: Any) -> Figures:
 POLICIES = {
     "as it is": DEFAULT,
     "1 text a batch": replace(DEFAULT, max_batch_texts=1),
-    "16 texts a batch": replace(DEFAULT, max_batch_texts=16),
+    "4 texts of any length": replace(DEFAULT, max_batch_texts=4, max_batch_tokens=1024),
+    "256 tokens a batch": replace(DEFAULT, max_batch_tokens=256),
     "fill 0.75": replace(DEFAULT, min_fill=0.75),
     "fill 0.5": replace(DEFAULT, min_fill=0.5),
     "wait 5 ms": replace(DEFAULT, max_wait_s=0.005),

@@ -236,7 +236,7 @@ class _Engine:
     def collate(self, sequences: Sequence[Any]) -> Batch:
         return collate(sequences, 0)
 
-    def run(self, _: str, batch: Batch, outputs: Sequence[str], __: object = None) -> list[npt.NDArray[np.float32]]:
+    def run(self, _: str, batch: Batch, outputs: Sequence[str], *__: object) -> list[npt.NDArray[np.float32]]:
         numbers = batch.input_ids[:, 0]
         self._world.note("begun", numbers.tolist(), self.model)
         draw = self._world.loop.draw

@@ -225,7 +225,7 @@ def main():
     # No part of a server is given these two from outside.
     loading.Tokenizer = tokenizer_with(points)
     healthy = Scheduler.run
-    Scheduler.run = lambda *parts: (points.thread(), healthy(*parts))
+    Scheduler.run = lambda *parts, **alone: (points.thread(), healthy(*parts, **alone))
     serve(
         list(map(Path, arguments.sources)),
         ServerConfig.from_sources(vars(arguments)),

@@ -30,9 +30,9 @@ def lateness(server):
     """Gives what is noted while the block runs. A server is given no deadline's fate from outside: hence the patch."""
     noted, current, healthy = Lateness(), threading.local(), Runner._run
 
-    def run_entries(self, entries):
+    def run_entries(self, entries, **alone):
         current.deadlines = [entry.deadline for entry in entries]
-        return healthy(self, entries)
+        return healthy(self, entries, **alone)
 
     def note(run, *batch):
         noted.note(current.deadlines)

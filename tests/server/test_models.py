@@ -241,10 +241,10 @@ def watch(server, before=lambda name: None):
     for model in server.app.registry.models:
         inner = model.engine.scheduler._run
 
-        def run(entries, inner=inner, name=model.manifest.name):
+        def run(entries, inner=inner, name=model.manifest.name, **alone):
             batches.append(name)
             before(name)
-            return inner(entries)
+            return inner(entries, **alone)
 
         model.engine.scheduler._run = run
     return batches

@@ -67,6 +67,12 @@ class ServerConfig:
     tensorrt_cache: str = _setting("", "folder that keeps TensorRT's engines, which take minutes to build; empty: none")
     runners: int = _setting(0, "threads that run the model; 0: one for each usable core", most=256)
     intra_op_threads: int = _setting(1, "threads within one run of the model", least=1, most=256)
+    lone_threads: int = _setting(
+        0,
+        "threads within one run while nothing else waits or runs, on a CPU; above --intra-op-threads they take memory "
+        "(docs/memory.md); 0: one for each usable core, at most 4",
+        most=256,
+    )
     tokenizer_threads: int = _setting(2, "threads that tokenize, for each model", least=1, most=256)
     max_batch_tokens: int = _setting(0, "most tokens of a batch, padding included; 0: auto", most=1 << 24)
     max_batch_texts: int = _setting(0, "most texts of a batch; 0: auto", most=1 << 16)

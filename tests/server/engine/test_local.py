@@ -49,11 +49,11 @@ class Failing(PaddedEngine):
         self.devices, self.closed = (ON_CUDA,), False
         self._step, self._error, self._runs = step, error, 0
 
-    def run(self, variant, batch, outputs, selection=None):
+    def run(self, variant, batch, outputs, *rest):
         self._runs += 1
         if self._step == ("probe" if self._runs <= 2 else "warm-up"):
             raise self._error
-        return super().run(variant, batch, outputs, selection)
+        return super().run(variant, batch, outputs, *rest)
 
     def close(self):
         super().close()

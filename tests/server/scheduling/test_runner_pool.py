@@ -22,20 +22,21 @@ class Observer:
 class World:
     """A pool of one thread, a clock, and what ran in which order. Each model takes so many seconds a batch."""
 
-    def __init__(self, **seconds):
+    def __init__(self, threads=1, **seconds):
         self.now = 0.0
         self.after = lambda name: None  # called when a batch has run
-        self.ran = []
+        self.ran, self.alone = [], []
         self.gate, self.busy = threading.Event(), threading.Semaphore(0)
         self.gate.set()
-        self.pool = RunnerPool(1, clock=lambda: self.now)
+        self.pool = RunnerPool(threads, clock=lambda: self.now)
         self.schedulers = {
             name: Scheduler(POLICY, self._engine(name, each), runners=self.pool, observer=Observer())
             for name, each in seconds.items()
         }
 
     def _engine(self, name, seconds):
-        def run(entries):
+        def run(entries, *, alone):
+            self.alone.append(alone)
             self.ran.append(name)
             self.busy.release()
             assert self.gate.wait(300)
@@ -68,9 +69,9 @@ class World:
         await self.pool.close()
 
 
-def world(body, **seconds):
+def world(body, **options):
     async def main():
-        it = World(**seconds)
+        it = World(**options)
         try:
             await body(it)
         finally:
@@ -85,6 +86,35 @@ async def queued(it, *counts):
     tasks = [it.submit(name, count) for name, count in counts]
     await asyncio.sleep(0)
     return await it.release(held, *tasks)
+
+
+def test_batches_one_after_the_other_are_alone():
+    async def body(it):
+        await it.submit("a", 1)
+        await it.submit("a", 1)
+        await it.submit("b", 1)
+        assert it.alone == [True, True, True]
+
+    world(body, a=0.0, b=0.0)
+
+
+def test_a_batch_is_not_alone_while_others_run():
+    async def body(it):
+        held = await it.hold("a")
+        beside = it.submit("b", 1)
+        assert await asyncio.to_thread(it.busy.acquire, timeout=300)
+        assert it.alone == [True, False]
+        await it.release(held, beside)
+
+    world(body, threads=2, a=0.0, b=0.0)
+
+
+def test_a_batch_is_not_alone_while_others_wait():
+    async def body(it):
+        await queued(it, ("a", 2), ("b", 1))
+        assert it.alone == [True, False, False, True]
+
+    world(body, a=1.0, b=1.0, z=0.0)
 
 
 def test_models_of_equal_cost_take_turns():
@@ -192,7 +222,7 @@ def test_threads_of_others_are_used_until_the_pool_is_closed():
     """Each batch is run on one of them; then they are free for other work."""
     ran = []
 
-    def run(entries):
+    def run(entries, *, alone):
         ran.append(threading.current_thread().name)
         return [np.array([1.0], dtype=np.float32) for _ in entries]
 

@@ -22,7 +22,7 @@ class Engine:
         self.gate.set()
         self.busy = threading.Semaphore(0)
 
-    def __call__(self, entries):
+    def __call__(self, entries, *, alone):
         self.batches.append([e.ids[0] for e in entries])
         self.busy.release()
         assert self.gate.wait(300)

@@ -70,6 +70,7 @@ class Engine(Protocol):
         batch: Any,  # noqa: ANN401  what collate gave
         outputs: Sequence[str],
         selection: TokenSelection | None = None,
+        alone: bool = False,
     ) -> list[npt.NDArray[Any]]:
         """Run one of the engine's batches. Releases the GIL while the device works.
 
@@ -78,6 +79,7 @@ class Engine(Protocol):
             batch: as `collate` gave it.
             outputs: names from `polyseme.artifact.graphs`; in float16 (`graphs.half`) what it cannot hold is infinite.
             selection: the further inputs of the `layers` graph.
+            alone: whether nothing else waits or runs: the batch may take more cores.
 
         Returns:
             One array per output, in their order; `polyseme.artifact.graphs` has their shapes.

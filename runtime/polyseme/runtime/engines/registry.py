@@ -19,15 +19,35 @@ _WIDEST_HEAD: Final = 256  # read where each token lies, which packed batches le
 
 
 def make_engine(
-    artifact: Artifact, devices: Sequence[Device], *, intra_op_threads: int = 1, engine_cache: Path | None = None
+    artifact: Artifact,
+    devices: Sequence[Device],
+    *,
+    intra_op_threads: int = 1,
+    lone_threads: int = 1,
+    engine_cache: Path | None = None,
 ) -> Engine:
     """Make the engine for an artifact on some devices: packed where both can, else padded on one.
+
+    Args:
+        artifact: what is to be run.
+        devices: where.
+        intra_op_threads: as `PaddedEngine` takes it.
+        lone_threads: the same.
+        engine_cache: the same.
 
     Raises:
         RuntimeUnavailableError: onnxruntime refuses a graph or the device, or there are several and it would be padded.
     """
     try:
-        return _engine(artifact, devices, intra_op_threads, engine_cache)
+        if _packs(artifact, devices):
+            return PackedEngine(artifact, devices)
+        return PaddedEngine(
+            artifact,
+            devices[0],
+            intra_op_threads=intra_op_threads,
+            lone_threads=lone_threads,
+            engine_cache=engine_cache,
+        )
     except RuntimeUnavailableError:
         raise
     except Exception as error:
@@ -38,13 +58,13 @@ def make_engine(
         ) from error
 
 
-def _engine(artifact: Artifact, devices: Sequence[Device], intra_op_threads: int, engine_cache: Path | None) -> Engine:
+def _packs(artifact: Artifact, devices: Sequence[Device]) -> bool:
     first = devices[0]
     if first.execution_provider == CUDA and first.flash and _has_flash_attention(artifact, first):
-        return PackedEngine(artifact, devices)
+        return True
     if len(devices) > 1:
         raise RuntimeUnavailableError(f"{artifact.manifest.name} runs padded, which takes 1 GPU; got {len(devices)}")
-    return PaddedEngine(artifact, first, intra_op_threads=intra_op_threads, engine_cache=engine_cache)
+    return False
 
 
 def _has_flash_attention(artifact: Artifact, device: Device) -> bool:

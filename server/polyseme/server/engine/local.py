@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from polyseme.artifact import Artifact, ModelSpec, Variant
 from polyseme.artifact.graphs import NORMALIZED, POOLED, SPAN_VECTORS
@@ -28,6 +29,9 @@ from polyseme.server.engine.weights import WeightsWatch, mapped_weights
 from polyseme.server.scheduling import BatchPolicy, Completed, Entry, Observer, Priority, RunnerPool, Scheduler
 
 log = logging.getLogger(__name__)
+
+# Every thread is woken for each operator; a text has too little work for many: bench/results/lone-caller.md.
+_MOST_LONE_THREADS: Final = 4
 
 
 class LocalEngines:
@@ -63,7 +67,13 @@ class LocalEngines:
     def _load_on(self, devices: Sequence[Device], artifact: Artifact) -> LocalEngine:
         config = self._config
         cache = Path(config.tensorrt_cache) if config.tensorrt_cache else None
-        engine = make_engine(artifact, devices, intra_op_threads=config.intra_op_threads, engine_cache=cache)
+        engine = make_engine(
+            artifact,
+            devices,
+            intra_op_threads=config.intra_op_threads,
+            lone_threads=lone_threads(config),
+            engine_cache=cache,
+        )
         try:
             prove(engine, artifact)
             policy = policy_for(engine.traits, config)
@@ -187,12 +197,18 @@ def policy_for(traits: Traits, config: ServerConfig) -> BatchPolicy:
     )
 
 
+def lone_threads(config: ServerConfig) -> int:
+    """Threads within one run of a text that is alone: what was configured, else the cores, as far as more help."""
+    return config.lone_threads or min(usable_cores(), _MOST_LONE_THREADS)
+
+
 def _warm_up(engine: Engine, artifact: Artifact, policy: BatchPolicy) -> None:
     """Run short and long texts in small and full batches, so that no caller pays for first allocations."""
     started, spec = time.perf_counter(), artifact.manifest.model
     for rows, length in ((1, 8), (1, 64), (min(4, policy.max_batch_texts), 32)):
         batch = engine.collate([[spec.encoder.pad_token_id] * min(length, spec.max_tokens)] * rows)
-        engine.run(Variant.EMBED, batch, [POOLED, NORMALIZED])
+        for alone in (False, True):
+            engine.run(Variant.EMBED, batch, [POOLED, NORMALIZED], None, alone)
         engine.run(Variant.LAYERS, batch, [SPAN_VECTORS], every_state(batch, spec.encoder.num_hidden_layers))
     if engine.traits.warm_tokens:
         _warm_up_large(engine, spec, policy)

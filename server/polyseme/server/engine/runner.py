@@ -25,14 +25,14 @@ class Runner:
         self._watchdog = watchdog
         self._clock = clock  # deadlines are on this clock
 
-    def __call__(self, entries: Sequence[Entry]) -> list[Outcome]:
+    def __call__(self, entries: Sequence[Entry], *, alone: bool = False) -> list[Outcome]:
         """Run entries whose tasks have one batch key; gives one outcome per entry, in order.
 
         A batch that fails is split until the text that breaks it stands alone: its batch-mates are answered.
         """
         try:
             with self._watchdog.running():
-                return self._run(entries)
+                return self._run(entries, alone=alone)
         except DeviceLostError:  # half of it would be lost too
             raise
         except Exception as error:
@@ -53,7 +53,7 @@ class Runner:
         middle = len(entries) // 2
         return [*self(entries[:middle]), *self(entries[middle:])]
 
-    def _run(self, entries: Sequence[Entry]) -> list[Outcome]:
+    def _run(self, entries: Sequence[Entry], *, alone: bool = False) -> list[Outcome]:
         tasks = type(entries[0].task).batch([entry.task for entry in entries])
         if len(entries) > 1 and tasks.is_too_large:
             return self._in_two(entries)
@@ -61,7 +61,7 @@ class Runner:
         now = self._clock()
         if min([entry.deadline for entry in entries]) <= now:
             return self._without_expired(entries, now)
-        arrays = self._engine.run(tasks.graph, batch, tasks.outputs, tasks.selection(batch.starts))
+        arrays = self._engine.run(tasks.graph, batch, tasks.outputs, tasks.selection(batch.starts), alone)
         shares = tasks.split(dict(zip(tasks.outputs, arrays, strict=True)))
         return [
             self._not_finite(entry) if share is None else share for entry, share in zip(entries, shares, strict=True)

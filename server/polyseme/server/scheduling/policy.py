@@ -29,6 +29,6 @@ class BatchPolicy:
     min_fill: float = 0.75  # engines state theirs; on a CPU 0.9: bench/results/simulation.md
     max_wait_s: float = 0.0  # 5 ms add 4 to 5 ms to p50: bench/results/simulation.md
     max_queue_tokens: int = 65_536
-    short_for_s: float = 2.0  # without, p50 beside a flood 2.9x of idle and not 1.6x: bench/results/simulation.md
+    short_for_s: float = 2.0  # without, p50 beside a flood 2.7x of idle and not 1.6x: bench/results/simulation.md
     bulk_share: int = 8
-    deadline_share: float = 0.75  # with 1, goodput at 5x load is 62% of peak and not 99: bench/results/simulation.md
+    deadline_share: float = 0.75  # with 1, goodput at 5x load is 80% of peak and not 116: bench/results/simulation.md

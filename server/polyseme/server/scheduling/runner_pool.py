@@ -36,8 +36,8 @@ class BatchQueue(Protocol):
     def take(self, now: float) -> Dequeued:
         """Remove the next batch."""
 
-    def run(self, dequeued: Dequeued) -> None:
-        """Run it on the calling thread. Must not raise."""
+    def run(self, dequeued: Dequeued, *, alone: bool) -> None:
+        """Run it on the calling thread; alone: nothing else waits or runs. Must not raise."""
 
 
 @dataclass(slots=True, eq=False)
@@ -144,17 +144,17 @@ class RunnerPool:
         """Run batches until the pool is closed: the life of one thread."""
         try:
             while (turn := self._next()) is not None:
-                account, dequeued = turn
+                account, dequeued, alone = turn
                 try:
-                    account.queue.run(dequeued)
+                    account.queue.run(dequeued, alone=alone)
                 finally:
                     self._charge(account)
         except BaseException:  # nobody else would learn of it
             log.exception("a runner has ended")
             raise
 
-    def _next(self) -> tuple[Account, Dequeued] | None:
-        """Wait for work; None once closed. What is returned counts as begun."""
+    def _next(self) -> tuple[Account, Dequeued, bool] | None:
+        """Wait for work, and say whether it is alone; None once closed. What is returned counts as begun."""
         with self.changed:
             while not self._closed:
                 now = self.clock()
@@ -164,10 +164,11 @@ class RunnerPool:
                     self._raise_floor(now)
                     account = min(ready, key=lambda account: (account.virtual(now), len(account.started)))
                     dequeued = account.queue.take(now)
+                    alone = not any(other.at_work for other in self._accounts)
                     account.started.append(now)
                     if any(other.queue.queued_texts for other in self._accounts):
                         self.changed.notify()  # whoever waited until the rest is due may be the one that leaves now
-                    return account, dequeued
+                    return account, dequeued, alone
                 self.changed.wait(min(at for at, _ in due) - now if due else None)
             return None
 

@@ -106,6 +106,18 @@ class Ticket:
             self.done.set_result(Completed(rows=rows, queued=self.arrived, started=self.first_started, ended=now))
 
 
+class RunBatch(Protocol):
+    """Runs one batch on the calling thread."""
+
+    def __call__(self, entries: Sequence[Entry], /, *, alone: bool) -> list[Outcome]:
+        """Give one outcome per entry, in order. What it raises becomes every entry's EngineError.
+
+        Args:
+            entries: the batch.
+            alone: whether nothing else waits or runs: it may take more cores.
+        """
+
+
 class Scheduler:
     """The queue of one model, and its place in a pool of runner threads. Made, used and closed on one event loop.
 
@@ -116,7 +128,7 @@ class Scheduler:
     def __init__(
         self,
         policy: BatchPolicy,
-        run: Callable[[Sequence[Entry]], list[Outcome]],
+        run: RunBatch,
         *,
         runners: int | Sequence[Host] | RunnerPool,
         observer: Observer,
@@ -126,8 +138,7 @@ class Scheduler:
 
         Args:
             policy: how batches are made.
-            run: runs one batch on the calling thread: one outcome per entry, in order. What it raises becomes every
-                entry's EngineError.
+            run: runs one batch.
             runners: how many threads of its own, or threads that it has until `close`, or a pool that it shares.
             observer: told of every batch.
             clock: seconds, monotonic; of threads of its own, else the pool's is used.
@@ -208,12 +219,12 @@ class Scheduler:
         """For the pool, under its lock: remove the next batch."""
         return self._backlog.take(now, self._forecast.token_s)
 
-    def run(self, dequeued: Dequeued) -> None:
+    def run(self, dequeued: Dequeued, *, alone: bool) -> None:
         """For the pool, on one of its threads: run a batch, and send everybody what came of it."""
         expired = DeadlineExpiredError("deadline passed in the queue, or was too near to be met")
         self._post(dequeued.expired, [expired] * len(dequeued.expired), None)
         if dequeued.batch:
-            self._post(*self._run_batch(dequeued))
+            self._post(*self._run_batch(dequeued, alone=alone))
 
     async def submit(self, entries: Sequence[Entry], *, refuse_late: bool = True) -> Completed:
         """Queue the texts of one call and wait for all of them.
@@ -271,12 +282,12 @@ class Scheduler:
             for entry in entries:
                 self._backlog.discard(entry)
 
-    def _run_batch(self, dequeued: Dequeued) -> tuple[list[Entry], list[Outcome], BatchReport | None]:
+    def _run_batch(self, dequeued: Dequeued, *, alone: bool) -> tuple[list[Entry], list[Outcome], BatchReport | None]:
         batch, started = dequeued.batch, self._clock()
         for entry in batch:
             entry.started = started
         try:
-            outcomes = self._run(batch)
+            outcomes = self._run(batch, alone=alone)
         except BaseException as error:  # every future must end; the watchdog sees errors that should end the process
             failure = EngineError("a batch could not be run")
             failure.__cause__ = error

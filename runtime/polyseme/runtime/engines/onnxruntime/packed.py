@@ -102,7 +102,12 @@ class PackedEngine:
         return pack(sequences, self._padding_idx, types=self._types)
 
     def run(
-        self, variant: str, batch: PackedBatch, outputs: Sequence[str], selection: TokenSelection | None = None
+        self,
+        variant: str,
+        batch: PackedBatch,
+        outputs: Sequence[str],
+        selection: TokenSelection | None = None,
+        alone: bool = False,
     ) -> list[npt.NDArray[Any]]:
         """Run on the calling thread if it is a lane's own; else on the thread of a lane that is not lent out.
 

@@ -30,7 +30,13 @@ class PaddedEngine:
     hosts: Sequence[Host] = ()
 
     def __init__(
-        self, artifact: Artifact, device: Device, *, intra_op_threads: int = 1, engine_cache: Path | None = None
+        self,
+        artifact: Artifact,
+        device: Device,
+        *,
+        intra_op_threads: int = 1,
+        lone_threads: int = 1,
+        engine_cache: Path | None = None,
     ) -> None:
         """Load both graphs over one copy of the weights. TensorRT has one of its own, and runs texts alone.
 
@@ -38,6 +44,8 @@ class PaddedEngine:
             artifact: what is to be run.
             device: where.
             intra_op_threads: of one run, on a CPU.
+            lone_threads: of one run of `embed` that is alone, on a CPU; what exceeds `intra_op_threads` takes a session
+                beside the other, and another copy of the weights as onnxruntime packs them.
             engine_cache: a folder in which TensorRT keeps what it builds.
 
         Raises:
@@ -56,6 +64,11 @@ class PaddedEngine:
                 self.sessions[variant] = Session(
                     artifact, device, variant, weights=weights, intra_op_threads=intra_op_threads
                 )
+        self._wide: dict[str, Session] = {}
+        if device.kind == "cpu" and lone_threads > intra_op_threads > 0:
+            self._wide[Variant.EMBED] = Session(
+                artifact, device, Variant.EMBED, weights=weights, intra_op_threads=lone_threads
+            )
 
     def collate(self, sequences: Sequence[Ids]) -> Batch:
         """Pad to the longest; on CUDA to a multiple of 8, without which it has no fused attention with a bias."""
@@ -71,32 +84,38 @@ class PaddedEngine:
         )
 
     def run(
-        self, variant: str, batch: Batch, outputs: Sequence[str], selection: TokenSelection | None = None
+        self,
+        variant: str,
+        batch: Batch,
+        outputs: Sequence[str],
+        selection: TokenSelection | None = None,
+        alone: bool = False,
     ) -> list[npt.NDArray[Any]]:
-        """Run on the calling thread; see `Engine.run`.
+        """Run on the calling thread; a batch that is alone, in the wide session where there is one. See `Engine.run`.
 
         Returns:
             One array per output; `polyseme.artifact.graphs` has their shapes.
         """
         names = list(dict.fromkeys(map(in_float32, outputs)))
-        arrays = dict(zip(names, self.sessions[variant].run(batch, names, selection), strict=True))
+        session = self._wide.get(variant) if alone else None
+        arrays = dict(zip(names, (session or self.sessions[variant]).run(batch, names, selection), strict=True))
         return [arrays[name] if name in arrays else _to_float16(arrays[in_float32(name)]) for name in outputs]
 
     def close(self) -> None:
         """Leave the sessions to whoever still runs one."""
         with using(self.devices[0]):
-            self.sessions = {}
+            self.sessions = self._wide = {}
 
 
 def _traits(device: Device) -> Traits:
     if device.execution_provider == CPU:
-        # A batch saves nothing there, and padding costs: bench/results/serving.md.
+        # Short texts gain by company, up to 160 tokens or so; beyond, it saves little: bench/results/lone-caller.md.
         return Traits(
             pads=True,
             lanes=0,
             shares_threads=True,
-            batch_tokens=1024,
-            batch_texts=4,
+            batch_tokens=160,
+            batch_texts=16,
             queue_tokens=1 << 16,
             least_fill=0.9,
         )
