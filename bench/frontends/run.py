@@ -166,7 +166,7 @@ def measure(arrangement: Arrangement, artifact: Path, seconds: float) -> Row:
 
 
 def table(rounds: dict[str, list[Row]]) -> Iterator[str]:
-    """Medians of the rounds, with the least and the greatest."""
+    """Medians of the rounds, with the least and the greatest where there are several."""
     figures = ("front_us", "engine_us", "sender_us", "calls_per_s", "p50_ms")
     titles = ("front ends, us a call", "engine, us a call", "sender, us a call", "calls/s", "p50 ms")
     for load in LOADS:
@@ -184,6 +184,8 @@ def _cell(values: Sequence[float]) -> str:
     if not any(values):
         return ""
     digits = 1 if max(values) < 100 else 0
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
 
 

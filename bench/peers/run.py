@@ -8,7 +8,8 @@ goes on where it was, and --table writes what there is.
   in process   a library called from one thread, one call after the other, with the threads that it takes by itself,
                beside calls to our server, as many texts in each, one in flight
 
-Usage: python -m bench.peers.run ARTIFACT MODEL [--peers NAME ...] [--rounds 3] [--seconds 2.5] [--tei PATH] [--table]
+Usage: python -m bench.peers.run ARTIFACT MODEL [--peers NAME ...] [--rounds 3] [--seconds 2.5] [--tei PATH]
+       [--table] [--note TEXT]
   MODEL  a sentence-transformers folder with ONNX graphs in it, as `make peers` makes it
 """
 
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.5, help="of each load, after one that is not counted")
     parser.add_argument("--tei", type=Path, metavar="PATH", help="a text-embeddings-router that was built with HTTP")
     parser.add_argument("--table", action="store_true", help="write bench/results/peers.md from what is kept")
+    parser.add_argument("--note", default="", help="a sentence for the table: what else the machine did")
     arguments = parser.parse_args()
 
     known = peers(arguments.model, arguments.tei)
@@ -101,7 +103,7 @@ def main() -> None:
             rounds.add(name, number, seen)
             print(f"{name}, round {number}: least cosine {seen['least_cosine']:.7f}", flush=True)
     if arguments.table:
-        write(rounds.by_name())
+        write(rounds.by_name(), arguments.note)
 
 
 if __name__ == "__main__":

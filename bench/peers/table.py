@@ -14,9 +14,9 @@ RESULT: Final = ROOT / "bench" / "results" / "peers.md"
 LEAST_COSINE: Final = 0.99999  # what float32 by another order of sums leaves; bfloat16 gives 0.9999
 
 
-def write(rounds: dict[str, list[Row]]) -> None:
-    """Write it, and print it."""
-    text = "\n".join(_lines(rounds))
+def write(rounds: dict[str, list[Row]], note: str) -> None:
+    """Write it, and print it; the note says what else the machine did."""
+    text = "\n".join(_lines(rounds, note))
     print(text)
     RESULT.write_text(text + "\n", encoding="utf-8")
 
@@ -33,13 +33,13 @@ def ratios(rounds: Sequence[Row], case: str, figure: str) -> list[float]:
     return [row["ours"]["cases"][case][figure] / row["peer"]["cases"][case][figure] for row in rounds]
 
 
-def _lines(rounds: dict[str, list[Row]]) -> Iterator[str]:
+def _lines(rounds: dict[str, list[Row]], note: str) -> Iterator[str]:
     peers, others = judged(rounds)
     any_row = next(iter(rounds.values()))[0]
     yield from ("# Beside other servers and libraries", "", "```", heading())
     yield f"texts:   {any_row['texts']} tokens on average; float32 everywhere"
     yield from (f"rounds:  {len(of)} of {of[0]['seconds']:g} s a load, {peer}" for peer, of in peers.items())
-    yield from ("```", "", _HOW, "")
+    yield from ("```", "", _HOW, "", *((note, "") if note else ()))
     for peer, cosine in others.items():
         yield from (f"Not shown: {peer}, whose vectors are others (least cosine to ours {cosine:.5f}).", "")
     yield from ("## Ours over theirs", "")
@@ -87,7 +87,8 @@ def _detail(peer: str, rounds: Sequence[Row]) -> Iterator[str]:
         for figure, digits in (("texts_per_s", 1), ("p50_ms", 1), ("p99_ms", 0), ("cpu_ms", 2)):
             for side in ("ours", "peer"):
                 values = [row[side]["cases"][case][figure] for row in rounds]
-                spread = f" ({min(values):.0f}..{max(values):.0f})" if figure == "texts_per_s" else ""
+                spreads = figure == "texts_per_s" and len(values) > 1
+                spread = f" ({min(values):.0f}..{max(values):.0f})" if spreads else ""
                 cells.append(f"{statistics.median(values):.{digits}f}{spread}")
         seen = {side: [row[side]["cases"][case] for row in rounds] for side in ("ours", "peer")}
         if sender:
@@ -108,6 +109,8 @@ def _about(rounds: Sequence[Row]) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
     return f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
 
 
