@@ -4,7 +4,7 @@ It runs on the Python of the library, where nothing of polyseme is: standard lib
 library is called from one thread, one call after the other; it has the threads that it takes by itself.
 
 Usage: ENVIRONMENT/bin/python bench/peers/inside.py LIBRARY MODEL JOB VECTORS
-  MODEL    a sentence-transformers folder, with onnx/model.onnx and model.onnx in it
+  MODEL    a sentence-transformers folder, with model.onnx in it
   JOB      JSON: {"probe": [text, ...], "seconds": S, "warm_up": S, "cases": {name: [[text, ...], ...]}}
   VECTORS  where the vectors of the probe are put, .npy
 """
@@ -34,8 +34,8 @@ def sentence_transformers(model: Path, backend: str) -> Embed:
 
     files = {
         "torch": {},
-        "onnx": {"file_name": "onnx/model.onnx"},
-        "openvino": {"file_name": "openvino/openvino_model.xml"},
+        "onnx": {"file_name": "model.onnx"},
+        "openvino": {"export": True, "ov_config": {"INFERENCE_PRECISION_HINT": "f32"}},
     }
     loaded = SentenceTransformer(
         str(model), backend=backend, device="cpu", local_files_only=True, model_kwargs=files[backend]
@@ -56,7 +56,7 @@ def onnxruntime(model: Path) -> Embed:
     """Onnxruntime by hand: a session with its defaults, tokenizers, pooling in numpy."""
     import onnxruntime as runtime
 
-    session = runtime.InferenceSession(str(model / "onnx" / "model.onnx"), providers=["CPUExecutionProvider"])
+    session = runtime.InferenceSession(str(model / "model.onnx"), providers=["CPUExecutionProvider"])
     return by_hand(model, lambda inputs: session.run(["last_hidden_state"], inputs)[0])
 
 
@@ -66,7 +66,7 @@ def openvino(model: Path) -> Embed:
 
     core = runtime.Core()
     compiled = core.compile_model(
-        core.read_model(model / "onnx" / "model.onnx"),
+        core.read_model(model / "model.onnx"),
         "CPU",
         {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"},
     )

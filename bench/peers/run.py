@@ -8,7 +8,7 @@ goes on where it was, and --table writes what there is.
   in process   a library called from one thread, one call after the other, with the threads that it takes by itself,
                beside calls to our server, as many texts in each, one in flight
 
-Usage: python -m bench.peers.run ARTIFACT MODEL [--peers NAME ...] [--rounds 3] [--seconds 2.5] [--tei PATH]
+Usage: python -m bench.peers.run ARTIFACT MODEL [--peers NAME ...] [--rounds 3] [--seconds 4] [--tei PATH]
        [--table] [--note TEXT]
   MODEL  a sentence-transformers folder with ONNX graphs in it, as `make peers` makes it
 """
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--peers", nargs="+", metavar="NAME", help="these alone")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.5, help="of each load, after one that is not counted")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each load, after one that is not counted")
     parser.add_argument("--tei", type=Path, metavar="PATH", help="a text-embeddings-router that was built with HTTP")
     parser.add_argument("--table", action="store_true", help="write bench/results/peers.md from what is kept")
     parser.add_argument("--note", default="", help="a sentence for the table: what else the machine did")

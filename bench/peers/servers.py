@@ -107,6 +107,7 @@ def infinity(model: Path, engine: str) -> Server:
         # From within the folder: it hands optimum the path of the ONNX file, which must be relative to the model's.
         flags = ["--model-id", ".", "--served-model-name", "m", "--engine", engine, "--device", "cpu"]
         flags += ["--dtype", "float32", "--no-vector-disk-cache"]  # texts come again: a cache would answer
+        flags += ["--pooling-method", "mean"]  # optimum takes the first token's vector unless it is told
         command = [str(python.with_name("infinity_emb")), "v2", *flags, "--host", "127.0.0.1", "--port", str(port)]
         return _running(command, f"127.0.0.1:{port}", model)
 
