@@ -1,7 +1,8 @@
 """A server for half an hour under calls, cancels, garbage and connections that come and go: does anything grow?
 
 Memory is what is the process's own; its slope is the median of those of all pairs of samples (Theil and Sen), which a
-few outliers do not move. The first minutes do not count.
+few outliers do not move. The first minutes do not count. What is resident grows into what the process has asked for, as
+onnxruntime's arena is touched where it was not before: so that is looked at too.
 
 Usage: python -m bench.reliability.soak ARTIFACT [--minutes 30] [--warm-up-minutes 8] [--pace-s 0.05]
 """
