@@ -51,7 +51,7 @@ def poison(place: Place) -> Iterator[Outcome]:
 
     rounds, failed, together, texts = place.tries(200, 20), 0, 0, 0
     draw = random.Random(15)
-    with running(place.tiny, runners=1, max_batch_texts=8) as server:
+    with running(place.tiny, runners=1, max_batch_texts=8, max_batch_tokens=256) as server:
         alone = {tokens: embed(server, [text_of(tokens)])[0] for tokens in (19, POISON_TOKENS, 21)}
         for _ in range(rounds):
             lengths = [POISON_TOKENS, *draw.choices([one for one in alone if one != POISON_TOKENS], k=7)]
