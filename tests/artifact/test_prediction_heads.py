@@ -39,10 +39,12 @@ def document(head, size=SIZE, name="moods"):
     return seal(changed)
 
 
-def test_a_head_is_read_as_it_was_written():
-    manifest = Manifest.from_json(document(HEAD))
-    assert manifest.model.predictions["moods"].as_json() == HEAD
-    assert json.loads(manifest.to_json())["model"]["heads"]["moods"] == HEAD
+@pytest.mark.parametrize("head", [HEAD, {**HEAD, "layer": 0}, {**HEAD, "layer": 1}])
+def test_a_head_is_read_as_it_was_written(head):
+    manifest = Manifest.from_json(document(head))
+    assert manifest.model.predictions["moods"].as_json() == head
+    assert manifest.model.predictions["moods"].layer == head.get("layer")
+    assert json.loads(manifest.to_json())["model"]["heads"]["moods"] == head
     assert manifest.model.embedding == Manifest.from_json(seal(DOCUMENT)).model.embedding
 
 
@@ -66,6 +68,7 @@ TOO_MANY = {**HEAD, "labels": [f"l{i}" for i in range(100_000)], "output": {**DE
         ({**HEAD, "output": {**DENSE, "in_features": 9}}, "model.heads.moods.output.in_features: got 9; it is given 8"),
         ({**HEAD, "file": "../x"}, "model.heads.moods.file: '../x' is not in files"),
         ({**HEAD, "file": "tokenizer.json"}, "tokenizer.json has 128 bytes; its head needs 72"),
+        ({**HEAD, "layer": 99}, "model.heads.moods.layer: got 99"),
         ({**HEAD, "more": 1}, "fields that schema 5 does not know"),
     ],
 )

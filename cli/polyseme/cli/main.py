@@ -24,6 +24,7 @@ from polyseme.cli.commands import (
     diff,
     embed,
     export,
+    fit,
     health,
     info,
     senses,
@@ -56,7 +57,7 @@ class Command(Protocol):
 
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    export, serve, verify, diff, info, embed, words, tokenize, similarity, senses, bench, health,
+    export, fit, serve, verify, diff, info, embed, words, tokenize, similarity, senses, bench, health,
 )  # fmt: skip
 
 # Names to install, where they are not the names to import.

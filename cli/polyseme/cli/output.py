@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -88,3 +88,16 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         raise CliError(f"cannot write {path}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def step_line() -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows a step: in place on a terminal, elsewhere in a line of its own."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda line: print(line, file=sys.stderr, flush=True)
+        return
+    with console.status("starting") as status:
+        yield status.update

@@ -36,7 +36,7 @@ class ScoreFunction(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionHead:
-    """A head over the last layer: [a dense layer, [length normalized,]] and one row of logits.
+    """A head over one layer: [a dense layer, [length normalized,]] and one row of logits.
 
     Attributes:
         kind: what it predicts. Question answering has two logits a token: an answer begins here, and ends here.
@@ -47,6 +47,7 @@ class PredictionHead:
         norm_eps: epsilon of a LayerNorm, without a shift, after `hidden`; None where there is none.
         output: gives the logits.
         file: its weights, float32, little-endian, in the order of `shapes`.
+        layer: of the encoder, whose vectors it takes: 0 is the embedding layer; None: the last.
     """
 
     kind: HeadKind
@@ -57,6 +58,7 @@ class PredictionHead:
     norm_eps: float | None
     output: DenseSpec
     file: str
+    layer: int | None = None
 
     @property
     def takes_pairs(self) -> bool:
@@ -93,14 +95,15 @@ class PredictionHead:
             **({"norm_eps": self.norm_eps} if self.norm_eps is not None else {}),
             "output": self.output.as_json(),
             "file": self.file,
+            **({"layer": self.layer} if self.layer is not None else {}),
         }
 
 
 AnyHead = EmbeddingHead | PredictionHead
 
 
-def read_heads(fields: Fields, hidden_size: int) -> dict[str, AnyHead]:
-    """Read the heads on an encoder of some width, by name.
+def read_heads(fields: Fields, hidden_size: int, num_hidden_layers: int) -> dict[str, AnyHead]:
+    """Read the heads on an encoder of some width and depth, by name.
 
     Raises:
         InvalidManifestError: there is no embedding head, one of a kind that this version does not know, or an
@@ -113,7 +116,7 @@ def read_heads(fields: Fields, hidden_size: int) -> dict[str, AnyHead]:
         if name == EMBEDDING and kind == EMBEDDING:
             heads[name] = read_embedding(head, hidden_size)
         elif name != EMBEDDING and kind in _KINDS and _NAME.fullmatch(name):
-            heads[name] = _read_prediction(head, f"model.heads.{name}", hidden_size)
+            heads[name] = _read_prediction(head, f"model.heads.{name}", hidden_size, num_hidden_layers)
         else:
             raise InvalidManifestError(
                 f"manifest field model.heads.{name[:40]}: a head of kind {kind[:40]!r}; known are "
@@ -166,7 +169,7 @@ def refuse_files(heads: Mapping[str, AnyHead], sizes: Mapping[str, int]) -> None
 _KINDS: Final = tuple(kind.value for kind in HeadKind)
 
 
-def _read_prediction(fields: Fields, at: str, hidden_size: int) -> PredictionHead:
+def _read_prediction(fields: Fields, at: str, hidden_size: int, num_hidden_layers: int) -> PredictionHead:
     names = fields.names()
     kind = fields.choice("kind", HeadKind)
     hidden = _read_dense(fields.object("hidden"), hidden_size, f"{at}.hidden") if "hidden" in names else None
@@ -192,6 +195,7 @@ def _read_prediction(fields: Fields, at: str, hidden_size: int) -> PredictionHea
         norm_eps=fields.number("norm_eps", least=0.0, most=1.0) if "norm_eps" in names else None,
         output=output,
         file=fields.text("file"),
+        layer=fields.integer("layer", most=num_hidden_layers) if "layer" in names else None,
     )
 
 

@@ -54,7 +54,7 @@ def read_model(fields: Fields) -> ModelSpec:
     encoder = _read_encoder(fields.object("encoder"))
     spec = ModelSpec(
         encoder=encoder,
-        heads=read_heads(fields.object("heads"), encoder.hidden_size),
+        heads=read_heads(fields.object("heads"), encoder.hidden_size, encoder.num_hidden_layers),
         max_tokens=fields.integer("max_tokens", least=1, most=MAX_WIDTH),
         prompts=fields.proses("prompts"),
         default_prompt_name=fields.text("default_prompt_name"),

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.numbers import positive
 from polyseme.cli.errors import CliError
-from polyseme.cli.output import print_table
+from polyseme.cli.output import print_table, step_line
 
 if TYPE_CHECKING:
     from polyseme.artifact import Artifact
@@ -87,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     from polyseme.export import ExportError, export_model
 
     try:
-        with _shown() as show:
+        with step_line() as show:
             steps, notes = _Steps(show), list[str]()
             artifact = export_model(args.source, args.output, _options(args), steps, notes.append)
     except (ArtifactError, ExportError) as error:
@@ -147,19 +145,6 @@ class _Steps:
         """Give the seconds of each step; the last one lasts until now."""
         times = [*self._began.values(), time.perf_counter()]
         return {step: end - begin for step, begin, end in zip(self._began, times, times[1:], strict=False)}
-
-
-@contextmanager
-def _shown() -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows a step: in place on a terminal, elsewhere in a line of its own."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield lambda line: print(line, file=sys.stderr, flush=True)
-        return
-    with console.status("starting") as status:
-        yield status.update
 
 
 def _summary(artifact: Artifact, seconds: dict[str, float]) -> None:

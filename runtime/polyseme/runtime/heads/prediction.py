@@ -1,4 +1,4 @@
-"""From vectors of the last layer to logits, and to scores. Pure: numpy alone.
+"""From vectors of a layer to logits, and to scores. Pure: numpy alone.
 
 A head is a thousandth of its encoder's work. Beside the graphs it costs neither a session, nor a copy of their weights,
 and no vector of a text changes by a bit where a model has one.

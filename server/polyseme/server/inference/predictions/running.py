@@ -136,7 +136,8 @@ class HeadRun:
     async def _run(self, group: Sequence[Prepared]) -> list[list[Float32Array]]:
         spec = self.execution.model.spec
         types = TokenTypes.of(spec.encoder)
-        mix = layer_mix((), static=False, combine=Combine.SUM, num_hidden_layers=spec.encoder.num_hidden_layers)
+        layers = () if self.head.spec.layer is None else (self.head.spec.layer,)
+        mix = layer_mix(layers, static=False, combine=Combine.SUM, num_hidden_layers=spec.encoder.num_hidden_layers)
         tasks = []
         for one in group:
             ids = one.tokens.ids if types is None else types.mark(one.tokens.ids, one.tokens.types)
@@ -147,7 +148,7 @@ class HeadRun:
         return await asyncio.to_thread(self._through_head, group, [row[0] for row in rows])
 
     def _task(self, length: int, mix: LayerMix, hidden_size: int) -> LayerVectors:
-        """Ask for what the head takes: the first token, the mean of all, or all, of the last layer."""
+        """Ask for what the head takes: the first token, the mean of all, or all, of its layer."""
         if self.head.spec.pooling is Pooling.CLS:
             return LayerVectors(mix, hidden_size, np.zeros(1, dtype=np.int32))
         every = np.arange(length, dtype=np.int32)
