@@ -21,12 +21,14 @@ from typing import Any, Final, NoReturn, Protocol
 
 from polyseme.cli.commands import (
     bench,
+    classify,
     diff,
     embed,
     export,
     fit,
     health,
     info,
+    rerank,
     senses,
     serve,
     similarity,
@@ -57,7 +59,7 @@ class Command(Protocol):
 
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    export, fit, serve, verify, diff, info, embed, words, tokenize, similarity, senses, bench, health,
+    export, fit, serve, verify, diff, info, embed, words, tokenize, similarity, senses, classify, rerank, bench, health,
 )  # fmt: skip
 
 # Names to install, where they are not the names to import.

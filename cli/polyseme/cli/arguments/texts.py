@@ -7,8 +7,8 @@ import argparse
 from polyseme.cli.inputs.formats import add_format_arguments
 
 
-def add_text_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the sources of texts, and the options for all of them."""
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sources of texts."""
     parser.add_argument("texts", metavar="TEXT", nargs="*", help="texts, in place of --input")
     parser.add_argument(
         "-i",
@@ -18,6 +18,11 @@ def add_text_arguments(parser: argparse.ArgumentParser) -> None:
         "[stdin if no TEXT]",
     )
     add_format_arguments(parser)
+
+
+def add_text_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sources of texts, and the options for all of them."""
+    add_source_arguments(parser)
     parser.add_argument(
         "--truncate",
         choices=["none", "end", "start"],

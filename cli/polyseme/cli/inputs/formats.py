@@ -26,6 +26,7 @@ _OPTIONS_OF: Final = {
     "no_header": ("csv", "tsv"),
     "delimiter": ("csv",),
     "keep": ("jsonl", "json", "csv", "tsv", "parquet"),
+    "second_from": ("jsonl", "json", "csv", "tsv", "parquet"),
 }
 # Files whose lines are syntax, or no text at all.
 _NOT_READ: Final = frozenset((

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from polyseme.cli.errors import CliError
@@ -15,6 +15,7 @@ from polyseme.cli.inputs.delimited import DelimitedInput
 from polyseme.cli.inputs.formats import check_no_input, delimiter_of, format_of
 from polyseme.cli.inputs.lines import text_records
 from polyseme.cli.inputs.objects import json_array_records, json_line_records
+from polyseme.cli.inputs.pairs import with_second
 from polyseme.cli.inputs.parquet import ParquetInput
 from polyseme.cli.inputs.records import Record
 
@@ -60,7 +61,9 @@ def open_input(args: argparse.Namespace, source: str) -> Iterator[InputFile]:
     """
     kind = format_of(args, "stdin" if source == "-" else source)
     with open_content(source, is_text=kind != "parquet") as content:
-        yield _input_of(args, content, kind)
+        input_file = _input_of(args, content, kind)
+        second = getattr(args, "second_from", None)
+        yield input_file if second is None else _paired(input_file, second)
 
 
 def records_from(args: argparse.Namespace) -> tuple[list[Record], tuple[str, ...]]:
@@ -102,6 +105,8 @@ def texts_from(args: argparse.Namespace) -> list[str]:
 
 def _input_of(args: argparse.Namespace, content: Content, kind: str) -> InputFile:
     keep = tuple(getattr(args, "keep", None) or ())
+    if (second := getattr(args, "second_from", None)) is not None:  # read like a column to keep
+        keep = (*keep, second)
     field, column = getattr(args, "field", None) or "text", getattr(args, "column", None) or "text"
     identity: dict[str, Any] = {"format": kind, "sha256": content.sha256}
     if keep:
@@ -132,4 +137,14 @@ def _input_of(args: argparse.Namespace, content: Content, kind: str) -> InputFil
             records = lambda: text_records(content)  # noqa: E731
     return InputFile(
         content=content, unit=unit, records=records, rows=rows, keep=keep, identity=identity, parquet=parquet
+    )
+
+
+def _paired(single: InputFile, second: str) -> InputFile:
+    """Take the last column to keep as second texts."""
+    return replace(
+        single,
+        records=lambda: with_second(single.records(), second),
+        keep=single.keep[:-1],
+        identity={**single.identity, "second": second},
     )

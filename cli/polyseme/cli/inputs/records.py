@@ -17,12 +17,14 @@ class Record(NamedTuple):
         number: number of its line (CSV: of its last line), or of its row or entry in other formats; from 1.
         problem: the reason why it cannot be read; holds no part of it.
         kept: values of the columns that --keep names, in its order.
+        second: the second text of a pair; None: there is none.
     """
 
     text: str
     number: int
     problem: str | None = None
     kept: tuple[Any, ...] = ()
+    second: str | None = None
 
 
 def listed(names: Sequence[str]) -> str:
