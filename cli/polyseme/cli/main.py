@@ -20,10 +20,12 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn, Protocol
 
 from polyseme.cli.commands import (
+    answer,
     bench,
     classify,
     diff,
     embed,
+    entities,
     export,
     fit,
     health,
@@ -37,6 +39,7 @@ from polyseme.cli.commands import (
     words,
 )
 from polyseme.cli.errors import CliError
+from polyseme.cli.output import spell_out
 from polyseme.cli.variables import unread_variables
 
 
@@ -59,7 +62,8 @@ class Command(Protocol):
 
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    export, fit, serve, verify, diff, info, embed, words, tokenize, similarity, senses, classify, rerank, bench, health,
+    export, fit, serve, verify, diff, info, embed, words, tokenize, similarity, senses,
+    classify, entities, answer, rerank, bench, health,
 )  # fmt: skip
 
 # Names to install, where they are not the names to import.
@@ -175,8 +179,8 @@ def _print_error(line: str, code: int) -> int:
 
 
 def _one_line(message: str) -> str:
-    """Spell control characters out, of a file's name for example: a message is one line, and moves no cursor."""
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
+    """Spell control characters out, of a file's name for example."""
+    shown = spell_out(message)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST // 2]} ... {shown[-_LONGEST // 2 :]}"
 
 

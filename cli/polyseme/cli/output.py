@@ -14,6 +14,7 @@ from polyseme.cli.errors import CliError
 PROGRESS_FROM: Final = 1000
 """Texts from which on a terminal shows the progress."""
 _PIPED_WIDTH: Final = 160
+_JOINERS: Final = "\u200c\u200d"  # Persian, Indic scripts and emoji are written with them
 
 
 def abridge(text: str, width: int = 48) -> str:
@@ -24,6 +25,11 @@ def abridge(text: str, width: int = 48) -> str:
 def one_line(text: str) -> str:
     """Replace characters that do not print by spaces: line ends, controls, marks of direction."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def spell_out(text: str) -> str:
+    r"""Spell characters out that do not print, as \n or \x1b: what is shown is one line, and moves no cursor."""
+    return "".join(char if char.isprintable() or char in _JOINERS else ascii(char)[1:-1] for char in text)
 
 
 def print_table(

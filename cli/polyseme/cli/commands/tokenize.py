@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
+from polyseme.cli.arguments.offsets import add_offset_unit_argument
 from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
@@ -32,12 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without-special-tokens", action="store_true", help="put no [CLS] and [SEP], or their like, around a text"
     )
-    parser.add_argument(
-        "--offset-unit",
-        choices=["code_point", "utf8_byte", "utf16_code_unit"],
-        default="code_point",
-        help="unit of the offsets [%(default)s]",
-    )
+    add_offset_unit_argument(parser)
     add_keep_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
 
