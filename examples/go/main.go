@@ -1,4 +1,4 @@
-// Command polyseme asks a Polyseme server for the vectors of texts, and of words in them.
+// Command polyseme asks a Polyseme server for the vectors of texts, and of words in them; or for the entities in them.
 package main
 
 //go:generate buf generate ../..
@@ -34,7 +34,18 @@ func main() {
 	target := flag.String("target", "localhost:50051", "address of the server")
 	asJSON := flag.Bool("json", false, "print all vectors, exactly")
 	dtype := flag.String("dtype", "float32", "how vectors travel: float32, float16, bfloat16 or int8")
+	tagger := flag.String("entities", "", "find entities instead, by this model, which has a head for them")
 	flag.Parse()
+	if *tagger != "" {
+		found, err := askEntities(*target, *tagger)
+		if err != nil {
+			log.Fatal(explain(err))
+		}
+		if err = printEntities(os.Stdout, found, *asJSON); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	answers, err := ask(*target, *dtype)
 	if err != nil {
 		log.Fatal(explain(err))
@@ -72,6 +83,16 @@ func ask(target, dtypeName string) (*answers, error) {
 		result.words = append(result.words, word)
 	}
 	return result, nil
+}
+
+func askEntities(target, model string) ([][]entity, error) {
+	channel, err := connect(target)
+	if err != nil {
+		return nil, err
+	}
+	defer channel.Close()
+	predictions := polysemev1.NewPredictionServiceClient(channel)
+	return tagger{predictions, polysemev1.NewModelServiceClient(channel), model}.find(subjects)
 }
 
 type caller struct {

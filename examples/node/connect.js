@@ -25,18 +25,20 @@ const SERVICE_CONFIG = {
   ],
 };
 
-const definition = protoLoader.loadSync('polyseme/v1/embedding_service.proto', {
+const SERVICES = ['embedding', 'model', 'prediction'].map((name) => `polyseme/v1/${name}_service.proto`);
+
+const definition = protoLoader.loadSync(SERVICES, {
   includeDirs: [PROTO],
   longs: Number,
   enums: String,
   defaults: true,
 });
 
-/** Make a client; nothing is sent before the first call. One client serves a whole program. */
-export function connect(target) {
-  const { EmbeddingService } = grpc.loadPackageDefinition(definition).polyseme.v1;
+/** Make a client of a service; nothing is sent before the first call. One client serves a whole program. */
+export function connect(target, service = 'EmbeddingService') {
+  const Service = grpc.loadPackageDefinition(definition).polyseme.v1[service];
   // The server has no TLS; a proxy before it may.
-  return new EmbeddingService(target, grpc.credentials.createInsecure(), {
+  return new Service(target, grpc.credentials.createInsecure(), {
     'grpc.service_config': JSON.stringify(SERVICE_CONFIG),
     'grpc.service_config_disable_resolution': 1,
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,

@@ -1,10 +1,10 @@
-// Ask a Polyseme server for the vectors of texts, and of words in them.
-import { parseArgs, promisify } from 'node:util';
+// Ask a Polyseme server for the vectors of texts, and of words in them; or for the entities in them.
+import { parseArgs } from 'node:util';
+import { call } from './call.js';
 import { connect } from './connect.js';
-import { explain, patiently } from './status.js';
+import { entities } from './entities.js';
+import { explain } from './status.js';
 import { decode } from './tensor.js';
-
-const TIMEOUT_MS = 10_000;
 
 const SUBJECTS = [
   { text: 'We sat on the bank of the river.', word: 'bank' },
@@ -37,13 +37,6 @@ async function embedWord(client, { text, word }, dtype) {
   return { text: embedded.text, ...embedded.span, vector: decode(vectors)[0] };
 }
 
-/** Make a call within its deadline, however often it is tried. */
-function call(client, method, request) {
-  const deadline = Date.now() + TIMEOUT_MS;
-  const once = promisify(client[method].bind(client));
-  return patiently(deadline, () => once(request, { deadline }));
-}
-
 function print(embeddings, words) {
   const start = (vector) => `[${vector.length}] ${[...vector.subarray(0, 3)].map((x) => x.toFixed(4)).join(' ')} ...`;
   embeddings.forEach((vector, i) => {
@@ -65,25 +58,43 @@ function printJson(embeddings, words) {
   }));
 }
 
+function printEntities(texts) {
+  texts.forEach((found, i) => {
+    for (const { group, text, start, end, score } of found) {
+      console.log(`text ${i}: ${group} ${text} at ${start} to ${end}: ${score.toFixed(4)}`);
+    }
+  });
+}
+
 const { values: options } = parseArgs({
   options: {
     target: { type: 'string', default: 'localhost:50051' },
     json: { type: 'boolean', default: false },
     dtype: { type: 'string', default: 'float32' }, // how vectors travel: float32, float16, bfloat16 or int8
+    entities: { type: 'string' }, // find entities instead, by this model, which has a head for them
     help: { type: 'boolean', default: false },
   },
 });
 if (options.help) {
-  console.log('Usage: node main.js [--target HOST:PORT] [--dtype float32|float16|bfloat16|int8] [--json]');
+  console.log(
+    'Usage: node main.js [--target HOST:PORT] [--dtype float32|float16|bfloat16|int8] [--entities MODEL] [--json]',
+  );
   process.exit();
 }
 const client = connect(options.target);
 const dtype = `DATA_TYPE_${options.dtype.toUpperCase()}`;
+const texts = SUBJECTS.map(({ text }) => text);
 try {
-  const embeddings = await embed(client, SUBJECTS.map(({ text }) => text), dtype);
-  const words = [];
-  for (const subject of SUBJECTS) words.push(await embedWord(client, subject, dtype));
-  (options.json ? printJson : print)(embeddings, words);
+  if (options.entities) {
+    const found = await entities(options.target, options.entities, texts);
+    if (options.json) console.log(JSON.stringify({ entities: found }));
+    else printEntities(found);
+  } else {
+    const embeddings = await embed(client, texts, dtype);
+    const words = [];
+    for (const subject of SUBJECTS) words.push(await embedWord(client, subject, dtype));
+    (options.json ? printJson : print)(embeddings, words);
+  }
 } catch (error) {
   if (typeof error.code !== 'number') throw error; // no status of gRPC
   console.error(explain(error));

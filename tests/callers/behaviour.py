@@ -1,7 +1,7 @@
 """What every program does, in whatever language: imported by the test of each."""
 
 import pytest
-from tests.callers.programs import compare, refusing
+from tests.callers.programs import compare, compare_entities, refusing
 
 from polyseme.server.errors import InvalidInputError, NotReadyError, QueueFullError
 
@@ -39,3 +39,20 @@ class Behaviour:
         assert done.returncode == 1
         assert str(error) in done.stderr
         assert len(left) == 1
+
+
+class Entities:
+    """Tests of a fixture `program` that finds entities too."""
+
+    def test_entities_are_those_of_the_sdk_at_the_offsets_of_its_own_strings(self, program, tagger):
+        compare_entities(program, tagger, self.unit)
+
+    def test_prints_entities(self, program, tagger):
+        done = program.run("--target", tagger.target, "--entities", tagger.model.manifest.name)
+        assert done.returncode == 0, done.stderr
+        assert "text 4: " in done.stdout
+
+    def test_says_where_a_model_has_no_entities(self, program, server):
+        done = program.run("--target", server.target, "--entities", server.model.manifest.name)
+        assert done.returncode == 1
+        assert "FailedPrecondition" in done.stderr or "FAILED_PRECONDITION" in done.stderr

@@ -125,6 +125,30 @@ def compare(program, server, unit, dtype):
         assert got["vector"].tobytes() == _word_by_sdk(server, text, word, dtype)
 
 
+def compare_entities(program, server, unit):
+    """What a program reads is what the SDK reads: the same parts of the texts, counted as the language counts them."""
+    done = program.run("--target", server.target, "--entities", server.model.manifest.name, "--json")
+    assert done.returncode == 0, done.stderr
+    with Client(server.target) as client:
+        want = [tagged.entities for tagged in client.entities(TEXTS)]
+    got = json.loads(done.stdout)["entities"]
+    for text, entities, found in zip(TEXTS, want, got, strict=True):
+        assert found == [
+            {
+                "text": text[one.start : one.end],
+                "start": unit(text[: one.start]),
+                "end": unit(text[: one.end]),
+                "group": one.group,
+                "score": pytest.approx(one.score, rel=1e-6),
+            }
+            for one in entities
+        ]
+    hard = [(text, entities) for text, entities in zip(TEXTS, want, strict=True) if unit(text) != len(text)]
+    assert hard
+    for text, entities in hard:
+        assert any(unit(text[: one.end]) != one.end for one in entities)
+
+
 def _texts_by_sdk(server, dtype):
     """The same request: in another batch the last bits may differ."""
     request = embedding_service_pb2.EmbedRequest(texts=TEXTS, dtype=_dtype(dtype))

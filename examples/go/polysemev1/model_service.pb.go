@@ -86,6 +86,120 @@ func (Pooling) EnumDescriptor() ([]byte, []int) {
 	return file_polyseme_v1_model_service_proto_rawDescGZIP(), []int{0}
 }
 
+// What a head predicts.
+type HeadKind int32
+
+const (
+	// Not set; never in a reply.
+	HeadKind_HEAD_KIND_UNSPECIFIED HeadKind = 0
+	// Classes of texts and of pairs of texts: Classify, and Rerank where there is one label.
+	HeadKind_HEAD_KIND_CLASSIFICATION HeadKind = 1
+	// Labels of tokens: TagTokens.
+	HeadKind_HEAD_KIND_TOKEN_CLASSIFICATION HeadKind = 2
+	// Where answers begin and end: Answer.
+	HeadKind_HEAD_KIND_QUESTION_ANSWERING HeadKind = 3
+)
+
+// Enum value maps for HeadKind.
+var (
+	HeadKind_name = map[int32]string{
+		0: "HEAD_KIND_UNSPECIFIED",
+		1: "HEAD_KIND_CLASSIFICATION",
+		2: "HEAD_KIND_TOKEN_CLASSIFICATION",
+		3: "HEAD_KIND_QUESTION_ANSWERING",
+	}
+	HeadKind_value = map[string]int32{
+		"HEAD_KIND_UNSPECIFIED":          0,
+		"HEAD_KIND_CLASSIFICATION":       1,
+		"HEAD_KIND_TOKEN_CLASSIFICATION": 2,
+		"HEAD_KIND_QUESTION_ANSWERING":   3,
+	}
+)
+
+func (x HeadKind) Enum() *HeadKind {
+	p := new(HeadKind)
+	*p = x
+	return p
+}
+
+func (x HeadKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (HeadKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_polyseme_v1_model_service_proto_enumTypes[1].Descriptor()
+}
+
+func (HeadKind) Type() protoreflect.EnumType {
+	return &file_polyseme_v1_model_service_proto_enumTypes[1]
+}
+
+func (x HeadKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use HeadKind.Descriptor instead.
+func (HeadKind) EnumDescriptor() ([]byte, []int) {
+	return file_polyseme_v1_model_service_proto_rawDescGZIP(), []int{1}
+}
+
+// How the logits of labels become scores.
+type ScoreFunction int32
+
+const (
+	// Not set; never in a reply.
+	ScoreFunction_SCORE_FUNCTION_UNSPECIFIED ScoreFunction = 0
+	// One label of several: scores sum to 1.
+	ScoreFunction_SCORE_FUNCTION_SOFTMAX ScoreFunction = 1
+	// Each label by itself, 0 to 1.
+	ScoreFunction_SCORE_FUNCTION_SIGMOID ScoreFunction = 2
+	// As they are: a regression, or whatever the model's authors scale themselves.
+	ScoreFunction_SCORE_FUNCTION_IDENTITY ScoreFunction = 3
+)
+
+// Enum value maps for ScoreFunction.
+var (
+	ScoreFunction_name = map[int32]string{
+		0: "SCORE_FUNCTION_UNSPECIFIED",
+		1: "SCORE_FUNCTION_SOFTMAX",
+		2: "SCORE_FUNCTION_SIGMOID",
+		3: "SCORE_FUNCTION_IDENTITY",
+	}
+	ScoreFunction_value = map[string]int32{
+		"SCORE_FUNCTION_UNSPECIFIED": 0,
+		"SCORE_FUNCTION_SOFTMAX":     1,
+		"SCORE_FUNCTION_SIGMOID":     2,
+		"SCORE_FUNCTION_IDENTITY":    3,
+	}
+)
+
+func (x ScoreFunction) Enum() *ScoreFunction {
+	p := new(ScoreFunction)
+	*p = x
+	return p
+}
+
+func (x ScoreFunction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ScoreFunction) Descriptor() protoreflect.EnumDescriptor {
+	return file_polyseme_v1_model_service_proto_enumTypes[2].Descriptor()
+}
+
+func (ScoreFunction) Type() protoreflect.EnumType {
+	return &file_polyseme_v1_model_service_proto_enumTypes[2]
+}
+
+func (x ScoreFunction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ScoreFunction.Descriptor instead.
+func (ScoreFunction) EnumDescriptor() ([]byte, []int) {
+	return file_polyseme_v1_model_service_proto_rawDescGZIP(), []int{2}
+}
+
 // Asks for all models.
 type ListModelsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -302,7 +416,9 @@ type Model struct {
 	Similarity Metric `protobuf:"varint,18,opt,name=similarity,proto3,enum=polyseme.v1.Metric" json:"similarity,omitempty"`
 	// Fields of requests that the server obeys for this model, and that servers before it would neglect and answer
 	// otherwise, for example text_options.without_prompt. A client that needs one that is not here must not send the call.
-	Features      []string `protobuf:"bytes,19,rep,name=features,proto3" json:"features,omitempty"`
+	Features []string `protobuf:"bytes,19,rep,name=features,proto3" json:"features,omitempty"`
+	// The heads that predict; see PredictionService. Unstable, as it is.
+	Heads         []*Head `protobuf:"bytes,20,rep,name=heads,proto3" json:"heads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -470,6 +586,95 @@ func (x *Model) GetFeatures() []string {
 	return nil
 }
 
+func (x *Model) GetHeads() []*Head {
+	if x != nil {
+		return x.Heads
+	}
+	return nil
+}
+
+// A head that predicts.
+type Head struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, which requests may give.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it predicts.
+	Kind HeadKind `protobuf:"varint,2,opt,name=kind,proto3,enum=polyseme.v1.HeadKind" json:"kind,omitempty"`
+	// Its labels, in the order of scores; none for answers.
+	Labels []string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty"`
+	// How logits become scores.
+	ScoreFunction ScoreFunction `protobuf:"varint,4,opt,name=score_function,json=scoreFunction,proto3,enum=polyseme.v1.ScoreFunction" json:"score_function,omitempty"`
+	// Of a head that labels tokens: the kinds of entities, without the prefixes of their labels.
+	Groups        []string `protobuf:"bytes,5,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Head) Reset() {
+	*x = Head{}
+	mi := &file_polyseme_v1_model_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Head) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Head) ProtoMessage() {}
+
+func (x *Head) ProtoReflect() protoreflect.Message {
+	mi := &file_polyseme_v1_model_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Head.ProtoReflect.Descriptor instead.
+func (*Head) Descriptor() ([]byte, []int) {
+	return file_polyseme_v1_model_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Head) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Head) GetKind() HeadKind {
+	if x != nil {
+		return x.Kind
+	}
+	return HeadKind_HEAD_KIND_UNSPECIFIED
+}
+
+func (x *Head) GetLabels() []string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Head) GetScoreFunction() ScoreFunction {
+	if x != nil {
+		return x.ScoreFunction
+	}
+	return ScoreFunction_SCORE_FUNCTION_UNSPECIFIED
+}
+
+func (x *Head) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 // What the server accepts in one call.
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -487,7 +692,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_polyseme_v1_model_service_proto_msgTypes[5]
+	mi := &file_polyseme_v1_model_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +704,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_polyseme_v1_model_service_proto_msgTypes[5]
+	mi := &file_polyseme_v1_model_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +717,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_polyseme_v1_model_service_proto_rawDescGZIP(), []int{5}
+	return file_polyseme_v1_model_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Limits) GetMaxTexts() uint32 {
@@ -554,7 +759,7 @@ const file_polyseme_v1_model_service_proto_rawDesc = "" +
 	"\x0fGetModelRequest\x12+\n" +
 	"\x05model\x18\x01 \x01(\v2\x15.polyseme.v1.ModelRefR\x05model\"<\n" +
 	"\x10GetModelResponse\x12(\n" +
-	"\x05model\x18\x01 \x01(\v2\x12.polyseme.v1.ModelR\x05model\"\xb6\x06\n" +
+	"\x05model\x18\x01 \x01(\v2\x12.polyseme.v1.ModelR\x05model\"\xdf\x06\n" +
 	"\x05Model\x126\n" +
 	"\bidentity\x18\x01 \x01(\v2\x1a.polyseme.v1.ModelIdentityR\bidentity\x12\x1d\n" +
 	"\n" +
@@ -585,10 +790,17 @@ const file_polyseme_v1_model_service_proto_rawDesc = "" +
 	"\n" +
 	"similarity\x18\x12 \x01(\x0e2\x13.polyseme.v1.MetricR\n" +
 	"similarity\x12\x1a\n" +
-	"\bfeatures\x18\x13 \x03(\tR\bfeatures\x1a:\n" +
+	"\bfeatures\x18\x13 \x03(\tR\bfeatures\x12'\n" +
+	"\x05heads\x18\x14 \x03(\v2\x11.polyseme.v1.HeadR\x05heads\x1a:\n" +
 	"\fPromptsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x94\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb8\x01\n" +
+	"\x04Head\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x15.polyseme.v1.HeadKindR\x04kind\x12\x16\n" +
+	"\x06labels\x18\x03 \x03(\tR\x06labels\x12A\n" +
+	"\x0escore_function\x18\x04 \x01(\x0e2\x1a.polyseme.v1.ScoreFunctionR\rscoreFunction\x12\x16\n" +
+	"\x06groups\x18\x05 \x03(\tR\x06groups\"\x94\x01\n" +
 	"\x06Limits\x12\x1b\n" +
 	"\tmax_texts\x18\x01 \x01(\rR\bmaxTexts\x12$\n" +
 	"\x0emax_text_bytes\x18\x02 \x01(\rR\fmaxTextBytes\x12*\n" +
@@ -600,7 +812,17 @@ const file_polyseme_v1_model_service_proto_rawDesc = "" +
 	"\fPOOLING_MEAN\x10\x02\x12\x0f\n" +
 	"\vPOOLING_MAX\x10\x03\x12\x19\n" +
 	"\x15POOLING_MEAN_SQRT_LEN\x10\x04\x12\x16\n" +
-	"\x12POOLING_LAST_TOKEN\x10\x052\xa6\x01\n" +
+	"\x12POOLING_LAST_TOKEN\x10\x05*\x89\x01\n" +
+	"\bHeadKind\x12\x19\n" +
+	"\x15HEAD_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18HEAD_KIND_CLASSIFICATION\x10\x01\x12\"\n" +
+	"\x1eHEAD_KIND_TOKEN_CLASSIFICATION\x10\x02\x12 \n" +
+	"\x1cHEAD_KIND_QUESTION_ANSWERING\x10\x03*\x84\x01\n" +
+	"\rScoreFunction\x12\x1e\n" +
+	"\x1aSCORE_FUNCTION_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16SCORE_FUNCTION_SOFTMAX\x10\x01\x12\x1a\n" +
+	"\x16SCORE_FUNCTION_SIGMOID\x10\x02\x12\x1b\n" +
+	"\x17SCORE_FUNCTION_IDENTITY\x10\x032\xa6\x01\n" +
 	"\fModelService\x12M\n" +
 	"\n" +
 	"ListModels\x12\x1e.polyseme.v1.ListModelsRequest\x1a\x1f.polyseme.v1.ListModelsResponse\x12G\n" +
@@ -618,39 +840,45 @@ func file_polyseme_v1_model_service_proto_rawDescGZIP() []byte {
 	return file_polyseme_v1_model_service_proto_rawDescData
 }
 
-var file_polyseme_v1_model_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_polyseme_v1_model_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_polyseme_v1_model_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_polyseme_v1_model_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_polyseme_v1_model_service_proto_goTypes = []any{
 	(Pooling)(0),               // 0: polyseme.v1.Pooling
-	(*ListModelsRequest)(nil),  // 1: polyseme.v1.ListModelsRequest
-	(*ListModelsResponse)(nil), // 2: polyseme.v1.ListModelsResponse
-	(*GetModelRequest)(nil),    // 3: polyseme.v1.GetModelRequest
-	(*GetModelResponse)(nil),   // 4: polyseme.v1.GetModelResponse
-	(*Model)(nil),              // 5: polyseme.v1.Model
-	(*Limits)(nil),             // 6: polyseme.v1.Limits
-	nil,                        // 7: polyseme.v1.Model.PromptsEntry
-	(*ModelRef)(nil),           // 8: polyseme.v1.ModelRef
-	(*ModelIdentity)(nil),      // 9: polyseme.v1.ModelIdentity
-	(Metric)(0),                // 10: polyseme.v1.Metric
+	(HeadKind)(0),              // 1: polyseme.v1.HeadKind
+	(ScoreFunction)(0),         // 2: polyseme.v1.ScoreFunction
+	(*ListModelsRequest)(nil),  // 3: polyseme.v1.ListModelsRequest
+	(*ListModelsResponse)(nil), // 4: polyseme.v1.ListModelsResponse
+	(*GetModelRequest)(nil),    // 5: polyseme.v1.GetModelRequest
+	(*GetModelResponse)(nil),   // 6: polyseme.v1.GetModelResponse
+	(*Model)(nil),              // 7: polyseme.v1.Model
+	(*Head)(nil),               // 8: polyseme.v1.Head
+	(*Limits)(nil),             // 9: polyseme.v1.Limits
+	nil,                        // 10: polyseme.v1.Model.PromptsEntry
+	(*ModelRef)(nil),           // 11: polyseme.v1.ModelRef
+	(*ModelIdentity)(nil),      // 12: polyseme.v1.ModelIdentity
+	(Metric)(0),                // 13: polyseme.v1.Metric
 }
 var file_polyseme_v1_model_service_proto_depIdxs = []int32{
-	5,  // 0: polyseme.v1.ListModelsResponse.models:type_name -> polyseme.v1.Model
-	8,  // 1: polyseme.v1.GetModelRequest.model:type_name -> polyseme.v1.ModelRef
-	5,  // 2: polyseme.v1.GetModelResponse.model:type_name -> polyseme.v1.Model
-	9,  // 3: polyseme.v1.Model.identity:type_name -> polyseme.v1.ModelIdentity
+	7,  // 0: polyseme.v1.ListModelsResponse.models:type_name -> polyseme.v1.Model
+	11, // 1: polyseme.v1.GetModelRequest.model:type_name -> polyseme.v1.ModelRef
+	7,  // 2: polyseme.v1.GetModelResponse.model:type_name -> polyseme.v1.Model
+	12, // 3: polyseme.v1.Model.identity:type_name -> polyseme.v1.ModelIdentity
 	0,  // 4: polyseme.v1.Model.pooling:type_name -> polyseme.v1.Pooling
-	7,  // 5: polyseme.v1.Model.prompts:type_name -> polyseme.v1.Model.PromptsEntry
-	6,  // 6: polyseme.v1.Model.limits:type_name -> polyseme.v1.Limits
-	10, // 7: polyseme.v1.Model.similarity:type_name -> polyseme.v1.Metric
-	1,  // 8: polyseme.v1.ModelService.ListModels:input_type -> polyseme.v1.ListModelsRequest
-	3,  // 9: polyseme.v1.ModelService.GetModel:input_type -> polyseme.v1.GetModelRequest
-	2,  // 10: polyseme.v1.ModelService.ListModels:output_type -> polyseme.v1.ListModelsResponse
-	4,  // 11: polyseme.v1.ModelService.GetModel:output_type -> polyseme.v1.GetModelResponse
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	10, // 5: polyseme.v1.Model.prompts:type_name -> polyseme.v1.Model.PromptsEntry
+	9,  // 6: polyseme.v1.Model.limits:type_name -> polyseme.v1.Limits
+	13, // 7: polyseme.v1.Model.similarity:type_name -> polyseme.v1.Metric
+	8,  // 8: polyseme.v1.Model.heads:type_name -> polyseme.v1.Head
+	1,  // 9: polyseme.v1.Head.kind:type_name -> polyseme.v1.HeadKind
+	2,  // 10: polyseme.v1.Head.score_function:type_name -> polyseme.v1.ScoreFunction
+	3,  // 11: polyseme.v1.ModelService.ListModels:input_type -> polyseme.v1.ListModelsRequest
+	5,  // 12: polyseme.v1.ModelService.GetModel:input_type -> polyseme.v1.GetModelRequest
+	4,  // 13: polyseme.v1.ModelService.ListModels:output_type -> polyseme.v1.ListModelsResponse
+	6,  // 14: polyseme.v1.ModelService.GetModel:output_type -> polyseme.v1.GetModelResponse
+	13, // [13:15] is the sub-list for method output_type
+	11, // [11:13] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_polyseme_v1_model_service_proto_init() }
@@ -665,8 +893,8 @@ func file_polyseme_v1_model_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_polyseme_v1_model_service_proto_rawDesc), len(file_polyseme_v1_model_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      3,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
