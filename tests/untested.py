@@ -25,6 +25,7 @@ EXCUSED = {
     "artifact/reading": "artifact/test_manifest.py",
     "cli/arguments/connection": "cli/arguments/test_tls.py",
     "cli/bulk/arguments": "cli/bulk/test_refusals.py",
+    "cli/bulk/embedding": "cli/bulk/test_run.py",
     "cli/bulk/journal": "cli/bulk/test_run.py",
     "cli/bulk/parquet": "cli/bulk/test_formats.py",
     "cli/inputs/records": "cli/inputs/test_delimited.py",

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
+from polyseme.cli.output import writing
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from polyseme.cli.inputs.records import Record
     from polyseme.client import InputInfo
 
 
@@ -25,3 +32,20 @@ def shortest(score: float) -> float:
     import numpy as np
 
     return float(str(np.float32(score)))
+
+
+def write_lines(
+    path: Path | None, records: Sequence[Record], keep: Sequence[str], predictions: Iterable[dict[str, Any]]
+) -> None:
+    """Write a line of JSON for each record, with the fields of its prediction, into a file or on stdout."""
+    from polyseme.cli.bulk.formats import json_record
+
+    lines = (
+        json_record(row, record, keep, fields)
+        for row, (record, fields) in enumerate(zip(records, predictions, strict=True))
+    )
+    if path is None:
+        sys.stdout.writelines(lines)
+    else:
+        with writing(path) as file:
+            file.writelines(line.encode() for line in lines)

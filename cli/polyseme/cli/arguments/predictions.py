@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polyseme.cli.errors import CliError
 
@@ -39,3 +39,9 @@ def prediction_options(args: argparse.Namespace) -> PredictionOptions:
     if args.overlap is not None and args.long_texts != "windows":
         raise CliError("--overlap is for --long-texts windows", 2)
     return {"head": args.head, "long_texts": args.long_texts, "overlap": args.overlap}
+
+
+def decisive_options(args: argparse.Namespace, command: str, *names: str) -> dict[str, Any]:
+    """Give what decides the output of a subcommand, by its names in messages: with these options of its own."""
+    options = ("head", "long_texts", "overlap", *names)
+    return {"command": command, **{f"--{name.replace('_', '-')}": getattr(args, name) for name in options}}

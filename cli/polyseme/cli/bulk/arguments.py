@@ -1,4 +1,4 @@
-"""Declare and check the arguments of `polyseme embed` for files."""
+"""Declare and check the arguments of subcommands that go from file to file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
 
 SUFFIXES: Final = (".npy", ".parquet", ".jsonl")
+_NO_VECTOR: Final = "which becomes NaN in .npy and is left out of other formats"
 _OWN_COLUMNS: Final = {".parquet": ("row", "embedding"), ".jsonl": ("row", "text", "tokens", "truncated", "embedding")}
 
 
-def add_bulk_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+def add_bulk_arguments(parser: argparse.ArgumentParser, *, does: str = "embeds", skipped: str = _NO_VECTOR) -> None:
+    """Declare the arguments.
+
+    Args:
+        parser: of the subcommand.
+        does: what it does to texts, for the help.
+        skipped: what becomes of a text that is skipped, for the help.
+    """
     group = parser.add_argument_group(
         "files",
-        "--input FILE with -o OUT embeds any number of texts in constant memory. If a run ends early, for whatever "
+        f"--input FILE with -o OUT {does} any number of texts in constant memory. If a run ends early, for whatever "
         "reason, the same command resumes it.",
     )
     add_keep_argument(group)
@@ -26,11 +33,41 @@ def add_bulk_arguments(parser: argparse.ArgumentParser) -> None:
         "--on-error",
         choices=["stop", "skip"],
         default="stop",
-        help="what to do with a text that is refused: stop the run; or skip the text, which becomes NaN in .npy and is "
-        "left out of other formats, name its row in OUT.errors.jsonl, and exit with 3 [%(default)s]",
+        help=f"what to do with a text that is refused: stop the run; or skip the text, {skipped}, name its row in "
+        "OUT.errors.jsonl, and exit with 3 [%(default)s]",
     )
     group.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     group.add_argument("--restart", action="store_true", help="begin anew, and drop what an unfinished run left")
+
+
+def add_lines_arguments(parser: argparse.ArgumentParser, does: str) -> None:
+    """Declare the arguments of a subcommand that writes JSON lines; `does`: what it does to texts, for the help."""
+    parser.add_argument("-o", "--output", metavar="FILE", help="OUT.jsonl, an object for each text [stdout]")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="show the progress [for --input FILE with -o OUT]"
+    )
+    add_bulk_arguments(parser, does=does, skipped="which is left out")
+
+
+def lines_path(args: argparse.Namespace) -> Path | None:
+    """Check the path of JSON lines before any work is done; None: stdout.
+
+    Raises:
+        CliError: it is none for them.
+    """
+    if args.output is None:
+        return None
+    path = Path(args.output)
+    if path.suffix != ".jsonl":
+        raise CliError(f"--output is {path}; it must end in .jsonl", 2)
+    if not path.parent.is_dir():
+        raise CliError(f"--output is {path}; there is no directory {path.parent}", 2)
+    return path
+
+
+def is_from_file_to_file(args: argparse.Namespace, path: Path | None) -> bool:
+    """Say whether the texts of a file go into a file, which a run can resume."""
+    return path is not None and not args.texts and args.input is not None and Path(args.input).is_file()
 
 
 def check_memory(args: argparse.Namespace, path: Path | None) -> None:
@@ -67,7 +104,7 @@ def check_bulk(args: argparse.Namespace, path: Path) -> None:
     Raises:
         CliError: two do not.
     """
-    if args.on_error == "skip" and args.dtype == "binary" and path.suffix == ".npy":
+    if path.suffix == ".npy" and args.on_error == "skip" and args.dtype == "binary":
         raise CliError("--on-error skip: packed bits have no NaN; use .parquet or .jsonl for --dtype binary", 2)
     if path.is_dir():
         raise CliError(f"--output is {path}, a directory", 2)

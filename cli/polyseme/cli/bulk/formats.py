@@ -25,19 +25,19 @@ _HEAD_BYTES: Final = 128  # numpy leaves room for any number of rows, and aligns
 
 
 class Row(NamedTuple):
-    """One row of the output: a record with its vector, or the reason why there is none.
+    """One row of the output: a record with what became of it, or the reason why there is nothing.
 
     Attributes:
         position: index of the row, from 0.
         record: the record that it was made from.
-        vector: [D], or [ceil(D / 8)] uint8 for packed bits; None: there is none.
-        status: the name of a gRPC status; "OK" if there is a vector.
-        problem: the reason why there is no vector; holds no part of the text.
+        result: a vector, [D], or [ceil(D / 8)] uint8 for packed bits; or the fields of a prediction; None: nothing.
+        status: the name of a gRPC status; "OK" if there is a result.
+        problem: the reason why there is no result; holds no part of the text.
     """
 
     position: int
     record: Record
-    vector: npt.NDArray[Any] | None
+    result: npt.NDArray[Any] | dict[str, Any] | None
     status: str = "OK"
     problem: str | None = None
 
@@ -60,7 +60,7 @@ class Format:
             partial: the file with all rows.
             sealed: path of the complete file; the same as partial where it is completed in place.
             rows: number of rows.
-            missing: positions of rows without a vector.
+            missing: positions of rows without a result.
         """
 
 
@@ -84,8 +84,8 @@ class Npy(Format):
         )  # packed bits have no NaN; only Parquet is made from such rows, and leaves them out
         block = np.full((len(rows), self._width), nothing, self._dtype)
         for index, row in enumerate(rows):
-            if row.vector is not None:
-                block[index] = row.vector
+            if row.result is not None:
+                block[index] = row.result
         return block.tobytes()
 
     def seal(self, partial: Path, sealed: Path, rows: int, missing: Collection[int]) -> None:
@@ -130,7 +130,7 @@ class Parquet(Npy):
 
 
 class JsonLines(Format):
-    """One object a line: row (from 0), text, what is kept, embedding; a row without a vector is left out.
+    """One object a line: row (from 0), text, what is kept, the result; a row without a result is left out.
 
     Args of the constructor: names of what is kept.
     """
@@ -141,17 +141,21 @@ class JsonLines(Format):
     def encode(self, rows: Sequence[Row]) -> bytes:
         """Give the lines."""
         return "".join(
-            json_line(
-                {
-                    "row": row.position,
-                    "text": row.record.text,
-                    **dict(zip(self._keep, row.record.kept, strict=True)),
-                    "embedding": numbers(row.vector),
-                }
-            )
+            json_record(row.position, row.record, self._keep, _fields(row.result))
             for row in rows
-            if row.vector is not None
+            if row.result is not None
         ).encode()
+
+
+def json_record(position: int, record: Record, keep: Sequence[str], fields: dict[str, Any]) -> str:
+    """Encode a record as a line of JSON, with the names of what it keeps and the fields of what became of it."""
+    second = {} if record.second is None else {"second": record.second}
+    kept = dict(zip(keep, record.kept, strict=True))
+    return json_line({"row": position, "text": record.text, **second, **kept, **fields})
+
+
+def _fields(result: npt.NDArray[Any] | dict[str, Any]) -> dict[str, Any]:
+    return result if isinstance(result, dict) else {"embedding": numbers(result)}
 
 
 def json_line(entry: dict[str, Any]) -> str:

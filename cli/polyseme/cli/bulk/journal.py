@@ -23,7 +23,7 @@ class Committed:
     Attributes:
         rows: number of rows.
         bytes: bytes of the partial file that hold them.
-        failed: number of rows without a vector.
+        failed: number of rows without a result.
         error_bytes: bytes of the partial report that name these.
         sealed: whether the file is complete, and only lacks its name.
     """

@@ -1,6 +1,6 @@
 """The file that is being written, and what a crash at any moment leaves of it.
 
-OUT.partial holds rows, OUT.partial.errors.jsonl names those without a vector, OUT.journal counts what both hold; OUT
+OUT.partial holds rows, OUT.partial.errors.jsonl names those without a result, OUT.journal counts what both hold; OUT
 comes last. To commit is
 
 1. append rows and errors; 2. fsync both; 3. append a line to the journal; 4. fsync it.
@@ -105,7 +105,7 @@ class OutputFile:
         failed = [
             json_line({"row": row.position, unit: row.record.number, "status": row.status, "message": row.problem})
             for row in rows
-            if row.vector is None
+            if row.result is None
         ]
         data, errors = format_.encode(rows), "".join(failed).encode()
         contents = ((data, before.bytes), (errors, before.error_bytes))

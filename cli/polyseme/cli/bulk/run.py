@@ -1,4 +1,4 @@
-"""The order of things, when texts of a file become vectors in a file."""
+"""The order of things, when texts of a file become vectors or predictions in a file."""
 
 from __future__ import annotations
 
@@ -12,30 +12,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from polyseme.cli.arguments.connection import client_from
-from polyseme.cli.bulk.arguments import check_bulk, check_keep
-from polyseme.cli.bulk.formats import Format, JsonLines, Npy, Parquet, Row
-from polyseme.cli.bulk.kept import KeptColumns
+from polyseme.cli.bulk.arguments import check_bulk
+from polyseme.cli.bulk.formats import Format, Row
 from polyseme.cli.bulk.output_file import OutputFile
 from polyseme.cli.bulk.progress import Progress
-from polyseme.cli.bulk.rows import embed_records
+from polyseme.cli.bulk.work import Work
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import InputFile, open_input
 from polyseme.cli.inputs.records import Record
 from polyseme.cli.output import refuse_to_replace
-from polyseme.client import EmbedResult, Model, PolysemeError
+from polyseme.client import Model, PolysemeError
 
 SKIPPED: Final = 3
-"""The exit code if rows have no vector."""
+"""The exit code if rows have no result."""
 COMMIT_EVERY_S: Final = 0.5
 """Work that a crash costs; a commit is two or three fsyncs."""
 COMMIT_ROWS: Final = 4096
 """Rows that are in memory at most."""
-_OPTIONS: Final = ("dtype", "normalize", "dimensions", "truncate", "prompt_name", "without_prompt")
-_LATER_OPTIONS: Final = ("without_prompt",)  # in a job only where they are set: runs begun by older versions go on
 
 
-def embed_file(args: argparse.Namespace, path: Path) -> int:
-    """Embed the texts of --input into `path`; give the exit code.
+def run_file(args: argparse.Namespace, path: Path, work: Work) -> int:
+    """Do the work on the texts of --input, into `path`; give the exit code.
 
     Raises:
         CliError: an expected failure; the message says how to go on.
@@ -46,28 +43,26 @@ def embed_file(args: argparse.Namespace, path: Path) -> int:
         if output.job is None:
             refuse_to_replace(path, args)
         with open_input(args, args.input) as input_file, client_from(args) as client:
-            check_keep(input_file.keep, path.suffix)
-            if input_file.parquet and path.suffix == ".jsonl":
-                input_file.parquet.check_json()
-            options = {name: getattr(args, name) for name in _OPTIONS}
-            model, sample = client.model(), client.embed_detailed("", **options)
-            job = _job(options, input_file, model)
+            work.check(input_file, path)
+            model = client.model()
+            job = _job(work.decisive, input_file, model)
+            format_ = work.begin(client, input_file, path, job)
             if output.is_finished and output.job == job and not args.restart:
                 committed = output.committed
                 output.discard()
             else:
                 refuse_to_replace(path, args)
-                format_, records = _format_of(path, sample, job, input_file), input_file.records()
+                records = input_file.records()
                 _begin(args, output, records, job, format_)
                 first, skip = output.committed.rows, args.on_error == "skip"
-                rows = embed_records(client, model, records, options, first=first, skip=skip)
+                rows = work.rows(client, model, records, first=first, skip=skip)
                 pending: list[Row] = []
                 with _keep_rows_on_failure(output, pending, input_file.unit, format_):
                     if not output.committed.sealed:
                         _write_rows(args, output, input_file, rows, pending, format_)
                     committed = output.committed
                     output.finish(format_)
-    failed = f"; {committed.failed:,} without a vector, see {path}.errors.jsonl" if committed.failed else ""
+    failed = f"; {committed.failed:,} without a {work.result}, see {path}.errors.jsonl" if committed.failed else ""
     _print_note(f"{path}: {committed.rows:,} rows{failed}")
     return SKIPPED if committed.failed else 0
 
@@ -106,7 +101,7 @@ def _write_rows(
     try:
         due = time.monotonic() + COMMIT_EVERY_S
         for row in rows:
-            if row.vector is None and args.on_error == "stop":
+            if row.result is None and args.on_error == "stop":
                 at = f"{input_file.name} {input_file.unit} {row.record.number} (row {row.position:,})"
                 raise CliError(f"{at} {row.problem}; --on-error skip goes on without it")
             pending.append(row)
@@ -151,25 +146,14 @@ def _note_kept_rows(output: OutputFile) -> str:
     return ""
 
 
-def _job(options: dict[str, Any], input_file: InputFile, model: Model) -> dict[str, Any]:
+def _job(decisive: dict[str, Any], input_file: InputFile, model: Model) -> dict[str, Any]:
     """Describe all that decides the bytes of the output, by its names in messages."""
     identity = model.identity
-    decisive = {name: value for name, value in options.items() if value or name not in _LATER_OPTIONS}
     return {
         "model": f"{identity.name} {identity.version} {identity.precision}",
-        **{f"--{name.replace('_', '-')}": value for name, value in decisive.items()},
+        **decisive,
         **{f"input {name}": value for name, value in input_file.identity.items()},
     }
-
-
-def _format_of(path: Path, sample: EmbedResult, job: dict[str, Any], input_file: InputFile) -> Format:
-    if path.suffix == ".jsonl":
-        return JsonLines(input_file.keep)
-    width, dtype = sample.embeddings.shape[-1], sample.embeddings.dtype
-    if path.suffix == ".npy":
-        return Npy(width, dtype)
-    kept = KeptColumns(input_file) if input_file.keep else None
-    return Parquet(width, dtype, {f"polyseme {name.removeprefix('--')}": str(job[name]) for name in job}, kept)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
 from polyseme.cli.occurrences import Occurrence
 from polyseme.cli.output import abridge, print_table
-from polyseme.cli.predictions import info_fields, shortest
+from polyseme.cli.predictions import info_fields, shortest, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ NAME: Final = "answer"
 HELP: Final = "answer a question by a part of each text, by a head of the model"
 EXTRA: Final = "cli"
 
-_OWN_FIELDS: Final = ("text", "answers", "none_score", "tokens", "truncated", "windows")
+_OWN_FIELDS: Final = ("row", "text", "answers", "none_score", "tokens", "truncated", "windows")
 _TABLE_ROWS: Final = 50
 _AROUND: Final = 30  # characters shown on each side of an answer
 
@@ -73,17 +73,12 @@ def run(args: argparse.Namespace) -> int:
     if not args.json and not keep and sys.stdout.isatty():
         _draw(records, answered, args.offset_unit)
         return 0
-    from polyseme.cli.bulk.formats import json_line
-
-    for record, each in zip(records, answered, strict=True):
-        sys.stdout.write(json_line(_fields(record, keep, each)))
+    write_lines(None, records, keep, map(_fields, answered))
     return 0
 
 
-def _fields(record: Record, keep: Sequence[str], found: Answered) -> dict[str, Any]:
+def _fields(found: Answered) -> dict[str, Any]:
     return {
-        "text": record.text,
-        **dict(zip(keep, record.kept, strict=True)),
         "answers": [
             {
                 **{name: getattr(answer, name) for name in ("text", "start", "end")},

@@ -10,7 +10,13 @@ from typing import IO, TYPE_CHECKING, Final
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.numbers import positive
 from polyseme.cli.arguments.texts import add_text_arguments
-from polyseme.cli.bulk.arguments import SUFFIXES, add_bulk_arguments, check_keep, check_memory
+from polyseme.cli.bulk.arguments import (
+    SUFFIXES,
+    add_bulk_arguments,
+    check_keep,
+    check_memory,
+    is_from_file_to_file,
+)
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import records_from
 from polyseme.cli.output import PROGRESS_FROM, abridge, print_table, refuse_to_replace, writing
@@ -63,10 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Embed texts, and write or print the vectors; bulk/ does it from file to file."""
     path = _output_path(args.output)
-    if path is not None and not args.texts and args.input is not None and Path(args.input).is_file():
-        from polyseme.cli.bulk.run import embed_file
+    if path is not None and is_from_file_to_file(args, path):
+        from polyseme.cli.bulk.embedding import Embedding
+        from polyseme.cli.bulk.run import run_file
 
-        return embed_file(args, path)
+        return run_file(args, path, Embedding(args))
     check_memory(args, path)
     if path is not None:
         refuse_to_replace(path, args)

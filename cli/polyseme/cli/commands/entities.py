@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polyseme.cli.arguments.connection import add_client_arguments, client_from
 from polyseme.cli.arguments.offsets import add_offset_unit_argument, code_point_of
-from polyseme.cli.arguments.predictions import add_prediction_arguments, prediction_options
+from polyseme.cli.arguments.predictions import add_prediction_arguments, decisive_options, prediction_options
 from polyseme.cli.arguments.texts import add_source_arguments
-from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
+from polyseme.cli.bulk.arguments import add_lines_arguments, check_memory, is_from_file_to_file, lines_path
+from polyseme.cli.inputs.formats import refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
 from polyseme.cli.marking import Span, colours_of, mark, print_marked
-from polyseme.cli.output import abridge, print_table
-from polyseme.cli.predictions import info_fields, shortest
+from polyseme.cli.output import abridge, print_table, refuse_to_replace
+from polyseme.cli.predictions import info_fields, shortest, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyseme.cli.inputs.records import Record
-    from polyseme.client import Entity, TaggedText
+    from polyseme.client import Client, Entity, TaggedText
 
 NAME: Final = "entities"
 HELP: Final = "find entities in texts, by a head of the model"
 EXTRA: Final = "cli"
 
-_OWN_FIELDS: Final = ("text", "entities", "tokens", "truncated", "windows")
+_OWN_FIELDS: Final = ("row", "text", "entities", "tokens", "truncated", "windows")
 _TABLE_ROWS: Final = 50
 
 
@@ -42,31 +43,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_offset_unit_argument(parser)
     add_prediction_arguments(parser)
-    add_keep_argument(parser)
+    add_lines_arguments(parser, "tags")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the entities: marked in the texts and in a table on a terminal, else an object for each text."""
+    """Print the entities: marked in the texts and in a table on a terminal, else an object for each text.
+
+    bulk/ does it from file to file.
+    """
     options = prediction_options(args)
+    path = lines_path(args)
+
+    def ask(client: Client, records: Sequence[Record]) -> list[TaggedText]:
+        return client.entities(
+            [record.text for record in records],
+            aggregation=args.aggregation,
+            offset_unit=args.offset_unit,
+            **options,
+        )
+
+    if path is not None and is_from_file_to_file(args, path):
+        from polyseme.cli.bulk.predictions import Prediction
+        from polyseme.cli.bulk.run import run_file
+
+        options["priority"] = "bulk"
+        decisive = decisive_options(args, NAME, "aggregation", "offset_unit")
+        predict = lambda client, records: list(map(_fields, ask(client, records)))  # noqa: E731
+        return run_file(args, path, Prediction(decisive=decisive, own=_OWN_FIELDS, predict=predict))
+    check_memory(args, path)
+    if path is not None:
+        refuse_to_replace(path, args)
     records, keep = records_from(args)
     refuse_to_keep(keep, _OWN_FIELDS)
-    texts = [record.text for record in records]
     with client_from(args) as client:
-        tagged = client.entities(texts, aggregation=args.aggregation, offset_unit=args.offset_unit, **options)
-    if not args.json and not keep and sys.stdout.isatty():
-        _draw(texts, tagged, args)
-        return 0
-    from polyseme.cli.bulk.formats import json_line
-
-    for record, each in zip(records, tagged, strict=True):
-        sys.stdout.write(json_line(_fields(record, keep, each)))
+        tagged = ask(client, records)
+    if path is None and not args.json and not keep and sys.stdout.isatty():
+        _draw([record.text for record in records], tagged, args)
+    else:
+        write_lines(path, records, keep, map(_fields, tagged))
     return 0
 
 
-def _fields(record: Record, keep: Sequence[str], found: TaggedText) -> dict[str, Any]:
+def _fields(found: TaggedText) -> dict[str, Any]:
     return {
-        "text": record.text,
-        **dict(zip(keep, record.kept, strict=True)),
         "entities": [
             {
                 **{name: getattr(entity, name) for name in ("text", "start", "end", "label", "group")},
