@@ -181,10 +181,10 @@ def refusing(server, *errors):
     gate, left = server.app._admission, list(errors)
     check = gate.check
 
-    def refuse():
+    def refuse(caller):
         if left:
             raise left.pop(0)
-        check()
+        check(caller)
 
     gate.check = refuse
     try:
