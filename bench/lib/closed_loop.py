@@ -28,21 +28,36 @@ class Load:
     latencies_s: list[float]
 
 
-def closed_loop(target: str, method: str, requests: Sequence[bytes], in_flight: int) -> Load:
+def closed_loop(
+    target: str,
+    method: str,
+    requests: Sequence[bytes],
+    in_flight: int,
+    *,
+    service: str = SERVICE,
+    warm_up_calls: int = WARM_UP_CALLS,
+) -> Load:
     """So many callers, each sending its next request when its last is answered."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        load: Load = pool.apply(call_in_a_loop, (target, method, requests, in_flight))
+        load: Load = pool.apply(call_in_a_loop, (target, method, requests, in_flight, service, warm_up_calls))
     return load
 
 
-def call_in_a_loop(target: str, method: str, requests: Sequence[bytes], in_flight: int) -> Load:
+def call_in_a_loop(
+    target: str,
+    method: str,
+    requests: Sequence[bytes],
+    in_flight: int,
+    service: str = SERVICE,
+    warm_up_calls: int = WARM_UP_CALLS,
+) -> Load:
     """The same, in this process."""
     latencies: list[float] = []
 
     async def main() -> float:
         async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
-            stub: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERVICE + method)
-            await asyncio.gather(*(stub(requests[0], wait_for_ready=True) for _ in range(WARM_UP_CALLS)))
+            stub: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(service + method)
+            await asyncio.gather(*(stub(requests[0], wait_for_ready=True) for _ in range(warm_up_calls)))
             left = iter(requests)
 
             async def caller() -> None:

@@ -67,8 +67,14 @@ def status_mib(pid: int | None, name: str) -> float:
 
 def cpu_seconds(pid: int) -> float:
     """Seconds of CPU that the threads of a process have taken, to the nanosecond; of those that have not ended."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
+    return sum(map(_cpu_ns, Path(f"/proc/{pid}/task").iterdir())) / 1e9
+
+
+def _cpu_ns(thread: Path) -> int:
+    try:
+        return int((thread / "schedstat").read_text(encoding="ascii").split()[0])
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return 0
 
 
 def wait_until_ready(target: str, process: subprocess.Popen[bytes]) -> None:
