@@ -177,7 +177,8 @@ class Scheduler:
             tokens: how many would be added, as far as that is known.
 
         Returns:
-            Seconds that it should wait and run, at the speed of late; 0 where that is unknown, or it has no deadline.
+            Seconds that it should wait and run, at the speed of recent batches; 0 where that is unknown, or it has no
+                deadline.
 
         Raises:
             QueueFullError: it is refused.
