@@ -79,9 +79,9 @@ def test_logits_are_those_of_transformers(name, tmp_path):
     engine = PaddedEngine(artifact, Device(execution_provider=CPU, precision=Precision.FP32))
     (head,) = load_heads(artifact).values()
     for got, logits in zip(own_logits(artifact, engine, inputs), want, strict=True):
-        np.testing.assert_allclose(got, logits, atol=3e-5)
+        np.testing.assert_allclose(got, logits, atol=5e-6 * max(1.0, np.abs(logits).max()))
         np.testing.assert_allclose(head.scores(got), head.scores(logits), atol=1e-5)
-    assert artifact.manifest.parity["fp32"]["head_abs"] < 5e-5
+    assert artifact.manifest.parity["fp32"]["head_abs"] < 1e-4
 
 
 @pytest.mark.parametrize("name", ["bert-classification", "bert-question_answering", "roberta-token_classification"])
