@@ -1,7 +1,9 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from polyseme.runtime.text.inputs import Fit, TokenizedInput, TooLongError, windows
+from polyseme.runtime.text.inputs import Fit, TokenizedInput, TooLongError, TooManyWindowsError, windows
 
 
 def tokens(first, second=None):
@@ -20,14 +22,14 @@ def tokens(first, second=None):
 def cut(first, second, limit, fit=Fit.LONGEST_FIRST, overlap=0):
     """How many tokens of each text stay, in each window."""
     one = tokens(first, second)
-    parts = windows(one, limit, fit, overlap, is_pair=second is not None)
+    parts = windows(one, limit, fit, overlap, is_pair=second is not None, most=99)
     assert all(len(part) <= limit and sorted(set(part)) == part for part in parts)
     return [tuple(sum(one.texts[place] == which for place in part) for which in (0, 1)) for part in parts]
 
 
 def test_what_fits_is_left_as_it_is():
     for fit in Fit:
-        assert windows(tokens(3), 5, fit, 0, is_pair=False) == [[0, 1, 2, 3, 4]]
+        assert windows(tokens(3), 5, fit, 0, is_pair=False, most=1) == [[0, 1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_only_second():
 
 def test_windows_cover_all_and_overlap():
     one = tokens(2, 10)
-    parts = windows(one, 9, Fit.WINDOWS, 2, is_pair=True)
+    parts = windows(one, 9, Fit.WINDOWS, 2, is_pair=True, most=4)
     own = [[place for place in part if one.texts[place] == 1] for part in parts]
     assert [len(part) for part in parts] == [9, 9, 9, 9]
     assert [part[:4] for part in parts] == [[0, 1, 2, 3]] * 4
@@ -71,4 +73,26 @@ def test_the_last_window_has_what_is_left():
 )
 def test_what_cannot_be_fitted_is_refused(first, second, limit, fit, overlap, message):
     with pytest.raises(TooLongError, match=message):
-        windows(tokens(first, second), limit, fit, overlap, is_pair=second is not None)
+        windows(tokens(first, second), limit, fit, overlap, is_pair=second is not None, most=99)
+
+
+@pytest.mark.parametrize("first", range(5, 30))
+@pytest.mark.parametrize("overlap", range(4))
+def test_windows_are_counted_before_they_are_made(first, overlap):
+    parts = windows(tokens(first), 6, Fit.WINDOWS, overlap, is_pair=False, most=99)
+    assert windows(tokens(first), 6, Fit.WINDOWS, overlap, is_pair=False, most=len(parts)) == parts
+    with pytest.raises(TooManyWindowsError):
+        windows(tokens(first), 6, Fit.WINDOWS, overlap, is_pair=False, most=len(parts) - 1)
+
+
+def test_a_million_windows_are_never_made():
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooManyWindowsError):
+            windows(LARGE, 8192, Fit.WINDOWS, 8189, is_pair=False, most=4096)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+LARGE = tokens(60_000)

@@ -48,7 +48,11 @@ class TooLongError(ValueError):
     """An input cannot be fitted; what, got, limit."""
 
 
-def windows(tokens: TokenizedInput, limit: int, fit: Fit, overlap: int, *, is_pair: bool) -> list[list[int]]:
+class TooManyWindowsError(ValueError):
+    """An input would be in more windows than there may be."""
+
+
+def windows(tokens: TokenizedInput, limit: int, fit: Fit, overlap: int, *, is_pair: bool, most: int) -> list[list[int]]:
     """Give the places of the tokens of each window, in order; one window where nothing is in parts.
 
     Args:
@@ -57,10 +61,14 @@ def windows(tokens: TokenizedInput, limit: int, fit: Fit, overlap: int, *, is_pa
         fit: what becomes of more.
         overlap: tokens of the text that a window has in common with the one before it.
         is_pair: whether two texts were given.
+        most: windows; they are counted before any is made, as each may have all but one of its tokens from the last.
 
     Raises:
         TooLongError: it does not fit, or leaves no room for what is to be cut.
+        TooManyWindowsError: it takes more windows.
     """
+    if most < 1:
+        raise TooManyWindowsError
     surplus = len(tokens.ids) - limit
     if surplus <= 0:
         return [list(range(len(tokens.ids)))]
@@ -79,6 +87,8 @@ def windows(tokens: TokenizedInput, limit: int, fit: Fit, overlap: int, *, is_pa
         return [_without_ends(tokens, [surplus * (1 - cut), surplus * cut])]
     if overlap >= room:
         raise TooLongError(f"has windows of {room} tokens beside the rest; overlap {overlap} must be less")
+    if most < 1 + -(-surplus // (room - overlap)):
+        raise TooManyWindowsError
     return list(_parts(tokens, cut, room, room - overlap))
 
 

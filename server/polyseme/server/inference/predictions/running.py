@@ -14,7 +14,7 @@ from polyseme.artifact import HeadKind, Pooling
 from polyseme.runtime.batches.token_types import TokenTypes
 from polyseme.runtime.heads import LoadedHead
 from polyseme.runtime.tasks import LayerMix, LayerVectors
-from polyseme.runtime.text.inputs import Fit, TokenizedInput, TooLongError, windows
+from polyseme.runtime.text.inputs import Fit, TokenizedInput, TooLongError, TooManyWindowsError, windows
 from polyseme.server.engine.client import TextTask
 from polyseme.server.errors import FieldPath, InvalidInputError, NotFiniteError
 from polyseme.server.inference.execution import Execution
@@ -92,27 +92,34 @@ class HeadRun:
         """
         index = runs = 0
         for portion in _portions(inputs):
-            prepared = await self._prepare(portion, index, path_of)
+            prepared = await self._prepare(portion, index, path_of, _MOST_WINDOWS - runs)
             runs += sum(len(one.windows) for one in prepared)
-            if runs > _MOST_WINDOWS:
-                raise InvalidInputError(f"the texts have more than {_MOST_WINDOWS} windows, which is the limit")
             for group in self._groups(prepared):
                 for one, logits in zip(group, await self._run(group), strict=True):
                     yield index, one, logits
                     index += 1
 
-    async def _prepare(self, inputs: Sequence[TextInput], first: int, path_of: PathOf) -> list[Prepared]:
+    async def _prepare(
+        self, inputs: Sequence[TextInput], first: int, path_of: PathOf, most_windows: int
+    ) -> list[Prepared]:
         limit = self.execution.model.spec.max_tokens
         fit = self.long_texts.fit
         overlap = limit // 4 if self.long_texts.overlap is None else self.long_texts.overlap
 
+        left = most_windows
+
         def use(index: int, tokens: TokenizedInput) -> tuple[int, Prepared]:
+            nonlocal left
             if not len(tokens.ids):
                 raise InvalidInputError(" has 0 tokens; at least 1 is needed", path_of(first + index))
             try:
-                parts = windows(tokens, limit, fit, overlap, is_pair=inputs[index][1] is not None)
+                parts = windows(tokens, limit, fit, overlap, is_pair=inputs[index][1] is not None, most=left)
             except TooLongError as error:
                 raise InvalidInputError(f" {error}", path_of(first + index)) from error
+            except TooManyWindowsError as error:
+                told = f"the texts have more than {_MOST_WINDOWS} windows, which is the limit"
+                raise InvalidInputError(told) from error
+            left -= len(parts)
             cut = fit in (Fit.LONGEST_FIRST, Fit.ONLY_SECOND) and len(parts[0]) < len(tokens.ids)
             one = Prepared(tokens=tokens, windows=parts, truncated=cut)
             return one.seen, one
