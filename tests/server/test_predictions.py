@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from weakref import WeakSet
 
 import grpc
 import numpy as np
@@ -260,7 +261,7 @@ def test_one_artifact_answers_by_each_of_its_heads(server):
 CALLS = {
     "Classify": lambda s, **options: classify(s, "bert-classification", TEXTS, **options),
     "TagTokens": lambda s, **options: tag(s, TEXTS, **options),
-    "Answer": lambda s, **options: answer(s, [("who?", CANARY)], **options),
+    "Answer": lambda s, **options: answer(s, [("who?", CANARY)] * 4, **options),
     "Rerank": lambda s, **options: rerank(s, CANARY, TEXTS, **options),
 }
 
@@ -301,6 +302,30 @@ def test_token_vectors_are_held_some_at_a_time(server, monkeypatch):
     assert [text.entities for text in apart.texts] == [text.entities for text in whole.texts]
     monkeypatch.setattr(running_, "_MOST_WINDOWS", 3)
     refused(lambda: tag(server, TEXTS), Code.INVALID_ARGUMENT, "the texts have more than 3 windows")
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_tokens_are_held_some_at_a_time(server, monkeypatch, call):
+    """A query is tokenized with each text: tokens held to the end would be a thousand times the query's."""
+    held, most = WeakSet(), []
+    monkeypatch.setattr(running_, "_MOST_CHARACTERS", 1)
+    monkeypatch.setattr(running_, "Prepared", held_in(held, most))
+    assert call(server).head
+    assert max(most) <= 2
+
+
+def held_in(held, most):
+    class Held(running_.Prepared):
+        __slots__ = ("__weakref__",)
+
+        def __init__(self, **fields):
+            super().__init__(**fields)
+            held.add(self)
+            most.append(len(held))
+
+        __hash__ = object.__hash__
+
+    return Held
 
 
 WINDOWS = pb.LONG_TEXTS_WINDOWS

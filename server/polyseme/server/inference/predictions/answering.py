@@ -14,10 +14,27 @@ from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions.classification import check_pairs
 from polyseme.server.inference.predictions.finding import find_head
 from polyseme.server.inference.predictions.queries import Answer
-from polyseme.server.inference.predictions.running import Float32Array, HeadRun, Prepared
+from polyseme.server.inference.predictions.running import Float32Array, HeadRun, InputInfo, Prepared
 
 _MOST_ANSWER_TOKENS: Final = 512
 _MOST_ANSWERS: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSpan:
+    """A part of a context that answers.
+
+    Attributes:
+        start: in code points of the context.
+        end: exclusive.
+        score: how sure it is.
+        tokens: by their places in the uncut input.
+    """
+
+    start: int
+    end: int
+    score: float
+    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +44,12 @@ class Answered:
     Attributes:
         spans: the best first.
         none: the score of there being no answer.
-        input: what became of question and context.
+        info: what became of question and context.
     """
 
-    spans: list[Span]
+    spans: list[AnswerSpan]
     none: float
-    input: Prepared
+    info: InputInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +103,20 @@ def _answered(query: Answer, one: Prepared, logits: Sequence[Float32Array]) -> A
     for span in sorted((span for each in found for span in each.spans), key=lambda span: -span.score):
         best.setdefault(span.tokens, span)
     spans = [span for span in best.values() if not query.may_have_none or span.score >= none]
-    return Answered(spans=spans[: query.top_k], none=none, input=one)
+    offsets = one.tokens.offsets
+    return Answered(
+        spans=[
+            AnswerSpan(
+                start=offsets[span.tokens[0]][0],
+                end=offsets[span.tokens[-1]][1],
+                score=span.score,
+                tokens=span.tokens,
+            )
+            for span in spans[: query.top_k]
+        ],
+        none=none,
+        info=one.info,
+    )
 
 
 def _in_questions(index: int) -> FieldPath:

@@ -14,7 +14,7 @@ from polyseme.server.errors import FieldPath, InvalidInputError
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions.finding import find_head
 from polyseme.server.inference.predictions.queries import Classify, Rerank, TextInput
-from polyseme.server.inference.predictions.running import HeadRun, Prepared
+from polyseme.server.inference.predictions.running import HeadRun, InputInfo
 from polyseme.server.inference.validation import PathOf, check_count, check_reply_bytes, in_texts
 
 Float32Array = npt.NDArray[np.float32]
@@ -33,7 +33,7 @@ class Classified:
 
     scores: Float32Array
     head: str
-    inputs: list[Prepared]
+    inputs: list[InputInfo]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Reranked:
     indices: list[int]
     scores: Float32Array
     head: str
-    inputs: list[Prepared]
+    inputs: list[InputInfo]
 
 
 async def classify(query: Classify, execution: Execution) -> Classified:
@@ -74,8 +74,8 @@ async def classify(query: Classify, execution: Execution) -> Classified:
     path_of: PathOf = _in_pairs if query.pairs else in_texts
     run.check(inputs, path_of, _PAIR if query.pairs else None)
     execution.reserve(len(inputs) * head.spec.output.out_features * 4)
-    scores, prepared = await _scores(run, inputs, path_of)
-    return Classified(scores=scores, head=name, inputs=prepared)
+    scores, infos = await _scores(run, inputs, path_of)
+    return Classified(scores=scores, head=name, inputs=infos)
 
 
 async def rerank(query: Rerank, execution: Execution) -> Reranked:
@@ -98,9 +98,9 @@ async def rerank(query: Rerank, execution: Execution) -> Reranked:
     run = HeadRun(execution=execution, head=head, long_texts=query.long_texts)
     run.check([(query.query, None)], lambda _: ("query",))
     run.check([(text, None) for text in query.texts], in_texts)
-    scores, prepared = await _scores(run, [(query.query, text) for text in query.texts], in_texts)
+    scores, infos = await _scores(run, [(query.query, text) for text in query.texts], in_texts)
     order = np.argsort(-scores[:, 0], kind="stable")[:wanted]
-    return Reranked(indices=order.tolist(), scores=scores[order, 0], head=name, inputs=prepared)
+    return Reranked(indices=order.tolist(), scores=scores[order, 0], head=name, inputs=infos)
 
 
 def check_pairs(count: int, execution: Execution, field: str) -> None:
@@ -116,13 +116,13 @@ def check_pairs(count: int, execution: Execution, field: str) -> None:
         raise InvalidInputError(f" has {count} entries; limit {most}, as each has two texts", (field,))
 
 
-async def _scores(run: HeadRun, inputs: Sequence[TextInput], path_of: PathOf) -> tuple[Float32Array, list[Prepared]]:
+async def _scores(run: HeadRun, inputs: Sequence[TextInput], path_of: PathOf) -> tuple[Float32Array, list[InputInfo]]:
     """[N, C], of an input in windows their mean, and what became of each."""
-    rows, prepared = [], []
+    rows, infos = [], []
     async for _, one, logits in run.logits(inputs, path_of):
         rows.append(run.head.scores(np.stack(logits)).mean(axis=0))
-        prepared.append(one)
-    return np.stack(rows).astype(np.float32, copy=False), prepared
+        infos.append(one.info)
+    return np.stack(rows).astype(np.float32, copy=False), infos
 
 
 def _in_pairs(index: int) -> FieldPath:

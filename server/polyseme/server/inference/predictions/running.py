@@ -29,8 +29,25 @@ _MOST_WINDOWS: Final = 4096  # of one call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputInfo:
+    """The fate of one input: all that is kept of it to the end of its call.
+
+    Attributes:
+        tokens: that the model saw, over all windows.
+        original_tokens: of the whole input.
+        truncated: whether tokens were cut.
+        windows: in how many it was run.
+    """
+
+    tokens: int
+    original_tokens: int
+    truncated: bool
+    windows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """One input, tokenized.
+    """One input, tokenized: some hundred bytes a token.
 
     Attributes:
         tokens: uncut.
@@ -46,6 +63,16 @@ class Prepared:
     def seen(self) -> int:
         """Tokens that the model sees, over all windows."""
         return sum(map(len, self.windows))
+
+    @property
+    def info(self) -> InputInfo:
+        """Give what is told of it."""
+        return InputInfo(
+            tokens=self.seen,
+            original_tokens=len(self.tokens.ids),
+            truncated=self.truncated,
+            windows=len(self.windows),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from polyseme.runtime.heads.entities import Entity, entities, merged
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions.finding import find_head
 from polyseme.server.inference.predictions.queries import TagTokens
-from polyseme.server.inference.predictions.running import Float32Array, HeadRun, Prepared
+from polyseme.server.inference.predictions.running import Float32Array, HeadRun, InputInfo, Prepared
 from polyseme.server.inference.validation import check_count, check_reply_bytes, in_texts
 
 _ENTITY_BYTES: Final = 32  # of a message's own fields around the text of an entity
@@ -24,11 +24,11 @@ class Tagged:
 
     Attributes:
         entities: in the order of the text.
-        input: what became of the text.
+        info: what became of the text.
     """
 
     entities: list[Entity]
-    input: Prepared
+    info: InputInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,5 +80,5 @@ async def tag(query: TagTokens, execution: Execution) -> TaggedTexts:
         found = await asyncio.to_thread(found_in, query.texts[index], one, logits)
         size += sum(_ENTITY_BYTES + entity.end - entity.start + 4 * len(entity.tokens) for entity in found)
         check_reply_bytes(size, execution.limits)
-        texts.append(Tagged(entities=found, input=one))
+        texts.append(Tagged(entities=found, info=one.info))
     return TaggedTexts(texts=texts, head=name, labels=labels)

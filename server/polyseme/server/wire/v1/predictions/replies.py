@@ -9,22 +9,17 @@ import numpy as np
 from polyseme.runtime.heads.entities import group_of, groups
 from polyseme.runtime.text.offsets import OffsetTable, OffsetUnit
 from polyseme.server.inference.predictions.answering import Answered
-from polyseme.server.inference.predictions.running import Prepared
+from polyseme.server.inference.predictions.running import InputInfo
 from polyseme.server.inference.predictions.tagging import TaggedTexts
 from polyseme.server.wire.v1 import replies as common
 from polyseme.v1 import common_pb2
 from polyseme.v1 import prediction_service_pb2 as pb
 
 
-def inputs(prepared: Sequence[Prepared]) -> list[pb.InputInfo]:
-    """Tell what became of each input."""
-    return [input_info(one) for one in prepared]
-
-
-def input_info(one: Prepared) -> pb.InputInfo:
+def input_info(one: InputInfo) -> pb.InputInfo:
     """Tell what became of one input."""
     return pb.InputInfo(
-        tokens=one.seen, original_tokens=len(one.tokens.ids), truncated=one.truncated, windows=len(one.windows)
+        tokens=one.tokens, original_tokens=one.original_tokens, truncated=one.truncated, windows=one.windows
     )
 
 
@@ -45,20 +40,20 @@ def tagged(texts: Sequence[str], found: TaggedTexts, unit: OffsetUnit) -> list[p
             for entity in one.entities
         ]
         scores = np.array([entity.score for entity in one.entities], dtype=np.float32)
-        messages.append(pb.TaggedText(entities=entities, scores=common.tensor(scores), info=input_info(one.input)))
+        messages.append(pb.TaggedText(entities=entities, scores=common.tensor(scores), info=input_info(one.info)))
     return messages
 
 
 def answered(context: str, one: Answered, unit: OffsetUnit) -> pb.Answered:
     """Give the answers to one question, with offsets in the unit asked for."""
     offset = OffsetTable(context, unit).from_code_points
-    answers = []
-    for span in one.spans:
-        start, end = one.input.tokens.offsets[span.tokens[0]][0], one.input.tokens.offsets[span.tokens[-1]][1]
-        answers.append(
-            pb.AnswerSpan(
-                span=common_pb2.Span(start=offset(start), end=offset(end)), text=context[start:end], tokens=span.tokens
-            )
+    answers = [
+        pb.AnswerSpan(
+            span=common_pb2.Span(start=offset(span.start), end=offset(span.end)),
+            text=context[span.start : span.end],
+            tokens=span.tokens,
         )
+        for span in one.spans
+    ]
     scores = np.array([span.score for span in one.spans], dtype=np.float32)
-    return pb.Answered(answers=answers, scores=common.tensor(scores), info=input_info(one.input))
+    return pb.Answered(answers=answers, scores=common.tensor(scores), info=input_info(one.info))

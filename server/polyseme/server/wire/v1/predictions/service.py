@@ -43,7 +43,7 @@ class PredictionService:
         return pb.ClassifyResponse(
             scores=common.tensor(classified.scores),
             head=classified.head,
-            inputs=replies.inputs(classified.inputs),
+            inputs=map(replies.input_info, classified.inputs),
             timings=common.timings(execution.stopwatch, call.elapsed_s()),
             model=common.identity(execution.model),
         )
@@ -84,7 +84,7 @@ class PredictionService:
             indices=reranked.indices,
             scores=common.tensor(reranked.scores),
             head=reranked.head,
-            inputs=replies.inputs(reranked.inputs),
+            inputs=map(replies.input_info, reranked.inputs),
             timings=common.timings(execution.stopwatch, call.elapsed_s()),
             model=common.identity(execution.model),
         )
