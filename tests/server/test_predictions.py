@@ -13,6 +13,7 @@ from tests.export.test_heads import over_encoder_of
 from tests.server.running import CANARY, refused, running
 
 from polyseme.export import export_model
+from polyseme.runtime.heads import LoadedHead
 from polyseme.server.inference.predictions import running as running_
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 from polyseme.v1 import prediction_service_pb2 as pb
@@ -302,6 +303,33 @@ def test_token_vectors_are_held_some_at_a_time(server, monkeypatch):
     assert [text.entities for text in apart.texts] == [text.entities for text in whole.texts]
     monkeypatch.setattr(running_, "_MOST_WINDOWS", 3)
     refused(lambda: tag(server, TEXTS), Code.INVALID_ARGUMENT, "the texts have more than 3 windows")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: tag(s, [LONG, *TEXTS], name="bert-token_classification-64", long_texts=WINDOWS, overlap=61).texts,
+        lambda s: (
+            answer(s, [("who?", LONG)], name="bert-question_answering-64", long_texts=WINDOWS, overlap=50).questions
+        ),
+    ],
+    ids=["TagTokens", "Answer"],
+)
+def test_vectors_of_one_text_in_windows_are_held_some_at_a_time(server, monkeypatch, call):
+    whole, sizes = call(server), []
+    original = LoadedHead.logits
+
+    def counted(head, vectors):
+        sizes.append(vectors.size)
+        return original(head, vectors)
+
+    monkeypatch.setattr(LoadedHead, "logits", counted)
+    monkeypatch.setattr(running_, "_MOST_ELEMENTS", 2 * 64 * 16)  # two windows
+    apart = call(server)
+    assert max(sizes) <= 2 * 64 * 16
+    assert [one.info for one in apart] == [one.info for one in whole]
+    for one, other in zip(apart, whole, strict=True):
+        np.testing.assert_allclose(array(one.scores), array(other.scores), atol=1e-5)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,8 @@ from polyseme.server.inference.predictions.queries import LongTexts, TextInput
 from polyseme.server.inference.validation import PathOf, check_texts
 
 Float32Array = npt.NDArray[np.float32]
+Window: TypeAlias = tuple[TokenizedInput, list[int]]
+"""An input, and the places of its tokens that are run together."""
 
 _MOST_ELEMENTS: Final = 1 << 22  # of token vectors that are held before the head takes them: 16 MiB
 _MOST_WINDOWS: Final = 4096  # of one call
@@ -121,9 +124,12 @@ class HeadRun:
         for portion in _portions(inputs):
             prepared = await self._prepare(portion, index, path_of, _MOST_WINDOWS - runs)
             runs += sum(len(one.windows) for one in prepared)
+            waiting, done = deque(prepared), list[Float32Array]()
             for group in self._groups(prepared):
-                for one, logits in zip(group, await self._run(group), strict=True):
-                    yield index, one, logits
+                done += await self._run(group)
+                while waiting and len(done) >= (count := len(waiting[0].windows)):
+                    yield index, waiting.popleft(), done[:count]
+                    del done[:count]
                     index += 1
 
     async def _prepare(
@@ -153,33 +159,34 @@ class HeadRun:
 
         return await self.execution.prepare_inputs(inputs, use)
 
-    def _groups(self, prepared: Sequence[Prepared]) -> list[list[Prepared]]:
-        """Group inputs whose vectors are held together; one that is larger stands alone."""
+    def _groups(self, prepared: Sequence[Prepared]) -> list[list[Window]]:
+        """Group windows whose vectors are held together; those of one input may be in several groups."""
         width = self.execution.model.spec.encoder.hidden_size
-        groups: list[list[Prepared]] = []
+        groups: list[list[Window]] = []
         held = _MOST_ELEMENTS
         for one in prepared:
-            rows = len(one.windows) if self.head.spec.kind is HeadKind.CLASSIFICATION else one.seen
-            if held + rows * width > _MOST_ELEMENTS:
-                groups.append([])
-                held = 0
-            groups[-1].append(one)
-            held += rows * width
+            for places in one.windows:
+                rows = 1 if self.head.spec.kind is HeadKind.CLASSIFICATION else len(places)
+                size = max(rows * width, len(places))
+                if held + size > _MOST_ELEMENTS:
+                    groups.append([])
+                    held = 0
+                groups[-1].append((one.tokens, places))
+                held += size
         return groups
 
-    async def _run(self, group: Sequence[Prepared]) -> list[list[Float32Array]]:
+    async def _run(self, group: Sequence[Window]) -> list[Float32Array]:
         spec = self.execution.model.spec
         types = TokenTypes.of(spec.encoder)
         layers = () if self.head.spec.layer is None else (self.head.spec.layer,)
         mix = layer_mix(layers, static=False, combine=Combine.SUM, num_hidden_layers=spec.encoder.num_hidden_layers)
         tasks = []
-        for one in group:
-            ids = one.tokens.ids if types is None else types.mark(one.tokens.ids, one.tokens.types)
-            tasks += [
-                TextTask(ids[places], self._task(len(places), mix, spec.encoder.hidden_size)) for places in one.windows
-            ]
+        for tokens, places in group:
+            ids = tokens.ids[places]
+            ids = ids if types is None else types.mark(ids, tokens.types[places])
+            tasks.append(TextTask(ids, self._task(len(places), mix, spec.encoder.hidden_size)))
         rows = (await self.execution.run(tasks)).rows
-        return await asyncio.to_thread(self._through_head, group, [row[0] for row in rows])
+        return await asyncio.to_thread(self._through_head, [row[0] for row in rows])
 
     def _task(self, length: int, mix: LayerMix, hidden_size: int) -> LayerVectors:
         """Ask for what the head takes: the first token, the mean of all, or all, of its layer."""
@@ -190,15 +197,13 @@ class HeadRun:
             return LayerVectors(mix, hidden_size, every, np.full((1, length), 1 / length, dtype=np.float32))
         return LayerVectors(mix, hidden_size, every)
 
-    def _through_head(self, group: Sequence[Prepared], vectors: Sequence[Float32Array]) -> list[list[Float32Array]]:
-        """One product for all windows; then each input's own."""
+    def _through_head(self, vectors: Sequence[Float32Array]) -> list[Float32Array]:
+        """One product for all windows; then each window's own."""
         logits = self.head.logits(np.concatenate(vectors).astype(np.float32, copy=False))
         if not np.isfinite(logits).all():
             raise NotFiniteError("the head's output is not finite")
-        ends = np.cumsum([len(rows) for rows in vectors])[:-1]
-        by_window = iter(np.split(logits, ends))
-        pooled = self.head.spec.kind is HeadKind.CLASSIFICATION
-        return [[next(by_window)[0] if pooled else next(by_window) for _ in one.windows] for one in group]
+        by_window = np.split(logits, np.cumsum([len(rows) for rows in vectors])[:-1])
+        return [rows[0] for rows in by_window] if self.head.spec.kind is HeadKind.CLASSIFICATION else by_window
 
 
 def _portions(inputs: Sequence[TextInput]) -> list[Sequence[TextInput]]:
