@@ -14,7 +14,9 @@ from tests.server.running import CANARY, refused, running
 
 from polyseme.export import export_model
 from polyseme.runtime.heads import LoadedHead
+from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions import running as running_
+from polyseme.server.inference.validation import Limits
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
 from polyseme.v1 import prediction_service_pb2 as pb
 
@@ -330,6 +332,22 @@ def test_vectors_of_one_text_in_windows_are_held_some_at_a_time(server, monkeypa
     assert [one.info for one in apart] == [one.info for one in whole]
     for one, other in zip(apart, whole, strict=True):
         np.testing.assert_allclose(array(one.scores), array(other.scores), atol=1e-5)
+
+
+SPANS = {
+    "TagTokens": lambda s: tag(s, ["\U0001f642 caf\u00e9 " * 25] * 8, aggregation=pb.AGGREGATION_NONE),
+    "Answer": lambda s: answer(s, [("who?", "caf\u00e9 " * 30)] * 8, top_k=64, max_answer_tokens=512),
+}
+
+
+@pytest.mark.parametrize("call", SPANS.values(), ids=SPANS)
+def test_a_reply_of_spans_is_counted_and_limited(server, monkeypatch, call):
+    taken = []
+    monkeypatch.setattr(Execution, "reserve", lambda _, size: taken.append(size))
+    size = call(server).ByteSize()
+    assert size * 0.9 < sum(taken) < size * 3
+    monkeypatch.setattr(Limits, "max_reply_bytes", property(lambda _: size // 2))
+    refused(lambda: call(server), Code.INVALID_ARGUMENT, "the reply would have", f"limit {size // 2}")
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,8 @@ from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions.classification import check_pairs
 from polyseme.server.inference.predictions.finding import find_head
 from polyseme.server.inference.predictions.queries import Answer
-from polyseme.server.inference.predictions.running import Float32Array, HeadRun, InputInfo, Prepared
+from polyseme.server.inference.predictions.running import Float32Array, HeadRun, InputInfo, Prepared, span_bytes
+from polyseme.server.inference.validation import check_reply_bytes
 
 _MOST_ANSWER_TOKENS: Final = 512
 _MOST_ANSWERS: Final = 64
@@ -86,37 +88,45 @@ async def answer(query: Answer, execution: Execution) -> Answers:
             raise InvalidInputError(" is empty; a text is needed", ("questions", index, "question"))
     run = HeadRun(execution=execution, head=head, long_texts=query.long_texts)
     run.check(query.questions, _in_questions, ("question", "context"))
-    answered = []
-    async for _, one, logits in run.logits(query.questions, _in_questions):
-        answered.append(await asyncio.to_thread(_answered, query, one, logits))
+    answered, size = [], 0
+    async for index, one, logits in run.logits(query.questions, _in_questions):
+        found, more = await _answered(query, query.questions[index][1], one, logits)
+        size += more
+        check_reply_bytes(size, execution.limits)
+        execution.reserve(more)
+        answered.append(found)
     return Answers(questions=answered, head=name)
 
 
-def _answered(query: Answer, one: Prepared, logits: Sequence[Float32Array]) -> Answered:
-    """Give the best spans of all windows, each once."""
-    found = [
-        find_spans(one.tokens, places, rows, most_tokens=query.max_answer_tokens, count=query.top_k)
-        for places, rows in zip(one.windows, logits, strict=True)
-    ]
-    none = min(each.none for each in found)
-    best: dict[tuple[int, ...], Span] = {}
-    for span in sorted((span for each in found for span in each.spans), key=lambda span: -span.score):
-        best.setdefault(span.tokens, span)
-    spans = [span for span in best.values() if not query.may_have_none or span.score >= none]
+async def _answered(query: Answer, context: str, one: Prepared, logits: Sequence[Float32Array]) -> tuple[Answered, int]:
+    """Give the best spans of all windows, each once, and how many bytes they are in a reply."""
+    best: list[Span] = []
+    none = math.inf
+    for places, rows in zip(one.windows, logits, strict=True):
+        # A turn for each window: a call that has ended leaves no more than one to do.
+        best, here = await asyncio.to_thread(_with_window, query, best, one, places, rows)
+        none = min(none, here)
+    kept = [span for span in best if not query.may_have_none or span.score >= none]
     offsets = one.tokens.offsets
-    return Answered(
-        spans=[
-            AnswerSpan(
-                start=offsets[span.tokens[0]][0],
-                end=offsets[span.tokens[-1]][1],
-                score=span.score,
-                tokens=span.tokens,
-            )
-            for span in spans[: query.top_k]
-        ],
-        none=none,
-        info=one.info,
-    )
+    spans = [
+        AnswerSpan(
+            start=offsets[span.tokens[0]][0], end=offsets[span.tokens[-1]][1], score=span.score, tokens=span.tokens
+        )
+        for span in kept
+    ]
+    size = sum(span_bytes(context, span.start, span.end, len(span.tokens)) for span in spans)
+    return Answered(spans=spans, none=none, info=one.info), size
+
+
+def _with_window(
+    query: Answer, best: Sequence[Span], one: Prepared, places: Sequence[int], logits: Float32Array
+) -> tuple[list[Span], float]:
+    """Give the best spans of those so far and one more window's, and the window's score of there being none."""
+    found = find_spans(one.tokens, places, logits, most_tokens=query.max_answer_tokens, count=query.top_k)
+    each: dict[tuple[int, ...], Span] = {}
+    for span in sorted([*best, *found.spans], key=lambda span: -span.score):
+        each.setdefault(span.tokens, span)
+    return list(each.values())[: query.top_k], found.none
 
 
 def _in_questions(index: int) -> FieldPath:

@@ -206,6 +206,11 @@ class HeadRun:
         return [rows[0] for rows in by_window] if self.head.spec.kind is HeadKind.CLASSIFICATION else by_window
 
 
+def span_bytes(text: str, start: int, end: int, tokens: int) -> int:
+    """Give the most bytes that a span of a text, in code points, takes in a reply, with so many tokens."""
+    return _SPAN_BYTES + len(text[start:end].encode()) + 4 * tokens
+
+
 def _portions(inputs: Sequence[TextInput]) -> list[Sequence[TextInput]]:
     """Group inputs that are tokenized together, by their characters; as `tokenizer.portions`."""
     portions: list[list[TextInput]] = []
@@ -221,6 +226,7 @@ def _portions(inputs: Sequence[TextInput]) -> list[Sequence[TextInput]]:
 
 
 _MOST_CHARACTERS: Final = 65_536
+_SPAN_BYTES: Final = 32  # of a message's own fields around the text of a span
 
 
 def _within(path_of: PathOf, name: str) -> Callable[[int], FieldPath]:

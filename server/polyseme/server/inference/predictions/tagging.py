@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from polyseme.artifact import HeadKind
 from polyseme.runtime.heads.entities import Entity, entities, merged
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions.finding import find_head
 from polyseme.server.inference.predictions.queries import TagTokens
-from polyseme.server.inference.predictions.running import Float32Array, HeadRun, InputInfo, Prepared
+from polyseme.server.inference.predictions.running import Float32Array, HeadRun, InputInfo, Prepared, span_bytes
 from polyseme.server.inference.validation import check_count, check_reply_bytes, in_texts
-
-_ENTITY_BYTES: Final = 32  # of a message's own fields around the text of an entity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +74,11 @@ async def tag(query: TagTokens, execution: Execution) -> TaggedTexts:
         return merged(found) if len(one.windows) > 1 else found
 
     async for index, one, logits in run.logits(inputs, in_texts):
-        found = await asyncio.to_thread(found_in, query.texts[index], one, logits)
-        size += sum(_ENTITY_BYTES + entity.end - entity.start + 4 * len(entity.tokens) for entity in found)
+        text = query.texts[index]
+        found = await asyncio.to_thread(found_in, text, one, logits)
+        more = sum(span_bytes(text, entity.start, entity.end, len(entity.tokens)) for entity in found)
+        size += more
         check_reply_bytes(size, execution.limits)
+        execution.reserve(more)
         texts.append(Tagged(entities=found, info=one.info))
     return TaggedTexts(texts=texts, head=name, labels=labels)

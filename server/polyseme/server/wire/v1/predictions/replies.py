@@ -44,8 +44,12 @@ def tagged(texts: Sequence[str], found: TaggedTexts, unit: OffsetUnit) -> list[p
     return messages
 
 
-def answered(context: str, one: Answered, unit: OffsetUnit) -> pb.Answered:
-    """Give the answers to one question, with offsets in the unit asked for."""
+def answered(contexts: Sequence[str], found: Sequence[Answered], unit: OffsetUnit) -> list[pb.Answered]:
+    """Give the answers to each question, with offsets in the unit asked for."""
+    return [_answered(context, one, unit) for context, one in zip(contexts, found, strict=True)]
+
+
+def _answered(context: str, one: Answered, unit: OffsetUnit) -> pb.Answered:
     offset = OffsetTable(context, unit).from_code_points
     answers = [
         pb.AnswerSpan(

@@ -65,11 +65,9 @@ class PredictionService:
         execution = self._execution(request, call)
         unit = common_requests.offset_unit(request.offset_unit)
         answers = await answer(requests.answer(request), execution)
+        contexts = [question.context for question in request.questions]
         return pb.AnswerResponse(
-            questions=[
-                replies.answered(question.context, one, unit)
-                for question, one in zip(request.questions, answers.questions, strict=True)
-            ],
+            questions=await asyncio.to_thread(replies.answered, contexts, answers.questions, unit),
             none_scores=common.tensor(np.array([one.none for one in answers.questions], dtype=np.float32)),
             head=answers.head,
             timings=common.timings(execution.stopwatch, call.elapsed_s()),
