@@ -82,6 +82,17 @@ def test_wrong_arguments_are_one_line(tiny_artifact, tmp_path, capsys, arguments
     assert said in err.splitlines()[-1]
 
 
+def test_a_label_of_bytes_is_no_class(tiny_artifact, tmp_path, capsys):
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pytest.importorskip("pyarrow").table(
+        {"text": [text for text, _ in ROWS], "label": [name.encode() for _, name in ROWS]}
+    )
+    pq.write_table(table, tmp_path / "train.parquet")
+    code, _, err = fit(capsys, tiny_artifact, "-d", tmp_path / "train.parquet", "-o", tmp_path / "new")
+    assert code == 2
+    assert "rows have no label" in err.splitlines()[-1]
+
+
 def test_text_without_columns_has_no_labels(tiny_artifact, tmp_path, capsys):
     data = tmp_path / "train.txt"
     data.write_text("a\nb\n", encoding="utf-8")

@@ -47,3 +47,12 @@ def test_what_is_missing_is_named_by_line(what):
 
 def test_every_limit_can_be_met():
     assert len(labelled(*rows(dog=limits.LEAST_ROWS, cat=limits.LEAST_ROWS))) == 20
+
+
+@pytest.mark.parametrize("label", ["good\nbad", "\x1b[31mred", "\u202eleft", "a" * 257])
+def test_a_label_that_no_artifact_may_have_is_named_by_line_before_anything_is_computed(label):
+    texts, names, places = rows(dog=10, cat=11)
+    with pytest.raises(FitError) as refused:
+        labelled(texts, [label if name == "dog" else name for name in names], places)
+    assert str(refused.value).startswith("10 rows have a label that is not one line of 1 to 256 characters: line 2,")
+    assert label not in str(refused.value)

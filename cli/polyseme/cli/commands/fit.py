@@ -110,7 +110,8 @@ def _labelled(args: argparse.Namespace) -> LabelledTexts:
 
 
 def _label(value: Any) -> str:  # noqa: ANN401  of JSON and Parquet: any type
-    return "" if value is None or isinstance(value, list | dict) else str(value)
+    """Spell a label; empty where there is none, and of bytes, which are no text."""
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _write_report(fitted: Fitted, artifact: Artifact, folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.artifact.prediction_heads import MAX_LABEL_CHARACTERS, refuse_labels
 from polyseme.export.errors import ExportError
 
 LEAST_CLASSES: Final = 2
@@ -51,14 +52,17 @@ def labelled(texts: Sequence[str], labels: Sequence[str], places: Sequence[str])
         places: where each stands, for errors: "line 7".
 
     Raises:
-        FitError: a text or a label is empty; there are too many rows, too few or too many classes, or too few rows of
-            one: got, limit, and the places of the first.
+        FitError: a text or a label is empty, or a label none that an artifact may have; there are too many
+            rows, too few or too many classes, or too few rows of one: got, limit, and the places of the first.
     """
     if len(texts) > MOST_ROWS:
         raise FitError(f"{len(texts)} rows; limit {MOST_ROWS}")
     for what, values in (("text", texts), ("label", labels)):
         if missing := [place for value, place in zip(values, places, strict=True) if not value.strip()]:
             raise FitError(f"{len(missing)} rows have no {what}: {_first(missing)}")
+    if faulty := [place for label, place in zip(labels, places, strict=True) if refuse_labels((label,))]:
+        problem = f"is not one line of 1 to {MAX_LABEL_CHARACTERS} characters"
+        raise FitError(f"{len(faulty)} rows have a label that {problem}: {_first(faulty)}")
     counts = Counter(labels)
     if not LEAST_CLASSES <= len(counts) <= MOST_CLASSES:
         raise FitError(f"{len(counts)} classes; limits {LEAST_CLASSES}..{MOST_CLASSES}")
