@@ -239,6 +239,16 @@ def test_entities_of_windows_are_those_of_transformers(server, golden, aggregati
     assert found.info.windows > 3
 
 
+def test_texts_may_be_empty(server):
+    name, empty = "bert-classification", pb.TextPair()
+    (first, _, third) = array(classify(server, name, ["", "a", ""]).scores)
+    np.testing.assert_allclose(first, third, atol=1e-5)
+    assert len(array(classify(server, name, pairs=[empty, pb.TextPair(first="a"), empty]).scores)) == 3
+    assert [list(one.entities) for one in tag(server, ["", ""]).texts] == [[], []]
+    assert [list(one.answers) for one in answer(server, [("a", "")]).questions] == [[]]
+    assert len(rerank(server, "a", ["", "b"]).indices) == 2
+
+
 def test_vectors_come_from_the_same_artifact(server):
     request = embedding_service_pb2.EmbedRequest(texts=TEXTS, model=of("bert-classification"))
     assert list(server.embedding.Embed(request, timeout=300).embeddings.shape) == [len(TEXTS), 16]

@@ -214,10 +214,10 @@ def span_bytes(text: str, start: int, end: int, tokens: int) -> int:
 def _portions(inputs: Sequence[TextInput]) -> list[Sequence[TextInput]]:
     """Group inputs that are tokenized together, by their characters; as `tokenizer.portions`."""
     portions: list[list[TextInput]] = []
-    size = _MOST_CHARACTERS
+    size = 0
     for one in inputs:
         characters = len(one[0]) + len(one[1] or "")
-        if size + characters > _MOST_CHARACTERS:
+        if not portions or size + characters > _MOST_CHARACTERS:
             portions.append([])
             size = 0
         portions[-1].append(one)
