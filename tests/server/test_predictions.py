@@ -15,6 +15,7 @@ from tests.server.running import CANARY, refused, running
 from polyseme.export import export_model
 from polyseme.runtime.heads import LoadedHead
 from polyseme.server.inference.execution import Execution
+from polyseme.server.inference.predictions import classification
 from polyseme.server.inference.predictions import running as running_
 from polyseme.server.inference.validation import Limits
 from polyseme.v1 import common_pb2, embedding_service_pb2, model_service_pb2, tensor_pb2
@@ -469,10 +470,16 @@ WINDOWS = pb.LONG_TEXTS_WINDOWS
             ["max_answer_tokens: got 513; limits 1..512"],
         ),
         (lambda s: rerank(s, "", [CANARY]), Code.INVALID_ARGUMENT, ["query is empty"]),
+        (
+            lambda s: rerank(s, "a" * 4096, [CANARY] * 60, long_texts=pb.LONG_TEXTS_LONGEST_FIRST),
+            Code.INVALID_ARGUMENT,
+            ["query has 4096 bytes, and is run with each of 60 texts; limit 50"],
+        ),
         (lambda s: rerank(s, CANARY, []), Code.INVALID_ARGUMENT, ["texts is empty"]),
         (lambda s: rerank(s, CANARY, [CANARY], top_k=2), Code.INVALID_ARGUMENT, ["top_k: got 2; limits 1..1"]),
         (lambda s: rerank(s, CANARY, [CANARY] * 64), Code.INVALID_ARGUMENT, ["texts has 64 entries; limit 63"]),
     ],
 )
-def test_what_cannot_be_served_is_refused(server, call, code, words):
+def test_what_cannot_be_served_is_refused(server, monkeypatch, call, code, words):
+    monkeypatch.setattr(classification, "_MOST_QUERY_BYTES", 50 * 4096)
     refused(lambda: call(server), code, *words)

@@ -19,6 +19,7 @@ from polyseme.server.inference.validation import PathOf, check_count, check_repl
 
 Float32Array = npt.NDArray[np.float32]
 _PAIR: Final = ("first", "second")
+_MOST_QUERY_BYTES: Final = 16 << 20  # of a query, counted with each text: as much as pairs of one message may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,10 @@ async def rerank(query: Rerank, execution: Execution) -> Reranked:
     if count >= execution.limits.max_texts:
         most = execution.limits.max_texts - 1
         raise InvalidInputError(f" has {count} entries; limit {most}, as the query is a text too", ("texts",))
+    size = len(query.query.encode())
+    if size * count > _MOST_QUERY_BYTES:
+        most = _MOST_QUERY_BYTES // size
+        raise InvalidInputError(f" has {size} bytes, and is run with each of {count} texts; limit {most}", ("query",))
     wanted = count if query.top_k is None else query.top_k
     if not 1 <= wanted <= count:
         raise InvalidInputError(f": got {wanted}; limits 1..{count}", ("top_k",))
