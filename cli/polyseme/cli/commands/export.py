@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from polyseme.cli.arguments.numbers import positive
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import print_table, step_line
+from polyseme.cli.termination import removing_at_sigterm
 
 if TYPE_CHECKING:
     from polyseme.artifact import Artifact
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from polyseme.export import ExportError, export_model
 
     try:
-        with step_line() as show:
+        with removing_at_sigterm(), step_line() as show:
             steps, notes = _Steps(show), list[str]()
             artifact = export_model(args.source, args.output, _options(args), steps, notes.append)
     except (ArtifactError, ExportError) as error:

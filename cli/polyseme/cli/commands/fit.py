@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import print_table, step_line
+from polyseme.cli.termination import removing_at_sigterm
 
 if TYPE_CHECKING:
     from polyseme.artifact import Artifact
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     folder = args.report or args.output.with_name(f"{args.output.absolute().name}-report")
     try:
-        with step_line() as show:
+        with removing_at_sigterm(), step_line() as show:
             show("reading texts")
             texts = _labelled(args)
             artifact = Artifact.open(args.artifact)
