@@ -73,12 +73,19 @@ def test_faulty_rows_are_refused_by_line_and_nothing_is_left(tiny_artifact, tmp_
         (("--label", "kind"), "has no column kind; it has 2: text, label"),
         (("--text", "kind"), "has no column kind"),
         (("--head", "No Name"), "is not a head's name"),
+        (("--label", "text"), "--text and --label are one column"),
+        (("--report", "train.csv"), "--report train.csv is no folder"),
+        (("--report", "new"), "--report new is the artifact"),
     ],
 )
-def test_wrong_arguments_are_one_line(tiny_artifact, tmp_path, capsys, arguments, said):
-    data = csv_of(tmp_path / "train.csv", ROWS)
-    code, _, err = fit(capsys, tiny_artifact, "-d", data, "-o", tmp_path / "new", *arguments)
+def test_wrong_arguments_are_one_line_and_nothing_is_left(
+    tiny_artifact, tmp_path, capsys, monkeypatch, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    csv_of(tmp_path / "train.csv", ROWS)
+    code, _, err = fit(capsys, tiny_artifact, "-d", "train.csv", "-o", "new", *arguments)
     assert code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
     assert said in err.splitlines()[-1]
 
 

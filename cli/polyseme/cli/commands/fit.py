@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
 
     folder = args.report or args.output.with_name(f"{args.output.absolute().name}-report")
+    _refuse_folder(folder, args.output)
     try:
         with removing_at_sigterm(), step_line() as show:
             show("reading texts")
@@ -86,6 +87,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_folder(folder: Path, output: Path) -> None:
+    """Refuse a folder that cannot have the report, before anything is computed."""
+    if folder.exists() and not folder.is_dir():
+        raise CliError(f"--report {folder} is no folder", 2)
+    if folder.absolute() == output.absolute():
+        raise CliError(f"--report {folder} is the artifact; its files are its own", 2)
+
+
 def _labelled(args: argparse.Namespace) -> LabelledTexts:
     """Read the labelled texts; no message repeats one.
 
@@ -99,6 +108,8 @@ def _labelled(args: argparse.Namespace) -> LabelledTexts:
     kind = format_of(argparse.Namespace(), args.data)
     if kind == "text":
         raise CliError(f"{args.data} has no columns; .csv, .tsv, .jsonl, .json and .parquet have", 2)
+    if args.text == args.label:
+        raise CliError("--text and --label are one column", 2)
     text = "field" if kind in ("jsonl", "json") else "column"
     with open_input(argparse.Namespace(keep=(args.label,), **{text: args.text}), args.data) as data:
         records = list(data.records())
