@@ -102,3 +102,8 @@ def test_of_overlapping_windows_the_longest_and_then_the_surest_is_kept():
     assert merged([short, long, other]) == [long, other]
     assert merged([sure, long]) == [sure]
     assert merged([]) == []
+
+
+def test_a_token_without_characters_is_found_once():
+    bare, sure, long = entity(3, 3, 0.2), entity(3, 3, 0.3), entity(4, 6, 0.1)
+    assert merged([bare, long, sure, long]) == [sure, long]

@@ -102,8 +102,10 @@ def entities(
 def merged(found: Sequence[Entity]) -> list[Entity]:
     """Merge the entities of overlapping windows: of those that overlap the longest, then the surest."""
     kept: list[Entity] = []
-    for one in sorted(found, key=lambda entity: entity.start):
-        if not kept or not kept[-1].start <= one.start < kept[-1].end:
+    for one in sorted(found, key=lambda entity: (entity.start, entity.end)):
+        # Tokens of spaces may have no characters: they overlap themselves alone.
+        again = kept and (kept[-1].start, kept[-1].end) == (one.start, one.end)
+        if not kept or not (again or kept[-1].start <= one.start < kept[-1].end):
             kept.append(one)
         elif (one.end - one.start, one.score) > (kept[-1].end - kept[-1].start, kept[-1].score):
             kept[-1] = one
