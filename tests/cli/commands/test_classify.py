@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from tests.data.golden.make_heads import LONG, PAIRS, TEXTS
 
-from polyseme.client import Client
+from polyseme.cli.commands.classify import _draw
+from polyseme.cli.inputs.records import Record
+from polyseme.client import Classification, Client, InputInfo
 
 MODEL = ("--model", "bert-classification")
 
@@ -91,3 +93,14 @@ def test_what_is_wrong_is_one_line(polyseme, arguments, code, words):
     assert (found, out, err.count("\n")) == (code, "", 1)
     assert err.startswith("polyseme: error: ")
     assert words in err
+
+
+def test_labels_of_a_server_move_no_cursor(capsys):
+    labels = ("\x1b[2Jfine", "awful\r")
+    info = InputInfo(tokens=3, original_tokens=3, truncated=False, windows=1)
+    one = Classification(labels=labels, scores=np.array([0.7, 0.3], np.float32), info=info)
+    _draw([Record("a text", 0)], [one], None)
+    out = capsys.readouterr().out
+    assert "\\x1b[2Jfine" in out
+    assert "awful\\r" in out
+    assert out.replace("\n", "").isprintable()

@@ -1,10 +1,12 @@
 import json
 import re
+from argparse import Namespace
 
 import pytest
 from tests.data.golden.make_heads import LONG, TEXTS
 
-from polyseme.client import Client
+from polyseme.cli.commands.entities import _draw
+from polyseme.client import Client, Entity, InputInfo, TaggedText
 
 MODEL = ("--model", "bert-token_classification")
 HARD = "\U0001f642 " + TEXTS[1]
@@ -94,3 +96,16 @@ def test_what_is_wrong_is_one_line(polyseme, arguments, code, words):
     found, out, err = polyseme("entities", *arguments)
     assert (found, out, err.count("\n")) == (code, "", 1)
     assert words in err
+
+
+def test_labels_of_a_server_move_no_cursor(capsys):
+    info = InputInfo(tokens=3, original_tokens=3, truncated=False, windows=1)
+    one = Entity(text="Ann", start=0, end=3, label="B-\x1b[2J", group="\x1b[2J", score=0.5, tokens=(1,))
+    _draw(
+        ["Ann left"],
+        [TaggedText(entities=(one,), info=info)],
+        Namespace(aggregation="simple", offset_unit="code_point"),
+    )
+    out = capsys.readouterr().out
+    assert out.startswith("[Ann \\x1b[2J] left")
+    assert out.replace("\n", "").isprintable()

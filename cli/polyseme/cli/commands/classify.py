@@ -12,7 +12,7 @@ from polyseme.cli.arguments.texts import add_source_arguments
 from polyseme.cli.bulk.arguments import add_lines_arguments, check_memory, is_from_file_to_file, lines_path
 from polyseme.cli.inputs.formats import refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output import abridge, print_table, refuse_to_replace
+from polyseme.cli.output import abridge, print_table, refuse_to_replace, spell_out
 from polyseme.cli.predictions import info_fields, tokens_cell, write_lines
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def _draw(records: Sequence[Record], classified: Sequence[Classification], secon
     rows = []
     for record, each in list(zip(records, classified, strict=True))[:_TABLE_ROWS]:
         order = each.scores.argsort()[::-1][1 : 1 + _NEXT]
-        after = ", ".join(f"{each.labels[index]} {each.scores[index]:.4f}" for index in order)
+        after = ", ".join(f"{spell_out(each.labels[index])} {each.scores[index]:.4f}" for index in order)
         other = second if record.second is None else record.second
         text = record.text if other is None else f"{abridge(record.text, 36)} | {abridge(other, 36)}"
-        rows.append((abridge(text, 75), each.label, f"{each.score:.4f}", after, tokens_cell(each.info)))
+        rows.append((abridge(text, 75), spell_out(each.label), f"{each.score:.4f}", after, tokens_cell(each.info)))
     left_out = f"{len(records) - len(rows)} more texts not shown: --json; " if len(records) > len(rows) else ""
     caption = f"{left_out}{len(classified[0].labels)} labels"
     print_table(("text:", "label:", "score", "next:", "tokens"), rows, caption=caption)

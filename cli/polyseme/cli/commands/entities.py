@@ -14,7 +14,7 @@ from polyseme.cli.bulk.arguments import add_lines_arguments, check_memory, is_fr
 from polyseme.cli.inputs.formats import refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
 from polyseme.cli.marking import Span, colours_of, mark, print_marked
-from polyseme.cli.output import abridge, print_table, refuse_to_replace
+from polyseme.cli.output import abridge, print_table, refuse_to_replace, spell_out
 from polyseme.cli.predictions import info_fields, shortest, write_lines
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _fields(found: TaggedText) -> dict[str, Any]:
 
 def _draw(texts: Sequence[str], tagged: Sequence[TaggedText], args: argparse.Namespace) -> None:
     def label_of(entity: Entity) -> str:
-        return entity.label if args.aggregation == "none" else entity.group
+        return spell_out(entity.label if args.aggregation == "none" else entity.group)
 
     def span_of(text: str, entity: Entity) -> Span:
         start, end = (code_point_of(text, offset, args.offset_unit) for offset in (entity.start, entity.end))
