@@ -60,3 +60,18 @@ def test_what_does_not_serve_yet_ends_at_once(tiny_artifact, number, code):
         process.send_signal(number)
         assert process.wait(300) == code
         assert process.stderr.read() == f"polyseme: {number.name}: ended before it served\n"
+
+
+def test_what_the_parent_blocked_still_ends_it(tiny_artifact):
+    """A blocked signal is inherited: of a program that waits for its signals on a thread of its own."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        with starting(tiny_artifact) as process:
+            announced = (line for line in process.stderr if "serving tiny@" in line)
+            assert next(announced)
+            state = Path(f"/proc/{process.pid}/status").read_text()
+            assert "SigBlk:\t0000000000000000\n" in state
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(300) == 0
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
