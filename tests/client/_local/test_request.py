@@ -63,12 +63,22 @@ def test_a_package_whose_weights_change_has_another_key(tmp_path, monkeypatch):
         (None, {}, "source must be a directory, 'hf:ID' or 'package:NAME', got NoneType"),
         ("", {}, "source must be a directory, 'hf:ID' or 'package:NAME', got ''"),
         ("x", {"port": 1}, "port is no setting of a local server: it has a private socket"),
+        ("x", {"lis": "unix:/x"}, "lis is no setting of a local server: it has a private socket"),
+        ("x", {"users-lock": "/x"}, "users-lock is no setting of a local server: it has a private socket"),
         ("x", {"runners": [1]}, "runners must be text, a number or a bool, got list"),
+        ("x", {"device": "c\0u"}, "device holds a NUL, or is no Unicode"),
+        ("x", {"device": "\ud800"}, "device holds a NUL, or is no Unicode"),
+        ("x", {"de\0vice": 1}, "a setting's name holds a NUL, or is no Unicode"),
+        ("x\0", {}, "source holds a NUL, or is no Unicode"),
+        ("\ud800", {}, "source holds a NUL, or is no Unicode"),
+        ("package:a\0b", {}, "source holds a NUL, or is no Unicode"),
+        ("a" * 5000, {}, "source cannot be read: File name too long"),
+        ("package:" + "a/" * 5000, {}, "source cannot be read: File name too long"),
     ],
 )
 def test_what_cannot_be_asked_for(source, settings, message):
     with pytest.raises(InvalidArgumentError) as caught:
-        request_for(source, settings)
+        _ = request_for(source, settings).key
     assert str(caught.value) == message
 
 

@@ -38,8 +38,16 @@ class Request:
 
     @property
     def key(self) -> str:
-        """A name for all that makes a server another one: artifact, version, interpreter, settings."""
-        parts = [_version(), sys.executable, self.source, list(_stamp(self.source)), sorted(self.flags)]
+        """A name for all that makes a server another one: artifact, version, interpreter, settings.
+
+        Raises:
+            InvalidArgumentError: the source cannot be read.
+        """
+        try:
+            stamp = list(_stamp(self.source))
+        except OSError as error:
+            raise InvalidArgumentError(f"source cannot be read: {error.strerror}", field="source") from error
+        parts = [_version(), sys.executable, self.source, stamp, sorted(self.flags)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_KEY_LETTERS]
 
 
@@ -58,17 +66,30 @@ def request_for(source: str | os.PathLike[str], settings: Mapping[str, str | flo
         got = repr(source) if source == "" else type(source).__name__
         raise InvalidArgumentError(f"source must be a directory, 'hf:ID' or 'package:NAME', got {got}", field="source")
     text = os.fsdecode(source)
+    _refuse_what_no_command_takes("source", text, field="source")
     is_exported = text.startswith(_EXPORTED)
     _refuse_missing_packages(is_exported=is_exported)
     flags = tuple(flag for name, value in settings.items() for flag in _flag(name, value))
     return Request(text if is_exported else os.path.realpath(text), flags)
 
 
+def _refuse_what_no_command_takes(what: str, text: str, *, field: str) -> None:
+    """Refuse what cannot be an argument of a process."""
+    try:
+        is_passable = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        is_passable = False
+    if not is_passable:
+        raise InvalidArgumentError(f"{what} holds a NUL, or is no Unicode", field=field)
+
+
 def _flag(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401  any argument of a caller
-    if name in _NOT_FOR_IT:
+    _refuse_what_no_command_takes("a setting's name", name, field="settings")
+    if any(other.startswith(name.replace("-", "_")) for other in _NOT_FOR_IT):  # the command takes the start of a name
         raise InvalidArgumentError(f"{name} is no setting of a local server: it has a private socket", field=name)
     if not isinstance(value, str | int | float):
         raise InvalidArgumentError(f"{name} must be text, a number or a bool, got {type(value).__name__}", field=name)
+    _refuse_what_no_command_takes(name, str(value), field=name)
     flag = "--" + name.replace("_", "-")
     if not isinstance(value, bool):
         yield f"{flag}={value}"
