@@ -57,6 +57,21 @@ def test_a_package_whose_weights_change_has_another_key(tmp_path, monkeypatch):
     assert not set(before) & {key("package:carrier"), key(f"package:{tmp_path / 'carrier'}")}
 
 
+def test_a_file_of_settings_is_told_apart_by_its_place_and_its_text(artifact, tmp_path, monkeypatch):
+    """Programs in two folders may both say config="settings.toml"."""
+    keys = set()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        for text in ("runners = 1", "runners = 2"):
+            (tmp_path / name / "settings.toml").write_text(text)
+            keys.add(key(artifact, config="settings.toml"))
+        assert key(artifact, config=str(tmp_path / name / "settings.toml")) in keys
+        assert request_for(artifact, {"cache": "c"}).flags == (f"--cache={tmp_path / name}/c",)
+    assert len(keys) == 4
+    assert key(artifact, config="none.toml") not in keys, "the server says that it is not there"
+
+
 @pytest.mark.parametrize(
     ("source", "settings", "message"),
     [

@@ -22,6 +22,8 @@ _KEY_LETTERS: Final = 16
 _NOT_FOR_IT: Final = (
     "host", "port", "listen", "users_lock", "tls_cert", "tls_key", "tls_client_ca", "token_file", "trusted_proxies",
 )  # fmt: skip
+_FILES: Final = ("cache", "config", "metrics_token_file")  # settings that are paths
+_CONFIG: Final = "--config="
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Request:
             stamp = list(_stamp(self.source))
         except OSError as error:
             raise InvalidArgumentError(f"source cannot be read: {error.strerror}", field="source") from error
-        parts = [_version(), sys.executable, self.source, stamp, sorted(self.flags)]
+        files = [_hash(Path(flag.removeprefix(_CONFIG))) for flag in self.flags if flag.startswith(_CONFIG)]
+        parts = [_version(), sys.executable, self.source, stamp, sorted(self.flags), files]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_KEY_LETTERS]
 
 
@@ -92,7 +95,7 @@ def _flag(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401  any argument
     _refuse_what_no_command_takes(name, str(value), field=name)
     flag = "--" + name.replace("_", "-")
     if not isinstance(value, bool):
-        yield f"{flag}={value}"
+        yield f"{flag}={Path(str(value)).absolute() if name in _FILES else value}"
     elif value:
         yield flag
 
@@ -104,6 +107,14 @@ def _refuse_missing_packages(*, is_exported: bool) -> None:
             raise MissingDependencyError(
                 f"a local server needs {module}, which is not installed: pip install 'polyseme[{extra}]'"
             )
+
+
+def _hash(file: Path) -> str:
+    """Give the hash of a file's content; empty where it cannot be read, which the server says better."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _version() -> str:
