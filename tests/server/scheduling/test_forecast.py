@@ -61,3 +61,22 @@ def test_a_call_that_was_given_up_early_does_not_say_that_forecasts_are_good():
     off = forecast.off
     forecast.note_unanswered(expected_s=2.0, took_s=0.1)
     assert forecast.off == pytest.approx(off) == pytest.approx(3.0, rel=0.01)
+
+
+def test_batches_that_come_alone_count_where_they_are_much_faster():
+    """Else a server that was slow for a while would refuse until nothing waits, and see no batch that counts again."""
+    forecast = after_batches(*repeat((100, 9.0), 16))
+    for _ in range(17):
+        forecast.note_batch(10, 0.1, left_work=False)
+    assert forecast.token_s == pytest.approx(0.01)
+
+
+def test_batches_that_come_alone_do_not_count_else():
+    forecast = after_batches(*repeat((100, 1.0), 3))
+    for _ in range(17):
+        forecast.note_batch(10, 0.06, left_work=False)
+        forecast.note_batch(10, 9.0, left_work=False)
+    assert forecast.token_s == pytest.approx(0.01)
+    unknown = Forecast()
+    unknown.note_batch(10, 0.1, left_work=False)
+    assert unknown.token_s == 0

@@ -243,7 +243,20 @@ def test_a_server_that_was_overloaded_trusts_its_forecasts_again():
         for _ in range(100):
             forecast.note_answered(expected_s=1.0, took_s=9.0)
         for _ in range(50):
+            for _ in range(2):  # the speed stays known beside batches that take no time by this clock
+                forecast.note_batch(tokens=10, run_s=1.0)
             await scheduler.submit(texts(1, deadline=1000.0))
         assert forecast.off < 1.1
 
     scheduled(body, clock=lambda: 0.0)
+
+
+def test_a_server_that_was_slow_is_foreseen_as_fast_again():
+    async def body(scheduler, _engine, _reports):
+        for _ in range(16):
+            scheduler._forecast.note_batch(tokens=40, run_s=9000.0)
+        for _ in range(100):
+            await scheduler.submit(texts(1))
+        assert scheduler._forecast.token_s < 9000 / 40 / 2
+
+    scheduled(body)

@@ -8,14 +8,16 @@ from typing import Final
 _BATCHES: Final = 16  # that are kept
 _KEPT: Final = 0.9  # of how far forecasts were off, a call: some ten count
 _MOST_OFF: Final = 8.0
+_MUCH_FASTER: Final = 2.0  # times; a bound at 1 would take the fastest of batches that come alone for the usual ones
 
 
 class Forecast:
     """Foresees how long tokens take, from the speed of batches, and from how far off it was.
 
     Batches count that left work waiting behind them. Those are as large as batches get under load; small ones, which
-    come alone, would make a GPU look slow. Medians are taken: after a pause of the whole process, its speed is what it
-    was before.
+    come alone, would make a GPU look slow. Those count where they show that it has become much faster: a server that
+    refuses what would be late may see no others. Medians are taken: after a pause of the whole process, its speed is
+    what it was before.
 
     What comes later is not known, and has its share before what waits already: so under load forecasts are too low.
 
@@ -34,8 +36,10 @@ class Forecast:
         """Give the seconds in which a runner runs so many tokens, the last of them in their batch; 0 while unknown."""
         return self.token_s * tokens + self._batch_s
 
-    def note_batch(self, tokens: int, run_s: float) -> None:
-        """Count a batch that left work waiting."""
+    def note_batch(self, tokens: int, run_s: float, *, left_work: bool = True) -> None:
+        """Count a batch that left work waiting, or was much faster than foreseen."""
+        if not left_work and run_s * _MUCH_FASTER >= self.token_s * tokens:
+            return
         self._recent.append((run_s / tokens, tokens))
         total = sum([count for _, count in self._recent])
         batches, middle, left = sorted(self._recent), 0, total / 2

@@ -340,8 +340,7 @@ class Scheduler:
             else:
                 ticket.put(entry, outcome, now)
         if report is not None:
-            if report.left_work:
-                self._forecast.note_batch(report.tokens, report.run_s)
+            self._forecast.note_batch(report.tokens, report.run_s, left_work=report.left_work)
             self._observer.batch_done(report)
 
     def _is_full(self, priority: Priority, caller: str) -> bool:
