@@ -9,6 +9,7 @@ import tomllib
 
 import pytest
 
+from polyseme.cli.commands import serve
 from polyseme.cli.main import main
 from polyseme.client import Client
 
@@ -109,3 +110,12 @@ def test_sources_are_exported_and_served_side_by_side(tiny_checkpoint, tiny_arti
     assert server.returncode == 0, log
     assert f"some/model@{SHA[:12]} is from the hub's cache" in log
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.parametrize("source", ["./models", "../x/", "~/m", "models/", "MODEL=a/b", "a/b/c", "nö/m", "a\nb"])
+def test_what_is_no_name_of_a_model_gets_no_hint_that_it_is_one(source):
+    assert serve._hint([source]) == ""
+
+
+def test_a_name_on_a_hub_is_not_said_to_be_a_package():
+    assert serve._hint(["owner/na-me.v1"]) == "; a model that is to be exported first: hf:owner/na-me.v1"

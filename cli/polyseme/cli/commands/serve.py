@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ NAME: Final = "serve"
 HELP: Final = "serve an artifact over gRPC"
 EXTRA: Final = "server"
 
-_HUB_PARTS: Final = 2  # of an ID on a hub: OWNER/NAME
+_MODEL_NAME: Final = re.compile(r"\w[\w.-]*(?P<of_owner>/\w[\w.-]*)?", re.ASCII)  # NAME, or OWNER/NAME on a hub
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if any(map(source_of, args.sources)):
             _serve_exported(args, config)
-        return _serve(list(map(Path, args.sources)), config)
+        return _serve(args.sources, config)
     except ConfigError as error:
         raise CliError(str(error), 2) from error
 
@@ -113,15 +114,22 @@ def _flags(args: argparse.Namespace) -> list[str]:
     return [*flags, *([f"--config={args.config}"] if args.config else [])]
 
 
-def _serve(directories: Sequence[Path], config: ServerConfig) -> int:
+def _serve(sources: Sequence[str], config: ServerConfig) -> int:
     from polyseme.artifact import ArtifactError
     from polyseme.runtime.errors import RuntimeUnavailableError, TokenizerError
     from polyseme.server.serving import serve
 
     try:
-        serve(directories, config, warning=unread_variables(os.environ, alike_only=False))
+        serve(list(map(Path, sources)), config, warning=unread_variables(os.environ, alike_only=False))
     except (ArtifactError, RuntimeUnavailableError, TokenizerError) as error:
-        named = next((path for path in directories if not path.exists() and len(path.parts) <= _HUB_PARTS), None)
-        hint = f"; a model that is to be exported first: package:{named} or hf:{named}" if named else ""
-        raise CliError(f"{error}{hint}", 2) from error
+        raise CliError(f"{error}{_hint(sources)}", 2) from error
     return 0
+
+
+def _hint(sources: Sequence[str]) -> str:
+    """Say how a model is named that is to be exported first, where a source that is not there may be one's name."""
+    for source in sources:
+        if (name := _MODEL_NAME.fullmatch(source)) and not Path(source).exists():
+            package = "" if name["of_owner"] else f"package:{source} or "
+            return f"; a model that is to be exported first: {package}hf:{source}"
+    return ""
