@@ -137,7 +137,7 @@ def main() -> int:
         }
         environment = kept | {"PATH": f"{folder}/.venv/bin:{os.environ['PATH']}"}
         environment |= {"POLYSEME_METRICS_PORT": "0", "POLYSEME_DRAIN_DELAY_S": "0"}
-        environment |= {"POLYSEME_CACHE": f"{folder}/.cache/polyseme", "XDG_RUNTIME_DIR": f"{folder}/.cache"}
+        environment |= {"POLYSEME_CACHE": f"{folder}/.cache/exported", "XDG_RUNTIME_DIR": f"{folder}/.cache"}
         began = time.monotonic()
         subprocess.run(["bash", "-euc", "make demo\n" + READERS_OWN], cwd=folder, env=environment, check=True)  # noqa: S603, S607
         print(f"{'ran':<8}make demo ({time.monotonic() - began:.0f} s)")
