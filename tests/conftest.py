@@ -1,6 +1,7 @@
 """A real model (made by `make`), and a tiny random one (made here in a second)."""
 
 import json
+import logging
 import os
 import signal
 from pathlib import Path
@@ -18,6 +19,9 @@ settings.load_profile("polyseme")
 # A shell starts jobs in the background with SIGINT ignored, and every process of theirs would ignore it too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Where several event loops of a process use grpc.aio, old grpcio logs that one has read what was meant for another
+# (https://github.com/grpc/grpc/issues/25364). That is harmless, and no line of the server's.
+logging.getLogger("asyncio").addFilter(lambda record: "PollerCompletionQueue._handle_events" not in record.getMessage())
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
 
 
