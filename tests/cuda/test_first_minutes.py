@@ -20,6 +20,8 @@ STEPS = [
     "eager_or_replayed",
     "reload",
     "padded",
+    "pinned",
+    "provider_options",
     "served",
 ]
 SHOWS_A_GPU = """

@@ -54,13 +54,13 @@ def torch_model(source: Path, kind: str, *, compiled: bool = False) -> Callable[
     return run
 
 
-def sentence_transformers(source: Path, kind: str) -> Callable[[Sequence[str], int], Any]:
-    """encode() in fp16: texts to vectors on the host, with its own tokenizing and sorting by length."""
+def sentence_transformers(source: Path, kind: str, limit: int) -> Callable[[Sequence[str], int], Any]:
+    """encode() in fp16: texts, cut to a limit, to vectors on the host; it tokenizes, and sorts by length."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers import models as modules
 
-    transformer = modules.Transformer(str(source), max_seq_length=512)
+    transformer = modules.Transformer(str(source), max_seq_length=limit)
     pooling = modules.Pooling(json.loads((source / "config.json").read_text())["hidden_size"], "mean")
     model = SentenceTransformer(modules=[transformer, pooling, modules.Normalize()], device=kind)
     if kind == "cuda":

@@ -61,7 +61,7 @@ def _sentence_transformers(
 ) -> None:
     """A mix of lengths; both tokenize."""
     texts = _texts(artifact, mixed_lengths(64 if setting.is_quick else 2048))
-    encode = peers.sentence_transformers(source, kind)
+    encode = peers.sentence_transformers(source, kind, artifact.manifest.model.max_tokens)
 
     def ours() -> Any:
         ids = token_ids(artifact, texts)

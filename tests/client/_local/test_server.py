@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -117,7 +117,10 @@ def test_nobody_else_can_reach_it(source, runtime):
 
 def listening(pid):
     """The TCP sockets that a process listens on."""
-    inodes = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    inodes = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            inodes.add(str(file.readlink()))
     lines = [
         line.split() for kind in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()
     ]
