@@ -6,7 +6,8 @@ Shapes are inferred by onnxruntime over the packed `embed` graph. Every node but
 its inputs and writes its outputs once, and takes the longer of what its operations and its bytes take:
 
     floor        at the rates below, no launch costs anything
-    replayed     products and attention at the shares of a peak that they reach elsewhere, and a gap after each kernel
+    replayed     products and attention at the shares of a peak that they reach elsewhere, no kernel below what the
+                 smallest take, and a gap after each
     eager        the same, but no faster than the host can launch
 
 --measured reads the rows of bench.gpu.first_minutes, and puts what it saw of this model beside the expectation.
@@ -70,9 +71,12 @@ _PRODUCT_SHARE: Final = 0.75  # of `fp16`, for products as narrow as 768: assume
 _ATTENTION_SHARE: Final = (
     0.44  # FlashAttention-2 gets 35% of 989 TFLOP/s on an H100 (Shah et al. 2024, FlashAttention-3)
 )
-_GAP_S: Final = 1e-6  # between two kernels of a replayed graph: assumed
-_HOST_RUN_S: Final = 3e-6  # of an eager run: assumed
-_HOST_NODE_S: Final = 1.1e-6  # of each of its nodes: assumed
+# Measured on an H200 (bench/results/gpu.md): what a kernel takes at 128 tokens, however little it has to do; what lies
+# between two of a replay; and what the host takes for a node of an eager run.
+_LEAST_S: Final[Mapping[str, float]] = {"MatMul": 3.5e-6, "PackedMultiHeadAttention": 7e-6}
+_LEAST_OTHER_S: Final = 1.8e-6
+_GAP_S: Final = 0.9e-6
+_HOST_NODE_S: Final = 9e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +104,8 @@ class Kernel:
     def expected_s(self, card: Card) -> float:
         """Seconds at the shares of these that are reached."""
         share = _ATTENTION_SHARE if self.operator == "PackedMultiHeadAttention" else _PRODUCT_SHARE
-        return (
-            max(self.operations / share / (card.fp16 if self.is_half else card.tf32), self.moved / card.memory) + _GAP_S
-        )
+        computing = self.operations / share / (card.fp16 if self.is_half else card.tf32)
+        return max(computing, self.moved / card.memory, _LEAST_S.get(self.operator, _LEAST_OTHER_S)) + _GAP_S
 
 
 @dataclass(slots=True)
@@ -171,7 +174,7 @@ def main() -> None:
     parser.add_argument("--measured", type=Path)
     args = parser.parse_args()
     artifact = Artifact.open(args.artifact)
-    graph, seen = read(artifact), _measured(args.measured, artifact) if args.measured else {}
+    graph, seen = read(artifact), _measured(args.measured, artifact) if args.measured else []
     console = Console(width=140)
     print(heading())
     for length in args.length:
@@ -200,14 +203,14 @@ def _parts(graph: PackedGraph, length: int, tokens: int) -> Table:
     return table
 
 
-def _times(graph: PackedGraph, length: int, tokens: Sequence[int], seen: Mapping[tuple[int, int], float]) -> Table:
+def _times(graph: PackedGraph, length: int, tokens: Sequence[int], seen: Sequence[Measured]) -> Table:
     """Floor and expectation by number of tokens, for each card."""
     table = Table(
         title=f"texts of {length} tokens: microseconds of a batch, millions of tokens a second", title_justify="left"
     )
     columns = ["tokens", "kernels", "GFLOP", "MB"]
     columns += [f"{card.name} {what}" for card in CARDS for what in ("floor", "replayed", "eager", "M/s")]
-    for column in [*columns, *(["measured"] if seen else [])]:
+    for column in [*columns, *(f"measured, {measured.form}" for measured in seen)]:
         table.add_column(column, justify="right")
     for count in tokens:
         texts = max(1, count // length)
@@ -223,19 +226,45 @@ def _times(graph: PackedGraph, length: int, tokens: Sequence[int], seen: Mapping
             floor, replayed = (
                 sum(times) for times in zip(*((k.floor_s(card), k.expected_s(card)) for k in kernels), strict=True)
             )
-            eager = max(replayed, _HOST_RUN_S + _HOST_NODE_S * len(kernels))
+            eager = max(replayed, _HOST_NODE_S * len(kernels))
             row += [f"{floor * 1e6:,.0f}", f"{replayed * 1e6:,.0f}", f"{eager * 1e6:,.0f}", f"{real / eager / 1e6:.2f}"]
-        if seen:
-            row.append(f"{seen[texts, length] * 1e3:,.0f}" if (texts, length) in seen else "-")
+        for measured in seen:
+            ms = measured.ms.get((texts, min(length, count)))
+            row.append("-" if ms is None else f"{ms * 1e3:,.0f}")
         table.add_row(*row)
     return table
 
 
-def _measured(path: Path, artifact: Artifact) -> dict[tuple[int, int], float]:
-    """Milliseconds of a batch on one lane by (texts, tokens of each), from a run of bench.gpu.first_minutes."""
-    table = f"throughput, {artifact.manifest.name}"
-    rows = [row for row in read_rows(path) if row.get("table") == table]
-    return {(row["tokens"] // row["length"], row["length"]): row["ms"] for row in rows}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was seen of one way to run.
+
+    Attributes:
+        form: `eager` or `replayed`.
+        ms: milliseconds of a batch on one lane, median, by (texts, tokens of each).
+    """
+
+    form: str
+    ms: Mapping[tuple[int, int], float]
+
+
+def _measured(path: Path, artifact: Artifact) -> list[Measured]:
+    """From a run of bench.gpu.first_minutes."""
+    rows, name = read_rows(path), artifact.manifest.name
+    large = {
+        (row["tokens"] // row["length"], row["length"]): row["ms"]
+        for row in rows
+        if row.get("table") == f"throughput, {name}"
+    }
+    small = [row for row in rows if row.get("table") == f"ms of a batch, {name}"]
+    by_form = {
+        form: {(row["texts"], row["tokens"] // row["texts"]): row[form] for row in small if form in row}
+        for form in ("eager", "replayed")
+    }
+    return [
+        Measured(form="eager", ms={**by_form["eager"], **large}),
+        Measured(form="replayed", ms=by_form["replayed"]),
+    ]
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def test_every_step_ends_and_says_that_nothing_was_measured(rehearse):
     attention = {row["engine"]: row["attention"] for row in rows if row.get("table") == "load"}
     assert attention["packed"] == "FLASH_ATTENTION"
     replayed = [row["replayed"] for row in rows if row.get("table") == "ms of a batch, tiny"]
-    assert len(replayed) == 7
+    assert len(replayed) == 9
 
 
 def test_steps_that_judge_values_find_them_right(rehearse):
@@ -76,7 +76,7 @@ def test_steps_that_judge_values_find_them_right(rehearse):
         assert min(row["texts"], row["alone_and_in_company"]) > 0.999995
         assert row["tokens"] > 0.9999
     replays = [row for row in rows if row.get("table") == "replays"]
-    assert len(replays) == 7
+    assert len(replays) == 8
     for row in replays:
         assert row["follows"]
         assert row["repeats"]

@@ -17,6 +17,7 @@ from polyseme.export.graphs.graph import build_graph
 from polyseme.export.graphs.nodes import CONTRIB
 from polyseme.export.graphs.packed import PackedNodes
 from polyseme.export.graphs.packed_on_cpu import cpu_graph_of
+from polyseme.runtime.batches.packed import Bucket
 from polyseme.runtime.batches.padded import Batch
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.access import using
@@ -119,7 +120,9 @@ class AttentionPooledNodes(PackedNodes):
         self._token(wide, self.add("Gather", [CUMULATIVE_LENGTHS, TEXTS], "pool.begins"), output)
 
 
-def attention_pooled(artifact: Artifact, where: Device, config: EncoderConfig) -> PackedSession:
+def attention_pooled(
+    artifact: Artifact, where: Device, config: EncoderConfig, buckets: Sequence[Bucket] = ()
+) -> PackedSession:
     """A session over the graph that pools by an attention; CUDA only."""
     entry = artifact.manifest.precisions[Precision.FP16]
     with _nodes(AttentionPooledNodes):
@@ -129,7 +132,8 @@ def attention_pooled(artifact: Artifact, where: Device, config: EncoderConfig) -
             weights=entry.of(Layout.PACKED).tensors, weights_file=entry.weights,
         )  # fmt: skip
     weights = load_weights(artifact, where, Layout.PACKED)
-    return PackedSession(artifact, where, Variant.EMBED, weights=weights, cpu_graph=model.SerializeToString())
+    graph = model.SerializeToString()
+    return PackedSession(artifact, where, Variant.EMBED, weights=weights, buckets=buckets, cpu_graph=graph)
 
 
 @contextmanager
@@ -139,7 +143,7 @@ def _nodes(kind: type[PackedNodes]) -> Iterator[None]:
         yield
 
 
-def joined(artifact: Artifact, where: Device, config: EncoderConfig) -> PackedSession:
+def joined(artifact: Artifact, where: Device, config: EncoderConfig, buckets: Sequence[Bucket] = ()) -> PackedSession:
     """A session over the joined form; CUDA only, as its CPU form would be another graph."""
     weights = load_weights(artifact, where, Layout.PACKED)
     arrays = artifact.weights(Precision.FP16)
@@ -172,4 +176,13 @@ def joined(artifact: Artifact, where: Device, config: EncoderConfig) -> PackedSe
     names = {one.name for one in model.graph.initializer if one.data_location == TensorProto.EXTERNAL}
     weights |= put_weights({name: values for name, values in added.items() if name.endswith(".bias")}, where)
     given = {name: value for name, value in weights.items() if name in names}
-    return PackedSession(artifact, where, Variant.EMBED, weights=given, cpu_graph=model.SerializeToString())
+    graph = model.SerializeToString()
+    return PackedSession(artifact, where, Variant.EMBED, weights=given, buckets=buckets, cpu_graph=graph)
+
+
+def as_exported(
+    artifact: Artifact, where: Device, _config: EncoderConfig, buckets: Sequence[Bucket] = ()
+) -> PackedSession:
+    """A session over the artifact's own graph."""
+    weights = load_weights(artifact, where, Layout.PACKED)
+    return PackedSession(artifact, where, Variant.EMBED, weights=weights, buckets=buckets)

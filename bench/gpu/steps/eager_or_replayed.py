@@ -10,7 +10,8 @@ from bench.gpu.lib.setting import Setting, random_ids
 from polyseme.artifact import Variant
 from polyseme.artifact.graphs import NORMALIZED
 
-_BATCHES = ([16], [128], [64] * 4, [64] * 8, [64] * 16, [128] * 16, [128] * 32)  # no more texts than a bucket takes
+# No more texts than a bucket takes.
+_BATCHES = ([16], [128], [64] * 4, [64] * 8, [64] * 16, [32] * 64, [128] * 16, [32] * 128, [128] * 32)
 
 
 def run(setting: Setting) -> None:

@@ -1,4 +1,4 @@
-"""A run of 32k tokens taken apart: kernels by torch's profiler, which sees the whole process; the host's part."""
+"""A run of 32k tokens, and a replay of 128, taken apart: kernels, by torch's profiler; the host's part."""
 
 import importlib.util
 import json
@@ -21,17 +21,14 @@ _RUNS, _SHOWN = 3, 10
 
 def run(setting: Setting) -> None:
     for name, artifact in setting.each():
-        with setting.record.attempt(f"kernels of {name}"):
-            _kernels(setting, name, artifact)
+        for form, tokens in (("packed", 1024 if setting.is_quick else 32_768), ("replayed", 128)):
+            with setting.record.attempt(f"kernels of {name}, {form}"):
+                _kernels(setting, name, artifact, form, tokens)
         with setting.record.attempt(f"the host's part of {name}"):
             _host(setting, name, artifact)
 
 
-def _batch(setting: Setting, artifact: Artifact, engine: Any) -> Any:
-    return engine.collate(random_ids(artifact, [128] * (8 if setting.is_quick else 256)))
-
-
-def _kernels(setting: Setting, name: str, artifact: Artifact) -> None:
+def _kernels(setting: Setting, name: str, artifact: Artifact, form: str, tokens: int) -> None:
     if importlib.util.find_spec("torch") is None:
         setting.record.note("no torch, whose profiler tells kernels")
         return
@@ -42,8 +39,8 @@ def _kernels(setting: Setting, name: str, artifact: Artifact) -> None:
         setting.record.note("torch's profiler sees no GPU")
         return
     torch.cuda.synchronize()
-    engine: Any = engines.packed(artifact, setting.device)
-    batch = _batch(setting, artifact, engine)
+    engine: Any = engines.engine(form, artifact, setting.device)
+    batch = engine.collate(random_ids(artifact, [128] * (tokens // 128)))
     engine.run(Variant.EMBED, batch, [NORMALIZED])
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         for _ in range(_RUNS):
@@ -57,13 +54,17 @@ def _kernels(setting: Setting, name: str, artifact: Artifact) -> None:
     total = sum(map(sum, times.values()))
     for kernel, found in sorted(times.items(), key=lambda item: -sum(item[1]))[:_SHOWN]:
         setting.record.add(
-            f"kernels of 32k tokens, {name}",
+            f"kernels of {tokens} tokens, {form}, {name}",
             kernel=kernel.replace("void ", "")[:70],
             times=len(found) / _RUNS,
             us=sum(found) / _RUNS,
             share=sum(found) / total,
         )
-    setting.record.note(f"{name}: {total / _RUNS:,.0f} us of kernels and copies a run, {len(times)} kinds")
+    count = sum(map(len, times.values())) / _RUNS
+    setting.record.note(
+        f"{name}, {tokens} tokens, {form}: {total / _RUNS:,.0f} us a run in {count:.0f} kernels, copies and sets, "
+        f"{len(times)} kinds"
+    )
 
 
 def _by_name(events: list[dict[str, Any]]) -> dict[str, list[float]]:
@@ -90,7 +91,7 @@ def _host(setting: Setting, name: str, artifact: Artifact) -> None:
 
         with mock.patch.object(packed_session, "session_options", profiled):
             engine: Any = engines.packed(artifact, setting.device)
-        batch = _batch(setting, artifact, engine)
+        batch = engine.collate(random_ids(artifact, [128] * (8 if setting.is_quick else 256)))
         for _ in range(_RUNS):
             engine.run(Variant.EMBED, batch, [NORMALIZED])
         session = engine._lanes[0].sessions[Variant.EMBED]._session  # noqa: SLF001

@@ -1,6 +1,7 @@
 """A real model's vectors of real texts, by each engine: as `numerics`."""
 
 import random
+from collections.abc import Callable, Sequence
 
 from bench.gpu.lib.setting import REAL, Setting
 from bench.gpu.steps.numerics import Reference, judge
@@ -23,12 +24,12 @@ def run(setting: Setting) -> None:
     for _ in range(_BATCHES):
         starts = [draw.randrange(len(words) - _LONGEST) for _ in range(_TEXTS)]
         batches.append([" ".join(words[start : start + draw.randint(1, _LONGEST)]) for start in starts])
-    reference = Reference(artifact, [token_ids(artifact, texts) for texts in batches])
+    reference = Reference(artifact, list(map(token_ids(artifact), batches)))
     judge(setting, REAL, artifact, reference, forms=("packed", "replayed", "padded"))
 
 
-def token_ids(artifact: Artifact, texts: list[str]) -> list[Ids]:
-    """As the server has them."""
+def token_ids(artifact: Artifact) -> Callable[[Sequence[str]], list[Ids]]:
+    """Texts to ids, as the server has them."""
     tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=artifact.manifest.model.encoder.vocab_size)
     options = EncodeOptions(limit=artifact.manifest.model.max_tokens, truncate=Truncate.END)
-    return [text.ids for text in tokenizer.encode(texts, options)]
+    return lambda texts: [text.ids for text in tokenizer.encode(texts, options)]

@@ -73,7 +73,7 @@ def _requests(sample: list[str], size: int, count: int) -> list[bytes]:
 
 def _engine(setting: Setting, artifact: Artifact, sample: list[str], seconds: float) -> float:
     """Texts a second on one lane, tokenizing left out."""
-    ids: list[Any] = token_ids(artifact, sample)
+    ids: list[Any] = token_ids(artifact)(sample)
     engine: Any = engines.engine("replayed", artifact, setting.device)
     batches = [ids[i : i + 256] for i in range(0, len(ids), 256)]
     engine.run(Variant.EMBED, engine.collate(batches[0]), [NORMALIZED])

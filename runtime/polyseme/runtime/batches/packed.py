@@ -126,16 +126,16 @@ class Bucket:
     longest: int
 
     @classmethod
-    def of(cls, tokens: int, max_tokens: int, texts: int = 32) -> Bucket:
+    def of(cls, tokens: int, max_tokens: int, texts: int | None = None) -> Bucket:
         """Make the bucket of so many tokens.
 
         Args:
             tokens: T.
             max_tokens: most tokens of a text that the model takes.
-            texts: most texts of a batch; texts that fill the bucket come on top.
+            texts: most texts of a batch; texts that fill the bucket come on top. Default: tokens / 32, at least 32.
         """
         longest = min(tokens, max_tokens)
-        fillers = -(-tokens // longest)
+        texts, fillers = texts or max(32, tokens // 32), -(-tokens // longest)
         return cls(tokens=tokens, texts=min(texts, tokens) + fillers, longest=longest)
 
     def takes(self, batch: PackedBatch) -> bool:
