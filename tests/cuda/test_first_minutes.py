@@ -22,6 +22,7 @@ STEPS = [
     "padded",
     "pinned",
     "provider_options",
+    "tokenizing",
     "served",
 ]
 SHOWS_A_GPU = """

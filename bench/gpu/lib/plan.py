@@ -41,6 +41,7 @@ PLAN: Final = (
     Step(name="pinned", seconds=30, decides="whether pinned memory of the host makes runs faster"),
     Step(name="provider_options", seconds=45, decides="how the arena grows; what fp32 costs without TF32"),
     Step(name="peers", seconds=60, decides="torch and sentence-transformers in fp16 on the same texts"),
+    Step(name="tokenizing", seconds=20, decides="how many texts a second the cores can tokenize"),
     Step(name="served", seconds=60, decides="the server over loopback: 1 x 64, 32 x 16, a stream; CPU time of a call"),
 )
 

@@ -30,7 +30,7 @@ def run(setting: Setting) -> None:
 
 
 def _served(setting: Setting, name: str, artifact: Artifact) -> None:
-    sample, seconds, table = _texts(2048), 6 * setting.seconds, f"served over loopback, {name}"
+    sample, seconds, table = sample_texts(2048), 6 * setting.seconds, f"served over loopback, {name}"
     alone = _engine(setting, artifact, sample, seconds / 2)
     setting.record.add(table, what="engine alone, 256 texts", texts_s=alone)
     with server_process(artifact.directory, "--device", setting.kind, "--max-queue-tokens", str(1 << 22)) as (
@@ -54,7 +54,7 @@ def _served(setting: Setting, name: str, artifact: Artifact) -> None:
             setting.record.add(table, what="one stream", texts_s=rate, of_engine=rate / alone)
 
 
-def _texts(count: int) -> list[str]:
+def sample_texts(count: int) -> list[str]:
     """3 to 60 words each."""
     words, draw = public_domain_words(), random.Random(5)
     starts = [(draw.randrange(len(words) - 60), draw.randint(3, 60)) for _ in range(count)]
