@@ -41,3 +41,16 @@ def random_bert(config: Mapping[str, int], seed: int = 7, scale: float = 0.2) ->
         norm(at + "attention.output.LayerNorm")
         norm(at + "output.LayerNorm")
     return weights
+
+
+def random_mpnet(config: Mapping[str, int], seed: int = 7, scale: float = 0.2) -> dict[str, npt.NDArray[np.float32]]:
+    """Weights of an MPNetModel: BERT's by its names, and a bias by distance. Arguments as in `random_bert`."""
+    weights = random_bert({**config, "type_vocab_size": 1}, seed, scale)
+    del weights["embeddings.token_type_embeddings.weight"]
+    names = {"self.query": "attn.q", "self.key": "attn.k", "self.value": "attn.v", "output.dense": "attn.o"}
+    names = {f"attention.{old}.": f"attention.{new}." for old, new in names.items()}
+    names["attention.output.LayerNorm."] = "attention.LayerNorm."
+    for old, new in names.items():
+        weights = {name.replace(old, new): values for name, values in weights.items()}
+    bias = np.random.default_rng(seed).normal(0, 1, (32, config["num_attention_heads"]))
+    return {**weights, "encoder.relative_attention_bias.weight": bias.astype(np.float32)}

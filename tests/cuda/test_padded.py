@@ -4,7 +4,8 @@ Each is proven by its own probe, as on a real GPU: kernels are computed here.
 """
 
 import pytest
-from tests.export.checkpoints import change_json, change_weights
+from tests.cuda.test_values import two_heads
+from tests.export.checkpoints import change_json
 from tests.export.encoders.architectures.test_families import checkpoint
 
 from polyseme.artifact import Artifact, Precision
@@ -13,15 +14,14 @@ from polyseme.export import ExportOptions, export_model
 pytestmark = pytest.mark.cuda
 
 
-@pytest.fixture(params=["mpnet", "modernbert"])
-def padded_alone(request, tmp_path):
-    """A bias by distance; global layers and windows. Heads are 8 wide, the least of fused attentions.
+@pytest.fixture
+def padded_alone(tmp_path):
+    """Global layers and windows. Heads are 8 wide, the least of fused attentions.
 
     Max pooling has cuDNN's maximum, which the fake one lacks.
     """
-    source = checkpoint(request.param, tmp_path)
+    source = checkpoint("modernbert", tmp_path)
     change_json(source / "config.json", num_attention_heads=2)
-    change_weights(source, _two_heads)
     export_model(str(source), tmp_path / "out", ExportOptions(name="tiny"))
     return tmp_path / "out"
 
@@ -33,13 +33,16 @@ def narrow_heads(tmp_path):
     return tmp_path / "out"
 
 
-def _two_heads(weights):
-    for name in [name for name in weights if name.endswith("relative_attention_bias.weight")]:
-        weights[name] = weights[name][:, :2].copy()
-
-
 def test_padded_attention_is_cutlass_and_never_cudnn(loaded, padded_alone):
-    got = loaded("cuda", artifact=padded_alone, cudnn=True, computing=True)
+    assert_cutlass(loaded("cuda", artifact=padded_alone, cudnn=True, computing=True))
+
+
+def test_biased_scores_are_cutlass_s_before_ampere_too(loaded, tmp_path):
+    artifact = two_heads("mpnet", tmp_path).directory
+    assert_cutlass(loaded("cuda", architecture=75, artifact=artifact, cudnn=True, computing=True))
+
+
+def assert_cutlass(got):
     assert (got.get("refused"), got.get("engine"), got.get("wrong")) == (None, "PaddedEngine", [])
     assert got["attention"] == ["EFFICIENT_ATTENTION"]
     assert any("AttentionKernel<cutlass::half_t" in name for name in got["kernels"])

@@ -32,7 +32,7 @@ from polyseme.runtime.verification.proof import prove
 pytestmark = pytest.mark.cuda
 
 EAGER, REPLAYED = (), (1024,)
-PACKED = [name for name in NAMES if name not in ("mpnet", "modernbert")]
+PACKED = [name for name in NAMES if name != "modernbert"]
 
 
 @pytest.fixture
@@ -76,13 +76,38 @@ def test_the_real_model(proven, minilm, buckets):
     assert proof.token_cosine > 0.999995
 
 
+@pytest.mark.parametrize("buckets", [EAGER, REPLAYED], ids=["eager", "replayed"])
 @pytest.mark.parametrize("name", PACKED)
-def test_every_architecture(name, proven, tmp_path):
+def test_every_architecture(name, proven, tmp_path, buckets):
     """Heads 8 wide, the least that FlashAttention takes."""
-    source = checkpoint(name, tmp_path)
+    assert proven(two_heads(name, tmp_path), buckets)
+
+
+def two_heads(name, folder):
+    """The tiny artifact of an architecture, with heads 8 wide."""
+    source = checkpoint(name, folder)
     change_json(source / "config.json", **{"n_heads" if name == "distilbert" else "num_attention_heads": 2})
-    export_model(str(source), tmp_path / "out", ExportOptions(name="tiny"))
-    assert proven(Artifact.open(tmp_path / "out"))
+    change_weights(source, halve_biases)
+    return export_model(str(source), folder / "out", ExportOptions(name="tiny"))
+
+
+def halve_biases(weights):
+    """Those by distance have a column for each head."""
+    for name in [name for name in weights if name.endswith("relative_attention_bias.weight")]:
+        weights[name] = weights[name][:, :2].copy()
+
+
+def test_biased_scores_are_cutlass_s(runtime, device, tmp_path):
+    """Where the longest text is no multiple of 8 too: else a matrix of scores would be written for each text."""
+    artifact = two_heads("mpnet", tmp_path)
+    engine = PackedEngine(artifact, [device], lanes_per_device=1, buckets=(64,))
+    with runtime.journal() as lines:
+        for batch in ([[5] * 7], [[5] * 9, [6] * 3], [[5] * 30] * 3):
+            engine.run(Variant.EMBED, engine.collate(batch), [NORMALIZED])
+    engine.close()
+    launched = [line for line in lines if "attention" in line.lower()]
+    assert launched
+    assert all("15AttentionKernelIN7cutlass" in line for line in launched)
 
 
 @pytest.mark.parametrize("pooling", [one for one in Pooling if one in PACKED_POOLINGS])

@@ -11,35 +11,41 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from bench.lib.random_checkpoint import random_bert
+from bench.lib.random_checkpoint import random_bert, random_mpnet
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from polyseme.artifact import Artifact, ArtifactWriter
 from polyseme.export import ExportOptions, export_model
-from polyseme.export.encoders.architectures import bert
+from polyseme.export.encoders.architectures import bert, mpnet
 from polyseme.export.encoders.encoder import EncoderConfig
 from polyseme.export.reading.checkpoint import Checkpoint
 
 SIZES = {
     "bert-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
     "minilm": {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536},
+    "mpnet-base": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072},
     "tiny": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128},
 }
-"""Of BERT-base, of all-MiniLM-L6-v2, and one to try this script with."""
+"""Of BERT-base, of all-MiniLM-L6-v2, of MPNet-base with its bias by distance, and one to try this script with."""
 
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_SPECIAL = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]")
+_PADDING = 1  # as MPNet has it
 
 
 def checkpoint(name: str, folder: Path) -> Path:
     """A checkpoint as transformers reads it, with a WordPiece tokenizer of made-up words."""
     vocabulary = {token: number for number, token in enumerate((*_SPECIAL, *_words(30_522 - len(_SPECIAL))))}
-    sizes = {**SIZES[name], "max_position_embeddings": 512, "type_vocab_size": 2, "vocab_size": len(vocabulary)}
-    kind = {"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu", "layer_norm_eps": 1e-12}
+    is_mpnet = name.startswith("mpnet")
+    sizes = {**SIZES[name], "max_position_embeddings": 514 if is_mpnet else 512, "vocab_size": len(vocabulary)}
+    sizes |= {"relative_attention_num_buckets": 32} if is_mpnet else {"type_vocab_size": 2}
+    kind: dict[str, object] = {"model_type": "mpnet" if is_mpnet else "bert"}
+    kind |= {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "pad_token_id": _PADDING}
     target = folder / name
     target.mkdir(parents=True, exist_ok=True)
-    (target / "config.json").write_text(json.dumps({**kind, **sizes, "pad_token_id": 0}))
-    save_file(random_bert(sizes, scale=0.03), target / "model.safetensors")
+    (target / "config.json").write_text(json.dumps({**kind, **sizes}))
+    weights = (random_mpnet if is_mpnet else random_bert)(sizes, scale=0.03)
+    save_file(weights, target / "model.safetensors")
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -48,6 +54,7 @@ def checkpoint(name: str, folder: Path) -> Path:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save(str(target / "tokenizer.json"))
+    (target / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
     return target
 
 
@@ -93,7 +100,8 @@ def _drop_probe(artifact: Artifact) -> None:
 
 def config(name: str, folder: Path) -> EncoderConfig:
     """Of a model with random weights, as its graphs are built by."""
-    return bert.read_config(Checkpoint(folder / name))
+    read_config = mpnet.read_config if name.startswith("mpnet") else bert.read_config
+    return read_config(Checkpoint(folder / name))
 
 
 def flops_per_token(name: str, length: int) -> float:

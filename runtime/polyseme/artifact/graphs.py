@@ -49,6 +49,7 @@ TEXT_IDS: Final = "text_ids"
 TEXTS: Final = "texts"
 CUMULATIVE_LENGTHS: Final = "cumulative_lengths"
 TOKEN_OFFSET: Final = "token_offset"  # noqa: S105  no password
+LONGEST_STEP: Final = 8  # S of packed texts is a multiple of it: rows of biased scores have to be aligned
 POOLED: Final = "pooled"
 NORMALIZED: Final = "normalized"
 POSITIONS: Final = "positions"

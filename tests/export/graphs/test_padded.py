@@ -20,7 +20,7 @@ LENGTHS_OF = ([7], [1, 8, 3], [30, 2, 30, 17, 1])
 
 @pytest.fixture(scope="module", params=["mpnet", "modernbert", "max pooling"])
 def artifact(request, tmp_path_factory):
-    """Those without a packed graph."""
+    """Those with biased scores, and those without a packed graph."""
     folder = tmp_path_factory.mktemp("source")
     if request.param == "max pooling":
         source = checkpoint("distilbert", folder)

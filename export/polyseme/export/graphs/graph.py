@@ -83,7 +83,7 @@ def encoder_nodes(
 ) -> Nodes:
     """Make the nodes of an encoder like BERT, for a layout of texts."""
     if layout is Layout.PACKED:
-        return PackedNodes(config, fp32_blocks)
+        return PackedNodes(config, fp32_blocks, has_relative_bias=has_relative_bias)
     return PaddedNodes(config, fp32_blocks, has_relative_bias=has_relative_bias)
 
 

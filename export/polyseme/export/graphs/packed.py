@@ -1,4 +1,6 @@
-"""Texts one after another, with nothing between them: the graph for GPUs with FlashAttention.
+"""Texts one after another, with nothing between them: the graph for GPUs.
+
+Attention is FlashAttention's, and CUTLASS's where scores have a bias by distance.
 
 Every operator has a CUDA kernel, none looks at the host, and none's memory depends on anything but T, B and S, so that
 a run can be captured in a CUDA graph. Query, key and value have a product each: what the attention is given is then
@@ -8,6 +10,7 @@ what it computes with, where one joined product would have to be taken apart by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,6 +21,7 @@ from polyseme.artifact import Pooling
 from polyseme.artifact.graphs import (
     CUMULATIVE_LENGTHS,
     INPUT_IDS,
+    LONGEST_STEP,
     NORMALIZED,
     POOLED,
     POSITION_IDS,
@@ -28,14 +32,25 @@ from polyseme.artifact.graphs import (
 )
 from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, value
 
+BIAS: Final = "bias."
+BIAS_SCORES: Final = BIAS + "scores"
+"""What the nodes of the bias by distance begin with, and what attentions are given of it."""
+
 PACKED_POOLINGS: Final = frozenset(Pooling) - {Pooling.MAX}
 """A maximum within each text would need [B, T, H] elements of memory: opset 17 has no segmented one."""
 
 _LEAST_SQUARE: Final = np.float32(1e-24)  # of a vector's length: prevents a division by zero
 
 
+@dataclass(slots=True)
 class PackedNodes(Nodes):
-    """The nodes of packed texts: hidden states are [T, H]."""
+    """The nodes of packed texts: hidden states are [T, H].
+
+    Attributes:
+        has_relative_bias: whether scores have a bias by distance, from the initializer `relative_bias`.
+    """
+
+    has_relative_bias: bool = False
 
     def inputs(self) -> list[onnx.ValueInfoProto]:
         """Describe the ids, and the inputs that say where each text lies."""
@@ -60,14 +75,36 @@ class PackedNodes(Nodes):
             epsilon=self.config.layer_norm_eps,
             mask_index_type=0,
         )
-        return self.add("Reshape", [row, self._lines()], hidden_state(0))
+        x = self.add("Reshape", [row, self._lines()], hidden_state(0))
+        if self.has_relative_bias:
+            self._spread_bias()
+        return x
+
+    def _spread_bias(self) -> None:
+        """Spread the bias by distance [N, 2P - 1] to the scores of the longest text, [1, N, S, S]; once for all layers.
+
+        Where in the table the bias of each two places lies is a constant, cut to S: nothing is counted on the host.
+        """
+        most = self.config.max_position_embeddings
+        places = np.arange(-(-most // LONGEST_STEP) * LONGEST_STEP, dtype=np.int32)
+        at = np.clip(places - places[:, None], 1 - most, most - 1) + (most - 1)
+        size = self.add("Shape", [TOKEN_OFFSET], BIAS + "size", start=1, end=2)
+        begin = self.constant(BIAS + "begin", np.array([0]))
+        axes = [self.constant(f"{BIAS}axis_{axis}", np.array([axis])) for axis in (0, 1)]
+        rows = self.add("Slice", [self.constant(BIAS + "places", at), begin, size, axes[0]], BIAS + "rows")
+        square = self.add("Slice", [rows, begin, size, axes[1]], BIAS + "at")
+        spread = self.add("Gather", ["relative_bias", square], BIAS + "spread", axis=1)
+        self.add("Unsqueeze", [spread, axes[0]], BIAS_SCORES)
 
     def attend(self, x: str, at: str) -> tuple[str, str]:
         """Add three products, and attention within each text."""
         query, key, values = (self.add("MatMul", [x, f"{at}{part}.weight"], at + part) for part in _PARTS)
         context = self.add(
             "PackedMultiHeadAttention",
-            [self.add("Add", [query, at + "query.bias"], at + "query.biased"), key, values, "", *_PLACES],
+            [
+                self.add("Add", [query, at + "query.bias"], at + "query.biased"),
+                *(key, values, "", *_PLACES, *([BIAS_SCORES] if self.has_relative_bias else [])),
+            ],
             at + "context",
             domain=CONTRIB,
             num_heads=self.config.num_attention_heads,

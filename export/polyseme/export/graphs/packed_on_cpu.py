@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 
 from polyseme.artifact.graphs import TEXT_IDS
 from polyseme.export.graphs.nodes import CONTRIB, UNSEEN
+from polyseme.export.graphs.packed import BIAS, BIAS_SCORES
 
 
 def cpu_form(packed: onnx.ModelProto) -> onnx.ModelProto:
@@ -39,7 +40,12 @@ def cpu_form(packed: onnx.ModelProto) -> onnx.ModelProto:
         helper.make_node("Where", ["cpu.same", "cpu.seen", "cpu.unseen"], ["cpu.square"]),
         helper.make_node("Unsqueeze", ["cpu.square", "cpu.rows"], ["cpu.bias"]),
     ]
+    relative_bias = next((one for one in form.graph.initializer if one.name == "relative_bias"), None)
+    if relative_bias is not None:
+        nodes += _spread_over_all(form, nearest=relative_bias.dims[1] // 2)
     for node in packed.graph.node:
+        if node.name.startswith(BIAS):
+            continue
         if node.op_type == "PackedMultiHeadAttention":
             nodes += _unpacked(node)
         elif node.name == "pool.token":
@@ -51,6 +57,32 @@ def cpu_form(packed: onnx.ModelProto) -> onnx.ModelProto:
     return form
 
 
+def _spread_over_all(form: onnx.ModelProto, *, nearest: int) -> list[onnx.NodeProto]:
+    """Make the bias by distance of each two tokens [1, N, T, T], as `PackedNodes` has it; of two texts, `cpu.bias`.
+
+    Within a text the distance of two tokens is that of their columns.
+    """
+    at = "cpu.distance."
+    constants = {"first": 0, "step": 1, "nearest": nearest, "least": 0, "most": 2 * nearest}
+    form.graph.initializer.extend(
+        numpy_helper.from_array(np.array(number), at + name) for name, number in constants.items()
+    )
+    steps: list[tuple[str, list[str], str]] = [
+        ("Size", [TEXT_IDS], at + "tokens"),
+        ("Range", [at + "first", at + "tokens", at + "step"], at + "columns"),
+        ("Reshape", [at + "columns", "cpu.column"], at + "queries"),
+        ("Sub", [at + "columns", at + "queries"], at + "places"),
+        ("Add", [at + "places", at + "nearest"], at + "beyond"),
+        ("Clip", [at + "beyond", at + "least", at + "most"], at + "at"),
+    ]
+    return [
+        *(helper.make_node(operator, inputs, [output]) for operator, inputs, output in steps),
+        helper.make_node("Gather", ["relative_bias", at + "at"], [at + "spread"], axis=1),
+        helper.make_node("Unsqueeze", [at + "spread", "cpu.row"], [at + "scores"]),
+        helper.make_node("Add", [at + "scores", "cpu.bias"], [BIAS_SCORES]),
+    ]
+
+
 def cpu_graph_of(path: Path) -> bytes:
     """Make the CPU form of a packed graph in a file; give the bytes that a session takes."""
     return cpu_form(onnx.load(path, load_external_data=False)).SerializeToString()
@@ -60,8 +92,9 @@ def _unpacked(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """[T, H] three times, to [1, T, H], and back."""
     rows = [f"{name}.row" for name in node.input[:3]]
     attended = f"{node.output[0]}.row"
+    bias = node.input[6] if len(node.input) > 6 else "cpu.bias"
     attention = helper.make_node(
-        "MultiHeadAttention", [*rows, "", "", "cpu.bias"], [attended], name=node.name, domain=CONTRIB
+        "MultiHeadAttention", [*rows, "", "", bias], [attended], name=node.name, domain=CONTRIB
     )
     attention.attribute.extend(node.attribute)
     return [

@@ -62,8 +62,10 @@ class Build:
             GateError: a layer's attention is not fused.
             UnsupportedError: there is no such graph in ONNX's own operators.
         """
-        # Without a packed graph a GPU pads: then by the attention that takes any shape.
-        key_starts = precision is Precision.FP16 and Layout.PACKED not in tensors
+        # Where a GPU pads, it should attend by the kernel that takes any shape: without a packed graph; and before
+        # Ampere, where TensorRT's fused attention takes lengths, but no bias.
+        biased = any(entry.name == "relative_bias" for entry in tensors[Layout.PADDED])
+        key_starts = precision is Precision.FP16 and (biased or Layout.PACKED not in tensors)
         sets = {
             layout: self._write_layout(precision, layout, tensors[layout], make_nodes, key_starts=key_starts)
             for layout in tensors

@@ -92,8 +92,8 @@ def _fp32_blocks(
 
 
 def _layouts(encoder: Encoder | PreNormEncoder, precision: Precision, spec: ModelSpec) -> list[Layout]:
-    """Packed where FlashAttention, which computes in fp16, has the attention: no bias by distance, no window."""
-    can_attend = isinstance(encoder, Encoder) and encoder.relative_bias is None
+    """Packed where a GPU has the attention, in fp16: without windows."""
+    can_attend = isinstance(encoder, Encoder)
     packs = precision is Precision.FP16 and can_attend and spec.embedding.pooling in PACKED_POOLINGS
     return [Layout.PADDED, Layout.PACKED] if packs else [Layout.PADDED]
 

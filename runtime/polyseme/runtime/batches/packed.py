@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, INPUT_IDS, POSITION_IDS, TEXT_IDS, TEXTS
+from polyseme.artifact.graphs import CUMULATIVE_LENGTHS, INPUT_IDS, LONGEST_STEP, POSITION_IDS, TEXT_IDS, TEXTS
 from polyseme.runtime.batches.padded import Ids, Int32Array
 from polyseme.runtime.batches.positions import packed_position_ids
 from polyseme.runtime.batches.token_types import TokenTypes
@@ -33,8 +33,8 @@ class PackedBatch:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(B, S)."""
-        return len(self.lengths), self.longest
+        """(B, S), S rounded up to a `LONGEST_STEP`."""
+        return len(self.lengths), -(-self.longest // LONGEST_STEP) * LONGEST_STEP
 
     @property
     def starts(self) -> Int32Array:

@@ -98,7 +98,7 @@ void flash_attention(const struct call *call) {
 
 struct cutlass {
   const void *query, *key, *value, *bias;
-  const int *begins, *key_begins, *lengths; /* of texts; and how many of a text's keys there are */
+  const int *begins, *key_begins, *lengths; /* of texts; and how many of a text's keys there are, none: all */
   unsigned causal_offset;
   void *to, *to_parts, *sums;
   int window;
@@ -119,7 +119,8 @@ void cutlass_attention(const struct call *call) {
       attend(&(struct head){
           .query = is->query, .key = is->key, .value = is->value, .to = is->to, .bias = is->bias,
           .begin = is->begins[text], .end = is->begins[text + 1],
-          .first_key = is->key_begins[text], .keys = is->lengths[text],
+          .first_key = is->key_begins[text],
+          .keys = is->lengths ? is->lengths[text] : is->key_begins[text + 1] - is->key_begins[text],
           .query_row = is->query_row, .key_row = is->key_row, .value_row = is->value_row, .to_row = is->to_row,
           .bias_row = is->bias_row, .bias_at = text * is->bias_batch + head * is->bias_head,
           .query_at = head * is->query_head, .key_at = head * is->key_head,

@@ -50,6 +50,6 @@ computation embed_layer_norm, skip_layer_norm, apply_layer_norm, bias_gelu;
 computation flash_attention, cutlass_attention;
 computation add_bias_and_part, add_bias_and_transpose, add_bias_and_transpose_one, softmax_of_lengths, join_heads, rotate;
 computation unary, binary, binary_simple, binary_by_channel, binary_by_channel_in_batch, where, range;
-computation gather, concatenate, concatenate_sizes, split, copy_key_starts, sum_rows, add_rows, scale_rows;
+computation gather, slice, concatenate, concatenate_sizes, split, copy_key_starts, sum_rows, add_rows, scale_rows;
 
 #endif

@@ -1,4 +1,4 @@
-/* Elements that are moved as they are: Gather, Concat, Split. */
+/* Elements that are moved as they are: Gather, Slice, Concat, Split. */
 #include "kernels.h"
 
 #include <string.h>
@@ -36,6 +36,23 @@ void gather(const struct call *call) {
     }
     memcpy(is->to + i * element, is->from + (block * is->input_block + index * is->row.by) * element,
            is->row.by * element);
+  }
+}
+
+void slice(const struct call *call) {
+  const struct {
+    struct strides starts, steps, input;
+    struct divisions output;
+    const char *from;
+    char *to;
+    int size;
+  } *is = (const void *)call->arguments;
+  size_t element = size_of_element(call->name, "_SliceKernelILb0ELi2E");
+  for (int i = 0; i < is->size; i++) {
+    int64_t row = i / is->output.of[0].by, column = i % is->output.of[0].by;
+    int64_t at = (is->starts.of[0] + row * is->steps.of[0]) * is->input.of[0];
+    at += is->starts.of[1] + column * is->steps.of[1];
+    memcpy(is->to + i * element, is->from + at * element, element);
   }
 }
 

@@ -34,6 +34,7 @@ static const struct entry {
     {"24_TenaryElementWiseSimpleI", "", 1, "ppppi", where},
     {"11RangeKernelI", "", 1, "lllp", range},
     {"13_GatherKernelI", "", 0, "llddplppi", gather},
+    {"12_SliceKernelILb0ELi2E", "", 0, "sssDppi", slice}, /* of a matrix */
     {"26_ConcatKernelSameConcatDimI", "6TArrayIPKvLi32E", 0, "dddpPi", concatenate},
     {"24_ConcatKernelOutputMajorI", "", 0, "ddSpPi", concatenate_sizes},
     {"22_SplitSmallInnerKernelI", "", 0, "4p4li", split},

@@ -58,7 +58,7 @@ def refusal(source):
 def test_every_layer_of_every_token_is_that_of_transformers(family, golden, tmp_path):
     artifact = export_model(str(family), tmp_path / "out", ExportOptions())
     assert artifact.manifest.parity["fused_attention"] == 2
-    assert (artifact.manifest.precisions[Precision.FP16].packed is None) == (family.name in ("modernbert", "mpnet"))
+    assert (artifact.manifest.precisions[Precision.FP16].packed is None) == (family.name == "modernbert")
     session = Session(artifact, Device(execution_provider=CPU, precision=Precision.FP32), Variant.LAYERS)
     states = all_states(
         session,
@@ -100,8 +100,6 @@ def test_the_reference_counts_past_padding_in_a_text_as_transformers_does(padded
 @pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
 def test_graphs_count_past_padding_in_a_text_as_transformers_does(padded, packed, tmp_path):
     folder, texts, golden = padded
-    if packed and folder.name == "mpnet":
-        pytest.skip("mpnet has no packed graphs")
     artifact = export_model(str(folder), tmp_path / "out", ExportOptions())
     device = Device(execution_provider=CPU, precision=Precision.FP16 if packed else Precision.FP32)
     if packed:

@@ -246,7 +246,7 @@ def _load(
     # lose bits.
     wide = artifact.manifest.model.embedding.dense or artifact.manifest.precisions[device.precision].fp32_blocks
     tf32 = variant is Variant.EMBED and not wide
-    providers = _providers(device, tf32=tf32, captures=captures)
+    providers = _providers(device, tf32=tf32, captures=captures, biased="relative_bias" in weights)
     return open_session(name, artifact.path(name) if cpu_graph is None else cpu_graph, device, options, providers)
 
 
@@ -262,7 +262,7 @@ def _without(names: Container[str], feeds: Feeds) -> Feeds:
     return {name: values for name, values in feeds.items() if name not in names}
 
 
-def _providers(device: Device, *, tf32: bool, captures: bool) -> Providers:
+def _providers(device: Device, *, tf32: bool, captures: bool, biased: bool) -> Providers:
     if device.execution_provider != CUDA:
         return [CPU]
     return [
@@ -271,7 +271,8 @@ def _providers(device: Device, *, tf32: bool, captures: bool) -> Providers:
             {
                 "device_id": str(device.number),
                 "arena_extend_strategy": "kSameAsRequested",
-                "sdpa_kernel": "1",  # FlashAttention at any length, and never cuDNN, which makes a plan per shape
+                # FlashAttention at any length, CUTLASS for biased scores; never cuDNN, which makes a plan per shape.
+                "sdpa_kernel": "2" if biased else "1",
                 "use_tf32": "1" if tf32 else "0",
                 "enable_cuda_graph": "1" if captures else "0",
             },
