@@ -73,7 +73,11 @@ class ServerConfig:
         "(docs/memory.md); 0: one for each usable core, at most 4",
         most=256,
     )
-    tokenizer_threads: int = _setting(2, "threads that tokenize, for each model", least=1, most=256)
+    tokenizer_threads: int = _setting(
+        0,
+        "threads that tokenize, for each model; 0: one for each usable core that runs leave idle, 2 to 16",
+        most=256,
+    )
     max_batch_tokens: int = _setting(0, "most tokens of a batch, padding included; 0: auto", most=1 << 24)
     max_batch_texts: int = _setting(0, "most texts of a batch; 0: auto", most=1 << 16)
     max_queue_tokens: int = _setting(0, "most tokens that wait; calls beyond are refused; 0: auto", most=1 << 30)

@@ -1,6 +1,7 @@
 """What fails on a GPU while a model is loaded: `auto` goes on with the CPU and says why, `cuda` refuses in one line."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,3 +133,32 @@ def test_what_runs_on_the_gpu_stays_there(artifact, failing):
     assert engine.engine.devices == (ON_CUDA,)
     assert Variant.EMBED in engine.engine.sessions
     engine.release()
+
+
+@pytest.mark.parametrize(("cores", "given", "threads"), [(1, 0, 2), (2, 0, 2), (8, 0, 2), (8, 3, 3)])
+def test_runs_on_a_cpu_leave_no_cores_to_tokenizer_threads(artifact, monkeypatch, cores, given, threads):
+    assert tokenizer_threads(artifact, monkeypatch, cores, given, "cpu") == threads
+
+
+@pytest.mark.parametrize(("cores", "given", "threads"), [(1, 0, 2), (8, 0, 8), (64, 0, 16), (64, 40, 40)])
+def test_runs_on_a_gpu_leave_all_cores_to_tokenizer_threads(artifact, monkeypatch, cores, given, threads):
+    monkeypatch.setattr(module, "make_engine", lambda artifact, devices, **_: OnGpu(artifact))
+    assert tokenizer_threads(artifact, monkeypatch, cores, given, "cuda") == threads
+
+
+class OnGpu(PaddedEngine):
+    """An engine that says of itself what one on a GPU says."""
+
+    def __init__(self, artifact):
+        super().__init__(artifact, ON_CPU)
+        self.traits = replace(self.traits, lanes=1, shares_threads=False)
+
+
+def tokenizer_threads(artifact, monkeypatch, cores, given, device):
+    """How many threads an encoder is given on a machine of so many cores."""
+    monkeypatch.setattr(module, "usable_cores", lambda: cores)
+    made = []
+    monkeypatch.setattr(loading, "TextEncoder", lambda *arguments: made.append(arguments[-1]))
+    (model,) = loading.load_models([artifact], lambda one: load_engine(one, device=device), given)
+    model.engine.release()
+    return made.pop()

@@ -55,6 +55,7 @@ class EngineInfo:
         execution_provider: onnxruntime's name of the device's code.
         fell_back: why it does not run on the device that was wanted; empty where it does.
         runners: number of batches that it runs at once.
+        idle_cores: usable cores of the server's machine that its runs leave idle.
         policy: how it makes batches.
     """
 
@@ -62,6 +63,7 @@ class EngineInfo:
     execution_provider: str
     fell_back: str
     runners: int
+    idle_cores: int = 0
     policy: BatchPolicy
 
 

@@ -121,13 +121,15 @@ class LocalEngine:
     def __init__(
         self, engine: Engine, policy: BatchPolicy, config: ServerConfig, engines: LocalEngines, artifact: Artifact
     ) -> None:
-        device = engine.devices[0]
+        device, traits, cores = engine.devices[0], engine.traits, usable_cores()
+        runners = traits.lanes or config.runners or max(1, cores // config.intra_op_threads)
         self.engine = engine
         self.info = EngineInfo(
             precision=device.precision,
             execution_provider=device.execution_provider,
             fell_back=device.fell_back,
-            runners=engine.traits.lanes or config.runners or max(1, usable_cores() // config.intra_op_threads),
+            runners=runners,
+            idle_cores=cores if traits.lanes else max(0, cores - runners * config.intra_op_threads),
             policy=policy,
         )
         self._engines = engines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from polyseme.artifact import TOKENIZER, Artifact
 from polyseme.runtime.heads import load_heads
@@ -15,6 +15,8 @@ from polyseme.server.models.text_encoder import TextEncoder
 
 LoadEngine: TypeAlias = Callable[[Artifact], EngineClient]
 
+_TOKENIZER_THREADS: Final = (2, 16)  # at least; at most: one interpreter feeds no more
+
 
 def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenizer_threads: int) -> list[ServedModel]:
     """Load all artifacts, or none. Blocks for up to seconds.
@@ -22,7 +24,7 @@ def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenize
     Args:
         artifacts: the artifacts.
         load_engine: makes the engine of an artifact.
-        tokenizer_threads: number of tokenizer threads of each model.
+        tokenizer_threads: number of tokenizer threads of each model; 0: as many as there are idle cores.
 
     Raises:
         ArtifactError: a head cannot be used.
@@ -45,11 +47,12 @@ def _load(artifact: Artifact, load_engine: LoadEngine, tokenizer_threads: int) -
     heads = load_heads(artifact)
     tokenizer = Tokenizer(artifact.path(TOKENIZER), vocab_size=manifest.model.encoder.vocab_size)
     engine = load_engine(artifact)
+    threads = tokenizer_threads or min(max(engine.info.idle_cores, _TOKENIZER_THREADS[0]), _TOKENIZER_THREADS[1])
     return ServedModel(
         manifest=manifest,
         spec=manifest.model,
         version=manifest.version,  # hashes the manifest: once, not in every reply
-        encoder=TextEncoder(tokenizer, manifest.model, manifest.name, tokenizer_threads),
+        encoder=TextEncoder(tokenizer, manifest.model, manifest.name, threads),
         engine=engine,
         dense=[] if manifest.model.embedding.pools_prompt else dense_layers(artifact, engine.info.precision),
         heads=heads,

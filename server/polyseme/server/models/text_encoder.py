@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _WARM_UP: Final = "warm up"
 _SHORT: Final = 512  # characters: 0.2 ms or so, where a thread costs as much again: bench/results/hot-path.md
+_PART: Final = 8192  # characters: some 2 ms, of which a thread's hand-over is a fortieth
 _WITHOUT_PROMPT: Final[FieldPath] = ("text_options", "without_prompt")
 
 
@@ -41,6 +42,7 @@ class TextEncoder:
         self._model = model
         self._prompt_tokens: dict[tuple[str, bool], int] = {}
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="tokenizer")
+        self._idle = threads  # of them; counted on the event loop
         options = EncodeOptions(limit=spec.max_tokens, truncate=Truncate.END)
         tokenizer.encode([_WARM_UP], options)
         next(tokenizer.tokenize([_WARM_UP], options))
@@ -92,7 +94,7 @@ class TextEncoder:
             if len(portion) == 1 and len(portion[0]) + len(options.prompt) <= _SHORT:
                 encoded += self.tokenizer.encode(portion, options)
             else:
-                encoded += await self._off_loop(self.tokenizer.encode, portion, options)
+                encoded += await self._spread(portion, options)
             for index in range(len(encoded) - len(portion), len(encoded)):
                 if not 0 < len(encoded[index].ids) <= self._spec.max_tokens:
                     self.refuse_unfit(encoded[index], path_of(index))
@@ -115,7 +117,7 @@ class TextEncoder:
 
         used: list[T] = []
         for portion in portions(texts):
-            used += await self._off_loop(work, portion, options)
+            used += await self._on_thread(work, portion, options)
         return used
 
     async def inputs(self, texts: Sequence[tuple[str, str | None]], use: Callable[[int, TokenizedInput], T]) -> list[T]:
@@ -142,10 +144,22 @@ class TextEncoder:
         """End its threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _off_loop(
-        self, work: Callable[[Sequence[str], EncodeOptions], T], texts: Sequence[str], options: EncodeOptions
-    ) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, texts, options)
+    async def _spread(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenIds]:
+        """Encode on one thread, or on all that are idle where that is worth while: no other call waits longer for it."""
+        parts = _parts(texts, self._idle)
+        if len(parts) == 1:
+            return await self._on_thread(self.tokenizer.encode, texts, options)
+        encoded = await asyncio.gather(*(self._on_thread(self.tokenizer.encode, part, options) for part in parts))
+        return [text for part in encoded for text in part]
+
+    async def _on_thread(
+        self, work: Callable[[Sequence[str], EncodeOptions], list[T]], texts: Sequence[str], options: EncodeOptions
+    ) -> list[T]:
+        self._idle -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work, texts, options)
+        finally:
+            self._idle += 1
 
     def _prompt(self, name: str, *, without: bool) -> str:
         if without and name:
@@ -160,3 +174,12 @@ class TextEncoder:
             raise InvalidInputError(
                 f": {self._model} has no prompt of that name; it has: {known}", ("text_options", "prompt_name")
             ) from None
+
+
+def _parts(texts: Sequence[str], most: int) -> list[Sequence[str]]:
+    """Cut texts into parts of about equal size, each worth a thread of its own."""
+    number = min(most, len(texts), sum(map(len, texts)) // _PART)
+    if number < 2:
+        return [texts]
+    size = -(-len(texts) // number)
+    return [texts[at : at + size] for at in range(0, len(texts), size)]
