@@ -90,7 +90,10 @@ class ServerConfig:
     max_spans: int = _setting(1024, "most spans and words of one text", least=1, most=1 << 20)
     max_message_bytes: int = _setting(16 << 20, "most bytes of one gRPC message", least=1 << 10, most=1 << 30)
     max_concurrent_calls: int = _setting(
-        4096, "most calls at once; beyond it only callers with less than half of their share", least=1, most=1 << 20
+        4096,
+        "most calls at once; beyond it, up to twice as many in all, only callers with less than half of their share",
+        least=1,
+        most=1 << 20,
     )
     max_memory: str = _setting(
         "auto",
