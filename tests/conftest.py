@@ -58,6 +58,14 @@ def tiny_artifact(tiny_checkpoint, tmp_path_factory):
     return target
 
 
+@pytest.fixture(scope="session")
+def head_artifacts(tmp_path_factory):
+    """The artifacts of tiny models with heads."""
+    from tests.server.predictions.calls import export_heads
+
+    return export_heads(tmp_path_factory.mktemp("heads"))
+
+
 def write_tiny_checkpoint(directory, **changes):
     """Write a tiny checkpoint; `changes` replace fields of config.json."""
     config = {

@@ -6,7 +6,7 @@ import grpc
 import numpy as np
 import pytest
 from tests.data.golden.make_heads import LONG, PAIRS, TEXTS
-from tests.server.test_predictions import array, server, tag  # noqa: F401  a fixture
+from tests.server.predictions.calls import array, serving_heads, tag
 
 from polyseme.client import (
     AsyncClient,
@@ -19,7 +19,13 @@ from polyseme.client import (
 
 
 @pytest.fixture(scope="module")
-def client(server):  # noqa: F811  the fixture
+def server(head_artifacts, tiny_artifact):
+    with serving_heads(head_artifacts, tiny_artifact) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def client(server):
     with Client(server.target, timeout=300) as opened:
         yield opened
 
@@ -45,7 +51,7 @@ def test_long_lists_are_split_and_keep_their_order(client):
     assert len(client.answer(["who?"] * 40, ["it was ann"] * 40, model="bert-question_answering")) == 40
 
 
-def test_entities_have_their_labels_and_lie_in_their_text(client, server):  # noqa: F811
+def test_entities_have_their_labels_and_lie_in_their_text(client, server):
     (found,) = client.entities([TEXTS[1]], model="bert-token_classification")
     (want,) = tag(server, [TEXTS[1]]).texts
     assert [(one.start, one.end, one.text) for one in found.entities] == [
@@ -74,7 +80,7 @@ def test_answers_and_an_order(client):
     assert ranked[0].score >= ranked[1].score
 
 
-def test_the_async_client_says_the_same(client, server):  # noqa: F811
+def test_the_async_client_says_the_same(client, server):
     async def ask():
         async with AsyncClient(server.target, timeout=300) as c:
             return (
