@@ -72,7 +72,7 @@ EXCUSED = {
     "export/graphs/nodes": "export/graphs/test_graph.py",
     "export/graphs/packed": "runtime/engines/onnxruntime/test_packed.py",
     "export/graphs/packed_on_cpu": "runtime/engines/onnxruntime/test_packed.py",
-    "export/reading/modules": "export/reading/test_sentence_transformers.py",
+    "export/reading/sentence_transformers/modules": "export/reading/sentence_transformers/test_text_model.py",
     "export/reading/tokenizer/files": "export/reading/test_vocabulary.py",
     "export/routes/build": "export/test_pipeline.py",
     "export/routes/native": "export/test_pipeline.py",

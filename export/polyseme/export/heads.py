@@ -13,7 +13,7 @@ from polyseme.export.encoders import architectures
 from polyseme.export.encoders.architectures.heads import TYPED, CheckpointHead, read_head
 from polyseme.export.errors import ExportError, UnsupportedError
 from polyseme.export.reading.checkpoint import Checkpoint
-from polyseme.export.reading.modules import encoder_folder
+from polyseme.export.reading.sentence_transformers.modules import encoder_folder
 from polyseme.export.reading.source import locate
 from polyseme.export.reading.tokenizer.classes import passes_token_types
 from polyseme.export.reading.tokenizer.files import TokenizerFiles

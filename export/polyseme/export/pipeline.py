@@ -37,8 +37,8 @@ from polyseme.export.gates.reference_cases import ReferenceCase
 from polyseme.export.heads import collect_heads, tells_types
 from polyseme.export.reading.checkpoint import Checkpoint, refuse_adapter
 from polyseme.export.reading.left_out import left_out_lines
-from polyseme.export.reading.modules import MODULES, encoder_folder
-from polyseme.export.reading.sentence_transformers import Dimensions, TextModel, read_text_model
+from polyseme.export.reading.sentence_transformers.modules import MODULES, encoder_folder
+from polyseme.export.reading.sentence_transformers.text_model import Dimensions, TextModel, read_text_model
 from polyseme.export.reading.source import Located, locate
 from polyseme.export.reading.tokenization import make_tokenizer, refuse_other_ends, sample_ids
 from polyseme.export.reading.tokenizer.files import TokenizerFiles, read_tokenizer_files

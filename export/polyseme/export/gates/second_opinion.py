@@ -12,8 +12,8 @@ from polyseme.export.gates.acceptance import judges
 from polyseme.export.gates.parity import Deviation
 from polyseme.export.gates.reference_cases import default_lengths, make_reference_cases, make_texts
 from polyseme.export.reading.checkpoint import Checkpoint
-from polyseme.export.reading.modules import encoder_folder
-from polyseme.export.reading.sentence_transformers import read_text_model
+from polyseme.export.reading.sentence_transformers.modules import encoder_folder
+from polyseme.export.reading.sentence_transformers.text_model import read_text_model
 from polyseme.export.reading.source import locate
 from polyseme.export.reading.tokenization import load_tokenizer, sample_ids
 from polyseme.export.routes.optimum import COMPARING, load_model, read_config, reference, refuse_missing_packages

@@ -12,7 +12,7 @@ from polyseme.artifact import Layout, Precision, WeightEntry
 from polyseme.export.encoders.encoder import PADDED_ONLY, Encoder
 from polyseme.export.encoders.pre_norm import PreNormEncoder
 from polyseme.export.errors import UnsupportedError
-from polyseme.export.reading.dense import DenseModule, dense_initializers
+from polyseme.export.reading.sentence_transformers.dense import DenseModule, dense_initializers
 
 _ALIGNMENT: Final = 64  # bytes: a cache line, as vector loads from a memory-mapped file need
 _LARGEST_FP16: Final = float(np.finfo(np.float16).max)

@@ -13,7 +13,7 @@ from polyseme.export.gates.acceptance import refuse_unfused
 from polyseme.export.graphs.graph import assemble
 from polyseme.export.graphs.nodes import Nodes
 from polyseme.export.graphs.standard_operators import standard
-from polyseme.export.reading.dense import DenseModule
+from polyseme.export.reading.sentence_transformers.dense import DenseModule
 
 Tensors = Mapping[Layout, tuple[WeightEntry, ...]]
 """The places of the initializers of each layout's graphs in the weight file."""

@@ -18,7 +18,7 @@ from polyseme.export.encoders.reference import Float64Array, gelu, layer_norm
 from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import Checkpoint
 from polyseme.export.reading.label_maps import head_kind, read_labels, score_function
-from polyseme.export.reading.modules import cross_encoder_config
+from polyseme.export.reading.sentence_transformers.modules import cross_encoder_config
 
 HeadReference = Callable[[Float64Array], Float64Array]
 """The vectors [T, H] of a text's tokens, of the last layer, to logits: [C] of a text, [T, C] of its tokens."""

@@ -15,7 +15,7 @@ from polyseme.export.graphs.nodes import Nodes
 from polyseme.export.graphs.padded import PaddedNodes
 from polyseme.export.graphs.weights import write_tensors
 from polyseme.export.reading.checkpoint import Checkpoint
-from polyseme.export.reading.dense import dense_initializers
+from polyseme.export.reading.sentence_transformers.dense import dense_initializers
 from polyseme.export.routes.build import Build
 from polyseme.export.routes.optimum.packages import versions
 from polyseme.export.routes.optimum.rewiring import TracedEncoder, float_tensors, rewire, split, to_fp16

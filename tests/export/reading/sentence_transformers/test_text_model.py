@@ -6,7 +6,7 @@ from tests.export.checkpoints import MODULE, make_dense, make_sentence_transform
 
 from polyseme.artifact import Activation, Pooling
 from polyseme.export import CheckpointError, ExportError, UnsupportedError
-from polyseme.export.reading.sentence_transformers import read_text_model
+from polyseme.export.reading.sentence_transformers.text_model import read_text_model
 
 MEAN = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}
 

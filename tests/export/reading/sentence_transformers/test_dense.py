@@ -10,7 +10,7 @@ from tests.export.test_refusals import Marker
 
 from polyseme.artifact import Activation, DenseSpec
 from polyseme.export import CheckpointError, UnsupportedError
-from polyseme.export.reading.sentence_transformers import read_text_model
+from polyseme.export.reading.sentence_transformers.text_model import read_text_model
 
 WEIGHT, BIAS = np.arange(6 * 4, dtype="<f4").reshape(6, 4), np.arange(6, dtype="<f4")
 TENSORS = {"linear.weight": WEIGHT, "linear.bias": BIAS}

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from polyseme.export import CheckpointError
-from polyseme.export.reading.matryoshka import read_matryoshka_dims, read_truncate_dim
+from polyseme.export.reading.sentence_transformers.matryoshka import read_matryoshka_dims, read_truncate_dim
 
 OWN = "config_sentence_transformers.json"
 

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal, TypeAlias
 from polyseme.artifact import Pooling
 from polyseme.export.errors import CheckpointError, UnsupportedError
 from polyseme.export.reading.checkpoint import read_json
-from polyseme.export.reading.dense import DenseModule, cut_to, read_dense, to_length_one
-from polyseme.export.reading.matryoshka import read_matryoshka_dims, read_truncate_dim
-from polyseme.export.reading.modules import Module, read_modules
-from polyseme.export.reading.transformer_module import TransformerModule, read_transformer_module
+from polyseme.export.reading.sentence_transformers.dense import DenseModule, cut_to, read_dense, to_length_one
+from polyseme.export.reading.sentence_transformers.matryoshka import read_matryoshka_dims, read_truncate_dim
+from polyseme.export.reading.sentence_transformers.modules import Module, read_modules
+from polyseme.export.reading.sentence_transformers.transformer_module import TransformerModule, read_transformer_module
 
 _MOST_DENSE: Final = 16  # a cut counts as one, and a Normalize before it
 _CONFIG: Final = "config_sentence_transformers.json"

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from polyseme.export import CheckpointError, ExportError, UnsupportedError
-from polyseme.export.reading.transformer_module import read_transformer_module
+from polyseme.export.reading.sentence_transformers.transformer_module import read_transformer_module
 
 NAME = "sentence_bert_config.json"
 NAMES = [f"sentence_{kind}_config.json"

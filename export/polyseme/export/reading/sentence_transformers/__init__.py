@@ -1,0 +1,1 @@
+"""Read a folder of sentence-transformers: modules.json and what it names."""
