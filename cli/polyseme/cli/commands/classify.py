@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from polyseme.cli.arguments.connection import add_client_arguments, client_from
-from polyseme.cli.arguments.predictions import add_prediction_arguments, decisive_options, prediction_options
+from polyseme.cli.arguments.connection import add_client_arguments
+from polyseme.cli.arguments.predictions import add_prediction_arguments
 from polyseme.cli.arguments.texts import add_source_arguments
-from polyseme.cli.bulk.arguments import add_lines_arguments, check_memory, is_from_file_to_file, lines_path
-from polyseme.cli.inputs.formats import refuse_to_keep
-from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output import abridge, print_table, refuse_to_replace, spell_out
-from polyseme.cli.predictions import info_fields, tokens_cell, write_lines
+from polyseme.cli.bulk.arguments import add_lines_arguments
+from polyseme.cli.output import abridge, print_table, spell_out
+from polyseme.cli.predictions import LinePredictions, info_fields, predict, tokens_cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyseme.cli.inputs.records import Record
     from polyseme.client import Classification, Client
+    from polyseme.client.options import PredictionOptions
 
 NAME: Final = "classify"
 HELP: Final = "classify texts, or pairs of texts, by a head of the model"
@@ -45,32 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the labels: a table on a terminal, else an object for each text; bulk/ does it from file to file."""
-    options = prediction_options(args)
-    path = lines_path(args)
 
-    def ask(client: Client, records: Sequence[Record]) -> list[Classification]:
+    def ask(client: Client, records: Sequence[Record], options: PredictionOptions) -> list[Classification]:
         return client.classify(_inputs(records, args.second), **options)
 
-    if path is not None and is_from_file_to_file(args, path):
-        from polyseme.cli.bulk.predictions import Prediction
-        from polyseme.cli.bulk.run import run_file
-
-        options["priority"] = "bulk"
-        decisive = decisive_options(args, NAME, "second")
-        predict = lambda client, records: list(map(_fields, ask(client, records)))  # noqa: E731
-        return run_file(args, path, Prediction(decisive=decisive, own=_OWN_FIELDS, predict=predict))
-    check_memory(args, path)
-    if path is not None:
-        refuse_to_replace(path, args)
-    records, keep = records_from(args)
-    refuse_to_keep(keep, _OWN_FIELDS)
-    with client_from(args) as client:
-        classified = ask(client, records)
-    if path is None and not args.json and not keep and sys.stdout.isatty():
+    def draw(records: Sequence[Record], classified: Sequence[Classification]) -> None:
         _draw(records, classified, args.second)
-    else:
-        write_lines(path, records, keep, map(_fields, classified))
-    return 0
+
+    return predict(
+        args,
+        LinePredictions(name=NAME, decisive=["second"], own_fields=_OWN_FIELDS, ask=ask, fields=_fields, draw=draw),
+    )
 
 
 def _inputs(records: Sequence[Record], second: str | None) -> list[str] | list[tuple[str, str]]:

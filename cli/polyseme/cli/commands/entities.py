@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from polyseme.cli.arguments.connection import add_client_arguments, client_from
+from polyseme.cli.arguments.connection import add_client_arguments
 from polyseme.cli.arguments.offsets import add_offset_unit_argument, code_point_of
-from polyseme.cli.arguments.predictions import add_prediction_arguments, decisive_options, prediction_options
+from polyseme.cli.arguments.predictions import add_prediction_arguments
 from polyseme.cli.arguments.texts import add_source_arguments
-from polyseme.cli.bulk.arguments import add_lines_arguments, check_memory, is_from_file_to_file, lines_path
-from polyseme.cli.inputs.formats import refuse_to_keep
-from polyseme.cli.inputs.input_file import records_from
+from polyseme.cli.bulk.arguments import add_lines_arguments
 from polyseme.cli.marking import Span, colours_of, mark, print_marked
-from polyseme.cli.output import abridge, print_table, refuse_to_replace, spell_out
-from polyseme.cli.predictions import info_fields, shortest, write_lines
+from polyseme.cli.output import abridge, print_table, spell_out
+from polyseme.cli.predictions import LinePredictions, info_fields, predict, shortest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyseme.cli.inputs.records import Record
     from polyseme.client import Client, Entity, TaggedText
+    from polyseme.client.options import PredictionOptions
 
 NAME: Final = "entities"
 HELP: Final = "find entities in texts, by a head of the model"
@@ -51,10 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
     bulk/ does it from file to file.
     """
-    options = prediction_options(args)
-    path = lines_path(args)
 
-    def ask(client: Client, records: Sequence[Record]) -> list[TaggedText]:
+    def ask(client: Client, records: Sequence[Record], options: PredictionOptions) -> list[TaggedText]:
         return client.entities(
             [record.text for record in records],
             aggregation=args.aggregation,
@@ -62,26 +58,20 @@ def run(args: argparse.Namespace) -> int:
             **options,
         )
 
-    if path is not None and is_from_file_to_file(args, path):
-        from polyseme.cli.bulk.predictions import Prediction
-        from polyseme.cli.bulk.run import run_file
-
-        options["priority"] = "bulk"
-        decisive = decisive_options(args, NAME, "aggregation", "offset_unit")
-        predict = lambda client, records: list(map(_fields, ask(client, records)))  # noqa: E731
-        return run_file(args, path, Prediction(decisive=decisive, own=_OWN_FIELDS, predict=predict))
-    check_memory(args, path)
-    if path is not None:
-        refuse_to_replace(path, args)
-    records, keep = records_from(args)
-    refuse_to_keep(keep, _OWN_FIELDS)
-    with client_from(args) as client:
-        tagged = ask(client, records)
-    if path is None and not args.json and not keep and sys.stdout.isatty():
+    def draw(records: Sequence[Record], tagged: Sequence[TaggedText]) -> None:
         _draw([record.text for record in records], tagged, args)
-    else:
-        write_lines(path, records, keep, map(_fields, tagged))
-    return 0
+
+    return predict(
+        args,
+        LinePredictions(
+            name=NAME,
+            decisive=["aggregation", "offset_unit"],
+            own_fields=_OWN_FIELDS,
+            ask=ask,
+            fields=_fields,
+            draw=draw,
+        ),
+    )
 
 
 def _fields(found: TaggedText) -> dict[str, Any]:
