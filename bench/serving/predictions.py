@@ -19,7 +19,6 @@ import json
 import shutil
 import statistics
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -32,7 +31,7 @@ from bench.lib.closed_loop import closed_loop
 from bench.lib.machine import heading
 from bench.lib.server import cpu_seconds, free_port, resident_mib, server_process
 from bench.lib.texts import mixed_texts, public_domain_words
-from bench.serving.serving import CORES, IN_FLIGHT, Batches, cut
+from bench.serving.serving import IN_FLIGHT, cut, drive
 from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import load_file, save_file
@@ -114,26 +113,6 @@ class Classifier:
         vectors = [share[0] for share in shares if share is not None]
         self._head.scores(self._head.logits(np.concatenate(vectors)))
 
-    def drive(self, batches: Batches) -> float:
-        """Texts a second of one thread for each core, until no batch is left."""
-        left, lock = iter(batches), threading.Lock()
-
-        def work() -> None:
-            while True:
-                with lock:
-                    batch = next(left, None)
-                if batch is None:
-                    return
-                self.classify(batch)
-
-        workers = [threading.Thread(target=work) for _ in range(CORES)]
-        started = time.perf_counter()
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        return sum(map(len, batches)) / (time.perf_counter() - started)
-
 
 def bench_classify(path: Path, texts: Sequence[str], rounds: int, console: Console) -> None:
     """Single texts, served and by the engine."""
@@ -161,8 +140,8 @@ def bench_classify(path: Path, texts: Sequence[str], rounds: int, console: Conso
             return cpu_seconds(pid)
 
         rows = (
-            Row("engine, one text a run", lambda: own.drive(cut(ids, 1)), time.process_time),
-            Row("engine, sorted batches", lambda: own.drive(cut(ids, 4, IN_FLIGHT)), time.process_time),
+            Row("engine, one text a run", lambda: drive(own.classify, cut(ids, 1)), time.process_time),
+            Row("engine, sorted batches", lambda: drive(own.classify, cut(ids, 4, IN_FLIGHT)), time.process_time),
             Row("served, Embed", lambda: send("Embed", embed, EMBEDDING), own_cpu),
             Row("served", lambda: send("Classify", classify, PREDICTION), own_cpu),
         )

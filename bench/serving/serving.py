@@ -49,8 +49,8 @@ class Row:
     run: Callable[[], float]
 
 
-def drive(session: Session, batches: Batches, threads: int) -> float:
-    """Texts per second of `threads` threads that take batches until none is left."""
+def drive(run: Callable[[Sequence[Sequence[int]]], object], batches: Batches) -> float:
+    """Texts per second of a thread for each core, that take batches and run them until none is left."""
     left = iter(batches)
     lock = threading.Lock()
 
@@ -60,9 +60,9 @@ def drive(session: Session, batches: Batches, threads: int) -> float:
                 batch = next(left, None)
             if batch is None:
                 return
-            session.run(collate(batch, 0), [NORMALIZED])
+            run(batch)
 
-    workers = [threading.Thread(target=work) for _ in range(threads)]
+    workers = [threading.Thread(target=work) for _ in range(CORES)]
     started = time.perf_counter()
     for worker in workers:
         worker.start()
@@ -145,6 +145,9 @@ def main() -> None:
     graph = artifact.path(artifact.manifest.precisions[device.precision].graphs[Variant.EMBED])
     plain = onnxruntime.InferenceSession(str(graph), providers=[device.execution_provider])
 
+    def run(batch: Sequence[Sequence[int]]) -> None:
+        session.run(collate(batch, 0), [NORMALIZED])
+
     console.print(heading())
     lengths = sorted(map(len, ids))
     console.print(
@@ -156,8 +159,8 @@ def main() -> None:
     )
     with server(args.artifact) as target:
         rows = (
-            Row("engine, one text a run", lambda: drive(session, cut(ids, 1), CORES)),
-            Row("engine, sorted batches", lambda: drive(session, cut(ids, 4, IN_FLIGHT), CORES)),
+            Row("engine, one text a run", lambda: drive(run, cut(ids, 1))),
+            Row("engine, sorted batches", lambda: drive(run, cut(ids, 4, IN_FLIGHT))),
             Row("plain, arrival order, 8", lambda: drive_plain(plain, cut(ids, 8))),
             Row("served", lambda: call_server(target, texts)),
         )
