@@ -9,7 +9,7 @@ from bench.simulation.simulate import first_violation
 from polyseme.server.engine.runner import Runner
 from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.lifecycle.models import ModelLifecycle
-from polyseme.server.scheduling import backlog, callers, runner_pool, scheduler
+from polyseme.server.scheduling import backlog, callers, forecast, runner_pool, scheduler
 from polyseme.server.scheduling.backlog import Backlog, Dequeued
 from polyseme.server.scheduling.forecast import Forecast
 
@@ -143,7 +143,8 @@ def lets_in_what_cannot_be_answered_in_time(monkeypatch):
     monkeypatch.setattr(scheduler.Scheduler, "admit", lambda self, priority, caller, *_: admit(self, priority, caller))
 
 
-def never_learns_how_far_off_it_is(monkeypatch):
+def takes_forecasts_at_their_word(monkeypatch):
+    monkeypatch.setattr(forecast, "_OFF_AT_FIRST", 1.0)
     monkeypatch.setattr(Forecast, "note_answered", lambda self, *_: None)
 
 
@@ -164,7 +165,7 @@ PLANTED = [
     (charges_company_to_nobody, "share"),
     (changes_a_model_in_place, "one model"),
     (lets_in_what_cannot_be_answered_in_time, "goodput"),
-    (never_learns_how_far_off_it_is, "goodput"),
+    (takes_forecasts_at_their_word, "goodput"),
 ]
 
 

@@ -14,6 +14,12 @@ def test_every_invariant_holds_in_every_seed(first):
     assert broken == {}, "replay one with: make simulate SEED=N"
 
 
+@pytest.mark.parametrize("seed", [1375, 1951])
+def test_what_is_let_in_is_answered_where_calls_share(seed):
+    """Many callers, whose texts take turns: goodput was 0.70 and 0.76 while the forecast followed the mean call."""
+    assert judge(seed) == []
+
+
 def test_a_seed_replays():
     assert simulate(scenario(3)).events == simulate(scenario(3)).events
     assert simulate(scenario(3)).events != simulate(scenario(4)).events

@@ -39,19 +39,34 @@ def test_what_was_long_ago_is_forgotten():
 
 def test_forecasts_that_were_too_low_are_corrected():
     forecast = after_batches((100, 1.0))
-    for _ in range(100):
+    for _ in range(10):
         forecast.note_answered(expected_s=2.0, took_s=6.0)
     assert forecast.off == pytest.approx(3.0, rel=0.01)
-    for _ in range(100):
+    for _ in range(300):
         forecast.note_answered(expected_s=2.0, took_s=1.0)
     assert forecast.off == pytest.approx(1.0, rel=0.01)
 
 
+def test_most_calls_take_at_most_what_is_foreseen():
+    """Calls take up to twice what is foreseen, evenly spread: the mean is 1.5, and half of all calls take longer."""
+    forecast, later = after_batches((100, 1.0)), 0
+    for turn in range(1000):
+        took_s = 1.0 + turn * 37 % 100 / 100
+        later += took_s > forecast.off and turn >= 100
+        forecast.note_answered(expected_s=1.0, took_s=took_s)
+    assert later < 0.3 * 900
+
+
 def test_what_was_not_foreseen_corrects_nothing():
     forecast = Forecast()
+    at_first = forecast.off
     forecast.note_answered(expected_s=0.0, took_s=6.0)
     forecast.note_unanswered(expected_s=0.0, took_s=6.0)
-    assert forecast.off == 1.0
+    assert forecast.off == at_first
+
+
+def test_a_server_that_has_just_begun_lets_in_less():
+    assert Forecast().off == 2.0
 
 
 def test_a_call_that_was_given_up_early_does_not_say_that_forecasts_are_good():

@@ -196,6 +196,7 @@ def beside(tokens, *, deadline, **submit):
     async def body(scheduler, engine, _reports):
         for _ in range(3):
             scheduler._forecast.note_batch(tokens=40, run_s=1.0)
+        scheduler._forecast.off = 1.0
         engine.gate.clear()
         calls = [asyncio.create_task(scheduler.submit(texts(1)))]
         await engine.held()
@@ -242,7 +243,7 @@ def test_a_server_that_was_overloaded_trusts_its_forecasts_again():
         forecast.note_batch(tokens=10, run_s=1.0)
         for _ in range(100):
             forecast.note_answered(expected_s=1.0, took_s=9.0)
-        for _ in range(50):
+        for _ in range(100):
             for _ in range(2):  # the speed stays known beside batches that take no time by this clock
                 forecast.note_batch(tokens=10, run_s=1.0)
             await scheduler.submit(texts(1, deadline=1000.0))
