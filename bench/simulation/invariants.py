@@ -13,7 +13,7 @@ from bench.simulation.world import CANCELLED, OK, Event
 REFUSALS = ("QueueFullError", "DeadlineExpiredError")
 _AHEAD_BATCHES = 4  # one of a debt, one of company, and the batch under way, on both sides
 
-_LEAST_GOODPUT = 0.8  # of what runners can do; mostly 0.95
+_LEAST_GOODPUT = 0.8  # of what runners can do; the least of the 125 overloaded of 2,000 seeds is 0.87, the median 0.94
 
 
 class Violation(NamedTuple):
