@@ -4,6 +4,7 @@ import gzip
 import json
 
 import pytest
+from tests.export.fitting.tokens.samples import rows as rows_of_spans
 
 from polyseme.artifact import Artifact
 from polyseme.cli.main import main
@@ -106,3 +107,58 @@ def test_text_without_columns_has_no_labels(tiny_artifact, tmp_path, capsys):
     code, _, err = fit(capsys, tiny_artifact, "-d", data, "-o", tmp_path / "new")
     assert code == 2
     assert "train.txt" in err
+
+
+def spans_of(tmp_path, *more):
+    """A file of 30 texts with spans, and more of one's own."""
+    sound = [{"text": text, "marks": spans} for text, spans in rows_of_spans(30)]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*sound, *more]), encoding="utf-8")
+    return path
+
+
+def test_a_head_of_entities_and_a_report_are_written(tiny_artifact, tmp_path, capsys):
+    data = spans_of(tmp_path)
+    code, out, err = fit(capsys, tiny_artifact, "--data", data, "--entities", "marks", "-o", tmp_path / "new")
+    assert code == 0, err
+    head = Artifact.open(tmp_path / "new").manifest.model.predictions["token_classification"]
+    assert head.labels == ("O", "B-NUM", "I-NUM", "B-ZED", "I-ZED")
+    assert "| NUM " in out
+    assert "F1 changed by" in out
+    assert "head token_classification, 2 labels of spans" in out
+    assert {path.name for path in (tmp_path / "new-report").iterdir()} == {"report.md", "curve.svg"}
+    assert ">F1 on the rows held out" in (tmp_path / "new-report/curve.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": "secret", "marks": [{"start": 0, "end": 7, "label": "NUM"}]}, "outside of its text: line 31"),
+        ({"text": "secret", "marks": [{"start": 0, "end": 6}]}, "a span without a label: line 31"),
+        ({"text": "secret"}, "line 31 has no field marks"),
+        ({"text": "secret", "marks": [{"start": 0, "end": 6, "label": "RARE"}]}, "fewer than 10 spans: 'RARE' 1"),
+    ],
+)
+def test_faulty_spans_are_refused_by_line_and_nothing_is_left(tiny_artifact, tmp_path, capsys, row, said):
+    data = spans_of(tmp_path, row)
+    code, out, err = fit(capsys, tiny_artifact, "-d", data, "--entities", "marks", "-o", tmp_path / "new")
+    assert (code, out) == (2, "")
+    assert said in err.splitlines()[-1]
+    assert "secret" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["train.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-d", "train.csv", "--entities", "label"), "train.csv: --entities are read from .jsonl and .json"),
+        (("-d", "train.csv", "--offset-unit", "utf8_byte"), "--offset-unit is for --entities"),
+        (("-d", "train.jsonl", "--entities", "text"), "--text and --entities are one field"),
+    ],
+)
+def test_wrong_arguments_of_entities_are_one_line(tiny_artifact, tmp_path, capsys, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    csv_of(tmp_path / "train.csv", ROWS)
+    code, _, err = fit(capsys, tiny_artifact, "-o", "new", *arguments)
+    assert code == 2
+    assert said in err.splitlines()[-1]

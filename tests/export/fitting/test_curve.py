@@ -16,9 +16,9 @@ def blobs(rows, seed):
 def test_more_rows_give_more_accuracy_on_what_can_be_learned():
     points = learning_curve(*blobs(480, 1), blobs(300, 2), penalty=0.1, class_weight="none")
     assert [point.rows for point in points] == [30, 60, 120, 240, 480]
-    assert [point.hits.shape for point in points] == [(5, 300)] * 4 + [(1, 300)]
-    assert points[-1].accuracy > points[0].accuracy + 0.05
-    assert points[-1].error == pytest.approx(points[-1].hits.std(ddof=1) / np.sqrt(300))
+    assert [point.effects.shape for point in points] == [(300,)] * 5
+    assert points[-1].score > points[0].score + 0.05
+    assert points[-1].error == pytest.approx(points[-1].effects.std(ddof=1) / np.sqrt(300))
 
 
 def test_parts_of_few_rows_are_not_measured_twice():
@@ -29,7 +29,7 @@ def test_parts_of_few_rows_are_not_measured_twice():
 def point(rows, accuracy, count=1000):
     hits = np.zeros((1, count), dtype=bool)
     hits[:, : round(accuracy * count)] = True
-    return Point(rows=rows, hits=hits)
+    return Point.of_hits(rows, hits)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def fitted(opinions, vectors):
 def test_every_row_is_held_out_or_trained_on(fitted, opinions):
     assert fitted.confusion.sum() + fitted.curve[-1].rows == len(opinions) == 80
     assert len(fitted.choice.logits) == fitted.curve[-1].rows
-    assert fitted.confusion.trace() / fitted.confusion.sum() == pytest.approx(fitted.curve[-1].accuracy)
+    assert fitted.confusion.trace() / fitted.confusion.sum() == pytest.approx(fitted.curve[-1].score)
 
 
 def test_good_and_bad_are_told_apart_better_than_by_chance(fitted):
@@ -51,7 +51,7 @@ def test_labels_that_mean_nothing_are_not_learned(opinions, vectors):
     shuffled = labelled(
         opinions.texts, [opinions.classes[i] for i in draw.permutation(opinions.labels)], opinions.texts
     )
-    assert fit(shuffled, vectors).curve[-1].accuracy < 0.75
+    assert fit(shuffled, vectors).curve[-1].score < 0.75
 
 
 def test_the_head_knows_what_it_was_trained_on(fitted, opinions, vectors):
@@ -72,9 +72,9 @@ def test_classes_may_weigh_the_same(opinions, vectors):
 
 def test_the_report_has_every_figure_and_no_text(fitted, opinions):
     written = report(fitted, "all-MiniLM-L6-v2@abc")
-    assert f"Accuracy {fitted.curve[-1].accuracy:.3f} ±" in written
+    assert f"Accuracy {fitted.curve[-1].score:.3f} ±" in written
     assert all(f"| {one.layer} | {one.pooling.value} | {one.accuracy:.3f}" in written for one in fitted.choice.tried)
-    assert all(f"| {point.rows} | {point.accuracy:.3f}" in written for point in fitted.curve)
+    assert all(f"| {point.rows} | {point.score:.3f}" in written for point in fitted.curve)
     assert f"| bad | {fitted.confusion[0, 0]} | {fitted.confusion[0, 1]} |" in written
     assert not any(text in written for text in opinions.texts)
 

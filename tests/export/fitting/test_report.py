@@ -1,5 +1,5 @@
-from polyseme.export.fitting.report import _cell
+from polyseme.export.fitting.report import cell
 
 
 def test_a_class_breaks_no_table():
-    assert _cell("a|b\n[c](d) `e` <f>\\") == "a\\|b?\\[c\\](d) \\`e\\` \\<f>\\\\"
+    assert cell("a|b\n[c](d) `e` <f>\\") == "a\\|b?\\[c\\](d) \\`e\\` \\<f>\\\\"

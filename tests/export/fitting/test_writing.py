@@ -45,7 +45,7 @@ def fitted(texts, vectors):
 def written(artifact, fitted, vectors, tmp_path_factory):
     target = tmp_path_factory.mktemp("fitted") / "animals"
     with HeadWriter(artifact, target, "animals") as writer:
-        writer.write(fitted, vectors)
+        writer.write(fitted, fitted.chosen(vectors))
     return Artifact.open(target)
 
 
@@ -74,7 +74,7 @@ def test_a_head_that_is_there_is_not_replaced(written, tmp_path):
 
 def test_one_artifact_holds_several(written, fitted, vectors, tmp_path):
     with HeadWriter(written, tmp_path / "more", "second") as writer:
-        writer.write(fitted, vectors)
+        writer.write(fitted, fitted.chosen(vectors))
     assert set(Artifact.open(tmp_path / "more").manifest.model.predictions) == {"animals", "second"}
 
 
@@ -88,7 +88,7 @@ def test_a_server_says_what_was_fitted_on_every_layer(artifact, fitted, vectors,
         name = f"layer-{layer}-{POOLINGS[place].value}"
         with HeadWriter(latest, tmp_path / name, name) as writer:
             choice = replace(fitted.choice, best=best)
-            latest = writer.write(replace(fitted, classifier=classifier, choice=choice), vectors)
+            latest = writer.write(replace(fitted, classifier=classifier, choice=choice), chosen)
         heads[name] = chances(classifier.logits(chosen))
     with running(latest.directory) as server, Client(server.target) as client:
         for name, expected in heads.items():
@@ -115,7 +115,7 @@ def test_a_head_that_is_read_otherwise_is_refused_and_leaves_nothing(artifact, f
         pytest.raises((GateError, InvalidManifestError)),
         HeadWriter(artifact, tmp_path / "new", "animals") as writer,
     ):
-        writer.write(odd, vectors)
+        writer.write(odd, odd.chosen(vectors))
     assert list(tmp_path.iterdir()) == []
 
 

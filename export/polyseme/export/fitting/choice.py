@@ -101,10 +101,19 @@ def folds_of(labels: IntArray, count: int = FOLDS) -> IntArray:
 
 
 def cross_validated(
-    vectors: npt.NDArray[np.float32], labels: IntArray, folds: IntArray, penalty: float, class_weight: ClassWeight
+    vectors: npt.NDArray[np.float32],
+    labels: IntArray,
+    folds: IntArray,
+    penalty: float,
+    class_weight: ClassWeight,
+    *,
+    classes: int | None = None,
 ) -> Float64Array:
-    """Give logits of each text, [N, H] to [N, C], by a classifier that was trained on the other folds."""
-    classes = int(labels.max()) + 1
+    """Give logits of each text or token, [N, H] to [N, C], by a classifier that was trained on the other folds.
+
+    Of a class that is in one fold alone, they are -inf there. C is `classes`; None: as many as labels tell.
+    """
+    classes = int(labels.max()) + 1 if classes is None else classes
     logits = np.empty((len(labels), classes))
     for fold in np.unique(folds):
         test = folds == fold

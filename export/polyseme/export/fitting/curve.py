@@ -24,21 +24,24 @@ class Point:
 
     Attributes:
         rows: texts that each is trained on.
-        hits: [draws of these texts, M], whether each of the texts held out gets its class.
+        score: accuracy, or F1, on the texts held out; the mean over draws of the texts to train on.
+        effects: [M], of each text held out on the score; their mean is 0.
     """
 
     rows: int
-    hits: npt.NDArray[np.bool_]
+    score: float
+    effects: npt.NDArray[np.float64]
 
-    @property
-    def accuracy(self) -> float:
-        """Mean over the draws."""
-        return float(self.hits.mean())
+    @classmethod
+    def of_hits(cls, rows: int, hits: npt.NDArray[np.bool_]) -> Point:
+        """Make a point of accuracy from [draws, M]: whether each of the texts held out gets its class."""
+        of_texts = hits.mean(axis=0)
+        return cls(rows=rows, score=float(of_texts.mean()), effects=of_texts - of_texts.mean())
 
     @property
     def error(self) -> float:
-        """Standard error of the accuracy, the texts held out being the draws."""
-        return _error(self.hits.mean(axis=0))
+        """Standard error of the score, the texts held out being the draws."""
+        return _error(self.effects)
 
 
 def learning_curve(
@@ -60,27 +63,37 @@ def learning_curve(
     """
     classes = int(labels.max()) + 1
     points = []
-    for halving in range(_HALVINGS, -1, -1):
+    for draws in draws_of(labels):
         hits = []
-        for seed in range(_DRAWS if halving else 1):
-            rows = _drawn(labels, 2**halving, seed)
+        for rows in draws:
             head = trained(vectors[rows], labels[rows], classes, penalty=penalty, class_weight=class_weight)
             hits.append(head.logits(held_out[0]).argmax(axis=1) == held_out[1])
-        points.append(Point(rows=len(rows), hits=np.array(hits)))
-    return tuple({point.rows: point for point in points}.values())  # of few texts several parts are as small as can be
+        points.append(Point.of_hits(len(draws[0]), np.array(hits)))
+    return tuple(points)
 
 
-def verdict(points: tuple[Point, ...]) -> str:
+def draws_of(labels: IntArray) -> list[list[IntArray]]:
+    """Draw a sixteenth, an eighth, a quarter, a half of texts of [N] labels, several times each, and all; give indices.
+
+    Each class keeps its share, or two texts. Of few texts several parts are as small as can be: these are drawn once.
+    """
+    draws = {}
+    for halving in range(_HALVINGS, -1, -1):
+        each = [_drawn(labels, 2**halving, seed) for seed in range(_DRAWS if halving else 1)]
+        draws[len(each[0])] = each
+    return list(draws.values())
+
+
+def verdict(points: tuple[Point, ...], measure: str = "accuracy") -> str:
     """Say in one sentence whether more texts would pay, by what the last doubling gave."""
     before, now = points[-2:]
-    gains = now.hits.mean(axis=0) - before.hits.mean(axis=0)
-    gain, error = float(gains.mean()), _error(gains)
-    said = f"From {before.rows} to {now.rows} rows accuracy changed by {gain:+.3f} ± {error:.3f}"
+    gain, error = now.score - before.score, _error(now.effects - before.effects)
+    said = f"From {before.rows} to {now.rows} rows {measure} changed by {gain:+.3f} ± {error:.3f}"
     if gain > 2 * error:
         return f"{said}: more rows of this kind would pay."
     if gain + 2 * error < WORTH:
         return f"{said}: more rows of this kind would hardly pay."
-    return f"{said}: {len(gains)} held-out rows cannot tell whether more would pay."
+    return f"{said}: {len(now.effects)} held-out rows cannot tell whether more would pay."
 
 
 def _drawn(labels: IntArray, part: int, seed: int) -> IntArray:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from polyseme.artifact import HeadKind, Pooling
 from polyseme.export.fitting.choice import Choice, choose, folds_of
 from polyseme.export.fitting.classifier import (
     Classifier,
@@ -48,6 +49,31 @@ class Fitted:
     calibration: tuple[float, float]
     confusion: npt.NDArray[np.int64]
     curve: tuple[Point, ...]
+
+    @property
+    def kind(self) -> HeadKind:
+        """Tell what the head predicts."""
+        return HeadKind.CLASSIFICATION
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Give the names of the classes."""
+        return self.classes
+
+    @property
+    def layer(self) -> int:
+        """Tell whose vectors the head takes."""
+        return self.choice.best.layer
+
+    @property
+    def pooling(self) -> Pooling | None:
+        """Tell how token vectors become the one that the head takes."""
+        return self.choice.best.pooling
+
+    def chosen(self, vectors: Float32Array) -> npt.NDArray[np.float32]:
+        """Give the vectors that the head takes, [N, H], of [L + 1, P, N, H]."""
+        chosen: npt.NDArray[np.float32] = vectors[self.layer, POOLINGS.index(self.choice.best.pooling)]
+        return chosen
 
 
 def fit(

@@ -16,17 +16,17 @@ _MOST_NAMES: Final = 40
 _LONGEST_NAME: Final = 24
 
 
-def draw_curve(points: tuple[Point, ...], path: Path) -> None:
-    """Draw accuracy on the texts held out, by how many a classifier is trained on."""
+def draw_curve(points: tuple[Point, ...], path: Path, measure: str = "accuracy") -> None:
+    """Draw accuracy, or another measure, on the texts held out, by how many a classifier is trained on."""
     with _axes(path, (6, 4)) as axes:
         rows = [point.rows for point in points]
         axes.errorbar(
-            rows, [point.accuracy for point in points], yerr=[point.error for point in points], marker="o", capsize=3
+            rows, [point.score for point in points], yerr=[point.error for point in points], marker="o", capsize=3
         )
         axes.set_xscale("log", base=2)
         axes.set_xticks(rows, [str(each) for each in rows])
         axes.set_xlabel("rows to train on")
-        axes.set_ylabel("accuracy on the rows held out, ± standard error")
+        axes.set_ylabel(f"{measure} on the rows held out, ± standard error")
         axes.grid(visible=True, alpha=0.3)
 
 

@@ -59,20 +59,21 @@ def labelled(texts: Sequence[str], labels: Sequence[str], places: Sequence[str])
         raise FitError(f"{len(texts)} rows; limit {MOST_ROWS}")
     for what, values in (("text", texts), ("label", labels)):
         if missing := [place for value, place in zip(values, places, strict=True) if not value.strip()]:
-            raise FitError(f"{len(missing)} rows have no {what}: {_first(missing)}")
+            raise FitError(f"{len(missing)} rows have no {what}: {first_places(missing)}")
     if faulty := [place for label, place in zip(labels, places, strict=True) if refuse_labels((label,))]:
         problem = f"is not one line of 1 to {MAX_LABEL_CHARACTERS} characters"
-        raise FitError(f"{len(faulty)} rows have a label that {problem}: {_first(faulty)}")
+        raise FitError(f"{len(faulty)} rows have a label that {problem}: {first_places(faulty)}")
     counts = Counter(labels)
     if not LEAST_CLASSES <= len(counts) <= MOST_CLASSES:
         raise FitError(f"{len(counts)} classes; limits {LEAST_CLASSES}..{MOST_CLASSES}")
     if few := sorted(name for name, count in counts.items() if count < LEAST_ROWS):
-        shown = _first([f"{ascii(name)[:40]} has {counts[name]}" for name in few])
+        shown = first_places([f"{ascii(name)[:40]} has {counts[name]}" for name in few])
         raise FitError(f"{len(few)} of {len(counts)} classes have fewer than {LEAST_ROWS} rows: {shown}")
     classes = tuple(sorted(counts))
     numbers = {name: number for number, name in enumerate(classes)}
     return LabelledTexts(texts=tuple(texts), classes=classes, labels=np.array([numbers[name] for name in labels]))
 
 
-def _first(places: Sequence[str]) -> str:
+def first_places(places: Sequence[str]) -> str:
+    """List the first of several places, for an error."""
     return ", ".join(places[:_NAMED]) + (", ..." if len(places) > _NAMED else "")

@@ -42,14 +42,58 @@ def vectors_of(
     """
     encoder = artifact.manifest.model.encoder
     layers = encoder.num_hidden_layers + 1
-    size = layers * len(POOLINGS) * len(texts) * encoder.hidden_size * 4
-    if size > MOST_BYTES:
-        most = MOST_BYTES * len(texts) // size
-        raise FitError(
-            f"{len(texts)} rows; limit {most} with this model, whose vectors of all layers fill {MOST_BYTES >> 30} GiB"
-        )
+    refuse_too_many(artifact, len(texts), len(POOLINGS), "rows")
     ids = _token_ids(artifact, texts)
     vectors = np.empty((layers, len(POOLINGS), len(texts), encoder.hidden_size), dtype=np.float32)
+
+    def keep(row: int, share: Float32Array) -> None:
+        vectors[:, :, row] = share
+
+    run_all_layers(artifact, ids, lambda row, mix: _task(len(ids[row]), mix, encoder.hidden_size), keep, progress)
+    return vectors
+
+
+def refuse_too_many(artifact: Artifact, count: int, vectors: int, unit: str) -> None:
+    """Refuse what would not fit, before anything is run.
+
+    Args:
+        artifact: whose vectors of all layers are kept.
+        count: rows or tokens.
+        vectors: of each in each layer.
+        unit: what is counted.
+
+    Raises:
+        FitError: got, limit.
+    """
+    encoder = artifact.manifest.model.encoder
+    most = MOST_BYTES // ((encoder.num_hidden_layers + 1) * vectors * encoder.hidden_size * 4)
+    if count > most:
+        raise FitError(
+            f"{count} {unit}; limit {most} with this model, whose vectors of all layers fill {MOST_BYTES >> 30} GiB"
+        )
+
+
+def run_all_layers(
+    artifact: Artifact,
+    ids: Sequence[npt.NDArray[np.int32]],
+    task_of: Callable[[int, LayerMix], LayerVectors],
+    keep: Callable[[int, Float32Array], None],
+    progress: Callable[[int], None],
+) -> None:
+    """Run texts once, on this machine's CPU, for vectors of every layer.
+
+    Args:
+        artifact: whose encoder runs.
+        ids: of N texts.
+        task_of: makes the task of a text, from its row and the layers.
+        keep: takes the row of a text and its vectors, [L + 1, T, H] or [L + 1, K, H]; called on several threads.
+        progress: is told how many more texts are done.
+
+    Raises:
+        FitError: vectors are not finite.
+        RuntimeUnavailableError: a graph cannot be loaded.
+    """
+    layers = artifact.manifest.model.encoder.num_hidden_layers + 1
     mix = LayerMix(tuple(tuple(np.eye(layers + 1)[layer + 1].tolist()) for layer in range(layers)))
     device: Device = choose_device("cpu", artifact)
     engine = make_engine(artifact, [device])
@@ -58,20 +102,19 @@ def vectors_of(
         with ThreadPoolExecutor() as threads:
 
             def run(rows: list[int]) -> int:
-                tasks = LayerVectors.batch([_task(len(ids[row]), mix, encoder.hidden_size) for row in rows])
+                tasks = LayerVectors.batch([task_of(row, mix) for row in rows])
                 batch = engine.collate([ids[row] for row in rows])
                 arrays = engine.run(tasks.graph, batch, tasks.outputs, tasks.selection(batch.starts))
                 for row, share in zip(rows, tasks.split(dict(zip(tasks.outputs, arrays, strict=True))), strict=True):
                     if share is None:
                         raise FitError(f"the vectors of row {row + 1} are not finite")
-                    vectors[:, :, row] = share
+                    keep(row, share.astype(np.float32, copy=False))
                 return len(rows)
 
             for done in threads.map(run, _batches([len(each) for each in ids], engine.traits.batch_tokens)):
                 progress(done)
     finally:
         engine.close()
-    return vectors
 
 
 def _token_ids(artifact: Artifact, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:

@@ -1,0 +1,1 @@
+"""Fit labels of tokens: entities, from texts with labelled spans."""
