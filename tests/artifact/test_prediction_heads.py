@@ -39,7 +39,7 @@ def document(head, size=SIZE, name="moods"):
     return seal(changed)
 
 
-@pytest.mark.parametrize("head", [HEAD, {**HEAD, "layer": 0}, {**HEAD, "layer": 1}])
+@pytest.mark.parametrize("head", [HEAD, {**HEAD, "layer": 0}, {**HEAD, "layer": 1}, {**HEAD, "texts_alone": True}])
 def test_a_head_is_read_as_it_was_written(head):
     manifest = Manifest.from_json(document(head))
     assert manifest.model.predictions["moods"].as_json() == head

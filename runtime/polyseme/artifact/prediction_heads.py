@@ -48,6 +48,7 @@ class PredictionHead:
         output: gives the logits.
         file: its weights, float32, little-endian, in the order of `shapes`.
         layer: of the encoder, whose vectors it takes: 0 is the embedding layer; None: the last.
+        texts_alone: whether it was made for single texts, though others of its kind take pairs.
     """
 
     kind: HeadKind
@@ -59,11 +60,12 @@ class PredictionHead:
     output: DenseSpec
     file: str
     layer: int | None = None
+    texts_alone: bool = False
 
     @property
     def takes_pairs(self) -> bool:
         """Tell whether two texts may be given to it as one input."""
-        return self.kind is not HeadKind.TOKEN_CLASSIFICATION
+        return self.kind is not HeadKind.TOKEN_CLASSIFICATION and not self.texts_alone
 
     def shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Give each weight of the file: its name and its shape."""
@@ -96,6 +98,7 @@ class PredictionHead:
             "output": self.output.as_json(),
             "file": self.file,
             **({"layer": self.layer} if self.layer is not None else {}),
+            **({"texts_alone": True} if self.texts_alone else {}),
         }
 
 
@@ -196,6 +199,7 @@ def _read_prediction(fields: Fields, at: str, hidden_size: int, num_hidden_layer
         output=output,
         file=fields.text("file"),
         layer=fields.integer("layer", most=num_hidden_layers) if "layer" in names else None,
+        texts_alone=fields.boolean("texts_alone") if "texts_alone" in names else False,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.server.running import running
 
 from polyseme.artifact import Artifact, ArtifactError, InvalidManifestError
-from polyseme.client import Client
+from polyseme.client import Client, InvalidArgumentError
 from polyseme.export.errors import GateError
 from polyseme.export.fitting.choice import Tried
 from polyseme.export.fitting.classifier import chances, trained
@@ -95,6 +95,15 @@ def test_a_server_says_what_was_fitted_on_every_layer(artifact, fitted, vectors,
             found = client.classify(list(texts.texts), head=name)
             assert found[0].labels == texts.classes
             np.testing.assert_allclose([one.scores for one in found], expected, atol=1e-4)
+
+
+def test_a_fitted_head_takes_no_pairs(written):
+    head = written.manifest.model.predictions["animals"]
+    assert (head.texts_alone, head.takes_pairs) == (True, False)
+    with running(written.directory) as server, Client(server.target) as client:
+        assert client.classify(["a dog barks"], head="animals")[0].label == "dog"
+        with pytest.raises(InvalidArgumentError, match="pairs are set, and head animals was made for texts alone"):
+            client.classify([("a dog barks", "the cat sleeps")], head="animals")
 
 
 @pytest.mark.parametrize("name", ["", "Animals", "a b", "../x", "embedding"])

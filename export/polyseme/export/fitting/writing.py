@@ -115,6 +115,7 @@ class HeadWriter:
             ),
             file=f"head.{self._name}.bin",
             layer=None if fitted.layer == manifest.model.encoder.num_hidden_layers else fitted.layer,
+            texts_alone=True,
         )
         parts = (classifier.weights, classifier.bias)
         (directory / head.file).write_bytes(b"".join(part.astype("<f4").tobytes() for part in parts))

@@ -65,6 +65,8 @@ async def classify(query: Classify, execution: Execution) -> Classified:
     name, head = find_head(execution.model, HeadKind.CLASSIFICATION, query.head)
     if query.texts and query.pairs:
         raise InvalidInputError("texts and pairs are both set; one of them may be")
+    if query.pairs and not head.spec.takes_pairs:
+        raise InvalidInputError(f" are set, and head {name} was made for texts alone", ("pairs",))
     if query.pairs:
         check_pairs(len(query.pairs), execution, "pairs")
     else:
