@@ -13,6 +13,7 @@ from polyseme.runtime.heads import LoadedHead
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions import running
 from polyseme.server.inference.validation import Limits
+from polyseme.server.memory.budget import Share
 from polyseme.v1 import prediction_service_pb2 as pb
 
 Code = grpc.StatusCode
@@ -104,6 +105,15 @@ def test_a_reply_of_spans_is_counted_and_limited(server, monkeypatch, call):
     assert size * 0.9 < sum(taken) < size * 3
     monkeypatch.setattr(Limits, "max_reply_bytes", property(lambda _: size // 2))
     refused(lambda: call(server), Code.INVALID_ARGUMENT, "the reply would have", f"limit {size // 2}")
+
+
+def test_places_of_windows_are_counted(server, monkeypatch):
+    taken = []
+    monkeypatch.setattr(Share, "take", lambda _, size: taken.append(size))
+    reply = tag(server, [LONG], name="bert-token_classification-64", long_texts=WINDOWS, overlap=60)
+    (one,) = reply.texts
+    assert one.info.windows > 10
+    assert 4 * one.info.tokens in taken
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

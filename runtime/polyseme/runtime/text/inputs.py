@@ -52,7 +52,11 @@ class TooManyWindowsError(ValueError):
     """An input would be in more windows than there may be."""
 
 
-def windows(tokens: TokenizedInput, limit: int, fit: Fit, overlap: int, *, is_pair: bool, most: int) -> list[list[int]]:
+Places = npt.NDArray[np.int32]
+"""[S], where tokens of a window are in the uncut input, ascending."""
+
+
+def windows(tokens: TokenizedInput, limit: int, fit: Fit, overlap: int, *, is_pair: bool, most: int) -> list[Places]:
     """Give the places of the tokens of each window, in order; one window where nothing is in parts.
 
     Args:
@@ -71,7 +75,7 @@ def windows(tokens: TokenizedInput, limit: int, fit: Fit, overlap: int, *, is_pa
         raise TooManyWindowsError
     surplus = len(tokens.ids) - limit
     if surplus <= 0:
-        return [list(range(len(tokens.ids)))]
+        return [np.arange(len(tokens.ids), dtype=np.int32)]
     if fit is Fit.REFUSE:
         raise TooLongError(f"has {len(tokens.ids)} tokens; limit {limit} (long_texts: refuse)")
     counts = [sum(1 for text in tokens.texts if text == which) for which in (0, 1)]
@@ -106,18 +110,24 @@ def _longest_first(counts: list[int], surplus: int) -> list[int]:
     return [count - left for count, left in zip(counts, kept, strict=True)]
 
 
-def _without_ends(tokens: TokenizedInput, lost: list[int]) -> list[int]:
-    drop: set[int] = set()
+def _without_ends(tokens: TokenizedInput, lost: list[int]) -> Places:
+    kept = np.ones(len(tokens.ids), dtype=np.bool_)
     for which, count in enumerate(lost):
-        own = [place for place, text in enumerate(tokens.texts) if text == which]
-        drop.update(own[len(own) - count :])
-    return [place for place in range(len(tokens.ids)) if place not in drop]
+        own = _own(tokens, which)
+        kept[own[len(own) - count :]] = False
+    return np.flatnonzero(kept).astype(np.int32)
 
 
-def _parts(tokens: TokenizedInput, which: int, room: int, step: int) -> Iterator[list[int]]:
-    own = [place for place, text in enumerate(tokens.texts) if text == which]
-    before, after = range(own[0]), range(own[-1] + 1, len(tokens.ids))
+def _parts(tokens: TokenizedInput, which: int, room: int, step: int) -> Iterator[Places]:
+    own = _own(tokens, which)
+    before = np.arange(own[0], dtype=np.int32)
+    after = np.arange(own[-1] + 1, len(tokens.ids), dtype=np.int32)
     for start in range(0, len(own), step):
-        yield [*before, *own[start : start + room], *after]
+        yield np.concatenate([before, own[start : start + room], after])
         if start + room >= len(own):
             return
+
+
+def _own(tokens: TokenizedInput, which: int) -> Places:
+    """Give the places of the tokens of one text."""
+    return np.flatnonzero(np.asarray(tokens.texts) == which).astype(np.int32)

@@ -145,7 +145,8 @@ def _one(
     text: str, tokens: TokenizedInput, spans: Sequence[LabelledSpan], numbers: dict[str, int], limit: int
 ) -> tuple[TaggedText, list[int], int, list[tuple[int, int]]]:
     """Give a text, the labels of its tokens, how many spans were cut off, and those that are not of whole tokens."""
-    (places,) = windows(tokens, limit, Fit.LONGEST_FIRST, 0, is_pair=False, most=1)
+    (cut_places,) = windows(tokens, limit, Fit.LONGEST_FIRST, 0, is_pair=False, most=1)
+    places = cut_places.tolist()
     rows = [row for row, place in enumerate(places) if tokens.texts[place] == 0]
     own = [places[row] for row in rows]
     ranges = [_range(text, *tokens.offsets[place]) for place, of in enumerate(tokens.texts) if of == 0]

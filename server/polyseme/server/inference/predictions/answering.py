@@ -104,7 +104,7 @@ async def _answered(query: Answer, context: str, one: Prepared, logits: Sequence
     none = math.inf
     for places, rows in zip(one.windows, logits, strict=True):
         # A turn for each window: a call that has ended leaves no more than one to do.
-        best, here = await asyncio.to_thread(_with_window, query, best, one, places, rows)
+        best, here = await asyncio.to_thread(_with_window, query, best, one, places.tolist(), rows)
         none = min(none, here)
     kept = [span for span in best if not query.may_have_none or span.score >= none]
     offsets = one.tokens.offsets

@@ -15,7 +15,7 @@ from polyseme.artifact import HeadKind, Pooling
 from polyseme.runtime.batches.token_types import TokenTypes
 from polyseme.runtime.heads import LoadedHead
 from polyseme.runtime.tasks import LayerMix, LayerVectors
-from polyseme.runtime.text.inputs import Fit, TokenizedInput, TooLongError, TooManyWindowsError, windows
+from polyseme.runtime.text.inputs import Fit, Places, TokenizedInput, TooLongError, TooManyWindowsError, windows
 from polyseme.server.engine.client import TextTask
 from polyseme.server.errors import FieldPath, InvalidInputError, NotFiniteError
 from polyseme.server.inference.execution import Execution
@@ -24,7 +24,7 @@ from polyseme.server.inference.predictions.queries import LongTexts, TextInput
 from polyseme.server.inference.validation import PathOf, check_texts
 
 Float32Array = npt.NDArray[np.float32]
-Window: TypeAlias = tuple[TokenizedInput, list[int]]
+Window: TypeAlias = tuple[TokenizedInput, Places]
 """An input, and the places of its tokens that are run together."""
 
 _MOST_ELEMENTS: Final = 1 << 22  # of token vectors that are held before the head takes them: 16 MiB
@@ -59,7 +59,7 @@ class Prepared:
     """
 
     tokens: TokenizedInput
-    windows: list[list[int]]
+    windows: list[Places]
     truncated: bool
 
     @property
@@ -118,6 +118,7 @@ class HeadRun:
 
         Raises:
             InvalidInputError: an input is too long, or has no token.
+            QueueFullError: calls hold too much memory.
             QueueFullError, DeadlineExpiredError, EngineError: as `EngineClient.submit`.
         """
         index = runs = 0
@@ -157,7 +158,9 @@ class HeadRun:
             one = Prepared(tokens=tokens, windows=parts, truncated=cut)
             return one.seen, one
 
-        return await self.execution.prepare_inputs(inputs, use)
+        prepared = await self.execution.prepare_inputs(inputs, use)
+        self.execution.take_memory(sum(places.nbytes for one in prepared for places in one.windows))
+        return prepared
 
     def _groups(self, prepared: Sequence[Prepared]) -> list[list[Window]]:
         """Group windows whose vectors are held together; those of one input may be in several groups."""

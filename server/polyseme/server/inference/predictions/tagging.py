@@ -64,7 +64,7 @@ async def tag(query: TagTokens, execution: Execution) -> TaggedTexts:
             found += entities(
                 text,
                 one.tokens,
-                places,
+                places.tolist(),
                 head.scores(rows),
                 labels,
                 query.aggregation,
