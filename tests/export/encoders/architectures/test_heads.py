@@ -63,6 +63,19 @@ def own_logits(artifact, engine, inputs):
     return [head.logits(tokens) for tokens in by_text]
 
 
+def reference(name):
+    """The logits in float64, from the checkpoint's own names."""
+    source = Checkpoint(HEADS / name)
+    architecture = find(source)
+    config = architecture.read_config(source)
+    head = read_head(source, config)
+    inputs, _ = golden(name)
+    raised = [[i + config.vocab_size * (name.startswith("bert") and place >= second) for place, i in enumerate(text)]
+              for text, second in inputs]  # fmt: skip
+    *_, last = architecture.reference(source, config)(raised)
+    return [head.reference(tokens) for tokens in last]
+
+
 def refusal(source, options=FP32):
     with pytest.raises(ExportError) as caught:
         export_model(str(source), source.parent / "out", options)
@@ -78,10 +91,14 @@ def test_logits_are_those_of_transformers(name, tmp_path):
         inputs, want = inputs[:4], want[:4]
     engine = PaddedEngine(artifact, Device(execution_provider=CPU, precision=Precision.FP32))
     (head,) = load_heads(artifact).values()
-    for got, logits in zip(own_logits(artifact, engine, inputs), want, strict=True):
-        np.testing.assert_allclose(got, logits, atol=5e-6 * max(1.0, np.abs(logits).max()))
+    found, exact = own_logits(artifact, engine, inputs), reference(name)[: len(inputs)]
+    ours, theirs = (max(np.abs(a - b).max() for a, b in zip(of, exact, strict=True)) for of in (found, want))
+    assert (
+        ours <= 3 * theirs
+    )  # what float32 costs them, 2e-7 to 3e-5; us 2.2 times that at most, onnxruntime 1.22 and 1.32
+    for got, logits in zip(found, want, strict=True):
         np.testing.assert_allclose(head.scores(got), head.scores(logits), atol=1e-5)
-    assert artifact.manifest.parity["fp32"]["head_abs"] < 1e-4
+    assert artifact.manifest.parity["fp32"]["head_abs"] < 3e-5  # 7.2e-6 at most, on both
 
 
 @pytest.mark.parametrize("name", ["bert-classification", "bert-question_answering", "roberta-token_classification"])
@@ -97,16 +114,8 @@ def test_packed_graphs_tell_the_types_too(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reference_is_that_of_transformers(name):
-    source = Checkpoint(HEADS / name)
-    architecture = find(source)
-    config = architecture.read_config(source)
-    head = read_head(source, config)
-    inputs, want = golden(name)
-    raised = [[i + config.vocab_size * (name.startswith("bert") and place >= second) for place, i in enumerate(text)]
-              for text, second in inputs]  # fmt: skip
-    *_, last = architecture.reference(source, config)(raised)
-    for tokens, logits in zip(last, want, strict=True):
-        np.testing.assert_allclose(head.reference(tokens), logits, atol=4e-5)  # of torch in float32
+    for got, logits in zip(reference(name), golden(name)[1], strict=True):
+        np.testing.assert_allclose(got, logits, atol=4e-5)  # of torch in float32
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.split("-")[-1].endswith(("tion", "ing"))])
