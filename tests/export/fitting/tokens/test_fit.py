@@ -52,6 +52,19 @@ def test_labels_that_mean_nothing_are_not_found(texts, vectors):
     assert fit_tokens(texts, draw.normal(size=vectors.shape).astype(np.float32)).whole.f1 < 0.3
 
 
+def test_equal_texts_are_held_out_together(artifact):
+    """Vectors that tell which text a token is of, and nothing else, find nothing in texts that are held out."""
+    each = sample(12)
+    again = replace(each, **{name: getattr(each, name) * 6 for name in ("texts", "spans", "places")})
+    texts = tagged(artifact, again)
+    one_of = np.eye(len(texts.numbers) // 6, dtype=np.float32)[
+        np.arange(len(texts.numbers)) % (len(texts.numbers) // 6)
+    ]
+    found = fit_tokens(texts, np.stack([one_of] * 3))
+    assert found.whole.f1 == 0
+    assert len(found.curve[-1].effects) % 6 == 0
+
+
 def test_labels_that_one_fold_lacks_spoil_no_choice(texts, vectors):
     """I-ZED in one text alone: where that is not trained on, nothing is known of it, and no chance is nan."""
     numbers = texts.numbers.copy()

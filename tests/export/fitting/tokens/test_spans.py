@@ -11,7 +11,9 @@ ANN, BO = {"start": 0, "end": 3, "label": "PER"}, {"start": 8, "end": 10, "label
 
 def rows(*more, count=10):
     """So many sound rows, and one for each of more, on lines from 1 on."""
-    each = [(TEXT, [ANN, BO])] * count + [given if isinstance(given, tuple) else (TEXT, given) for given in more]
+    each = [(f"{TEXT} {n}", [ANN, BO]) for n in range(count)] + [
+        given if isinstance(given, tuple) else (TEXT, given) for given in more
+    ]
     return [text for text, _ in each], [spans for _, spans in each], [f"line {n}" for n in range(1, len(each) + 1)]
 
 
@@ -95,9 +97,10 @@ def test_white_space_at_the_ends_of_a_span_is_left_out():
 
 def test_too_few_and_too_many_are_refused_with_the_number():
     rare = {"start": 0, "end": 3, "label": "LOC"}
-    assert refusal(*[[rare]] * 9) == "1 of 2 labels have fewer than 10 spans: 'LOC' 9"
+    assert refusal(*[(f"Ann {n}", [rare]) for n in range(9)]) == "1 of 2 labels have fewer than 10 spans: 'LOC' 9"
     crowded = ("Ann " * 10, [{"start": 4 * n, "end": 4 * n + 3, "label": "LOC"} for n in range(10)])
-    assert refusal(crowded) == "1 of 2 labels are in fewer than 5 texts: 'LOC' 1"
+    assert refusal(crowded) == "1 of 2 labels are in fewer than 5 different texts: 'LOC' 1"
+    assert refusal(*[crowded] * 5) == "1 of 2 labels are in fewer than 5 different texts: 'LOC' 1"
     assert refusal([], count=0) == "0 labels of spans; limits 1..200"
     many = [[{"start": 0, "end": 3, "label": f"l{n}"}] for n in range(200)]
     assert refusal(*many) == "201 labels of spans; limits 1..200"

@@ -16,7 +16,7 @@ from polyseme.runtime.text.offsets import OffsetError, OffsetTable, OffsetUnit
 LEAST_SPANS: Final = LEAST_ROWS
 """Of each label."""
 LEAST_TEXTS: Final = 5
-"""That have a label: a fifth is held out, and the rest goes into folds."""
+"""That have a label, equal ones counted once: a fifth is held out, and the rest goes into folds."""
 MOST_LABELS: Final = 200
 _PREFIX: Final = "B-"  # of the labels that a head has for each of these
 
@@ -78,7 +78,9 @@ def spanned(texts: Sequence[str], spans: Sequence[Any], places: Sequence[str], u
         more = f"; {others} rows have other faults" if others else ""
         raise FitError(f"{len(faulty)} rows {problem}: {first_places(faulty)}{more}")
     counts = Counter(span.label for each in read for span in each)
-    of_texts = Counter(label for each in read for label in {span.label for span in each})
+    of_texts = Counter(
+        label for _, label in {(text, one.label) for text, each in zip(texts, read, strict=True) for one in each}
+    )
     if not 1 <= len(counts) <= MOST_LABELS:
         raise FitError(f"{len(counts)} labels of spans; limits 1..{MOST_LABELS}")
     for least, counted, what in (
@@ -87,7 +89,7 @@ def spanned(texts: Sequence[str], spans: Sequence[Any], places: Sequence[str], u
     ):
         if few := sorted(label for label, count in counted.items() if count < least):
             shown = first_places([f"{ascii(label)[:40]} {counted[label]}" for label in few])
-            unit_of_count = "spans" if counted is counts else "texts"
+            unit_of_count = "spans" if counted is counts else "different texts"
             raise FitError(f"{len(few)} of {len(counts)} labels {what} {least} {unit_of_count}: {shown}")
     return SpannedTexts(texts=tuple(texts), spans=tuple(read), labels=tuple(sorted(counts)), places=tuple(places))
 
