@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polyseme.artifact import Pooling
-from polyseme.export.fitting.choice import accuracy_of, choose, cross_validated, folds_of
+from polyseme.export.fitting.choice import accuracy_of, choose, cross_validated, folds_of, groups_of
 
 LABELS = np.arange(90) % 3
 
@@ -39,6 +39,15 @@ def test_folds_spread_each_class_evenly():
     counts = [np.bincount(folds[number == LABELS], minlength=5) for number in range(3)]
     assert np.array(counts).tolist() == [[6] * 5] * 3
     np.testing.assert_array_equal(folds, folds_of(LABELS))
+
+
+def test_equal_texts_are_in_one_fold_and_others_stay_where_they_were():
+    texts = [f"text {number}" for number in range(90)]
+    np.testing.assert_array_equal(folds_of(LABELS, groups=groups_of(texts)), folds_of(LABELS))
+    again = texts[:60] + texts[:30]
+    folds = folds_of(LABELS, groups=groups_of(again))
+    np.testing.assert_array_equal(folds[60:], folds[:30])
+    np.testing.assert_array_equal(folds[:60], folds_of(LABELS[:60]))
 
 
 def test_accuracy_has_its_standard_error():

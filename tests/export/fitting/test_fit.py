@@ -54,6 +54,16 @@ def test_labels_that_mean_nothing_are_not_learned(opinions, vectors):
     assert fit(shuffled, vectors).curve[-1].score < 0.75
 
 
+def test_a_row_that_stands_twice_is_not_asked_of_a_head_that_saw_it(opinions, vectors):
+    """Labels that mean nothing, each row three times: a head that had seen them would know them by heart."""
+    draw = np.random.default_rng(2)
+    texts = opinions.texts * 3
+    names = [opinions.classes[i] for i in draw.permutation(opinions.labels)] * 3
+    found = fit(labelled(texts, names, texts), np.concatenate([vectors] * 3, axis=2))
+    assert found.curve[-1].score < 0.75
+    assert found.choice.best.accuracy < 0.75
+
+
 def test_the_head_knows_what_it_was_trained_on(fitted, opinions, vectors):
     best = fitted.choice.best
     logits = fitted.classifier.logits(vectors[best.layer, POOLINGS.index(best.pooling)])

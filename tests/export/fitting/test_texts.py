@@ -20,14 +20,21 @@ def test_classes_are_sorted_and_labels_are_their_numbers():
     [
         ({"dog": 30}, "1 classes; limits 2..1000"),
         ({}, "0 classes"),
-        ({"dog": 30, "cat": 9}, "1 of 2 classes have fewer than 10 rows: 'cat' has 9"),
-        ({"dog": 1, "cat": 9}, "2 of 2 classes have fewer than 10 rows: 'cat' has 9, 'dog' has 1"),
+        ({"dog": 30, "cat": 9}, "1 of 2 classes have fewer than 10 different texts: 'cat' has 9"),
+        ({"dog": 1, "cat": 9}, "2 of 2 classes have fewer than 10 different texts: 'cat' has 9, 'dog' has 1"),
         ({f"c{n}": 1 for n in range(1001)}, "1001 classes; limits 2..1000"),
     ],
 )
 def test_too_few_or_too_many_are_refused_with_the_number(counts, said):
     with pytest.raises(FitError, match=said):
         labelled(*rows(**counts))
+
+
+def test_a_text_that_stands_often_counts_once():
+    texts, names, places = rows(dog=30, cat=11)
+    texts[:22] = ["again"] * 22
+    with pytest.raises(FitError, match="1 of 2 classes have fewer than 10 different texts: 'dog' has 9"):
+        labelled(texts, names, places)
 
 
 def test_a_million_rows_are_refused_with_the_number():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,6 +64,7 @@ def choose(
     labels: IntArray,
     *,
     class_weight: ClassWeight,
+    groups: IntArray | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Choice:
     """Try every layer and pooling; of equals take the later layer. Then try penalties with that one.
@@ -72,9 +73,10 @@ def choose(
         vectors: [L + 1, P, N, H].
         labels: [N].
         class_weight: as scikit-learn has it.
+        groups: [N], equal for texts that must be in one fold, as equal texts; None: there are none.
         progress: is told what is tried next.
     """
-    folds = folds_of(labels)
+    folds = folds_of(labels, groups=groups)
     tried = []
     for layer in range(len(vectors)):
         progress(f"layer {layer}")
@@ -90,14 +92,29 @@ def choose(
     return Choice(tried=tuple(tried), best=best, penalty=penalty, logits=by_penalty[penalty])
 
 
-def folds_of(labels: IntArray, count: int = FOLDS) -> IntArray:
-    """Deal texts of [N] labels into folds, [N]; each class is spread evenly. Give the same folds at every call."""
+def folds_of(labels: IntArray, count: int = FOLDS, *, groups: IntArray | None = None) -> IntArray:
+    """Deal texts into folds, [N]; each class is spread evenly. Give the same folds at every call.
+
+    Args:
+        labels: [N], of texts.
+        count: folds.
+        groups: [N], equal for texts that must be in one fold; None: each text is a group of its own.
+    """
+    if groups is not None:
+        _, first, which = np.unique(groups, return_index=True, return_inverse=True)
+        return folds_of(labels[first], count)[which.reshape(-1)]
     draw = np.random.default_rng(_SEED)
     folds = np.empty(len(labels), dtype=np.int64)
     for number in np.unique(labels):
         rows = draw.permutation(np.flatnonzero(labels == number))
         folds[rows] = (np.arange(len(rows)) + draw.integers(count)) % count
     return folds
+
+
+def groups_of(texts: Sequence[Hashable]) -> IntArray:
+    """Give texts that are equal the same number, [N]: that of the first of them."""
+    firsts: dict[Hashable, int] = {}
+    return np.array([firsts.setdefault(text, row) for row, text in enumerate(texts)], dtype=np.int64)
 
 
 def cross_validated(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact import HeadKind, Pooling
-from polyseme.export.fitting.choice import Choice, choose, folds_of
+from polyseme.export.fitting.choice import Choice, choose, folds_of, groups_of
 from polyseme.export.fitting.classifier import (
     Classifier,
     ClassWeight,
@@ -92,9 +92,12 @@ def fit(
         progress: is told what is done next.
     """
     labels, classes = texts.labels, len(texts.classes)
-    held_out = folds_of(labels, _PARTS) == 0
+    groups = groups_of(texts.texts)
+    held_out = folds_of(labels, _PARTS, groups=groups) == 0
     known, asked = labels[~held_out], labels[held_out]
-    choice = choose(vectors[:, :, ~held_out], known, class_weight=class_weight, progress=progress)
+    choice = choose(
+        vectors[:, :, ~held_out], known, class_weight=class_weight, groups=groups[~held_out], progress=progress
+    )
     chosen = vectors[choice.best.layer, POOLINGS.index(choice.best.pooling)]
     temperature = best_temperature(choice.logits, known)
     progress("learning curve")

@@ -15,7 +15,7 @@ from polyseme.export.errors import ExportError
 
 LEAST_CLASSES: Final = 2
 LEAST_ROWS: Final = 10
-"""Of each class: a fifth is held out, and the rest goes into folds."""
+"""Of each class, equal texts counted once: a fifth is held out, and the rest goes into folds."""
 MOST_ROWS: Final = 200_000
 MOST_CLASSES: Final = 1_000
 _NAMED: Final = 5
@@ -53,7 +53,7 @@ def labelled(texts: Sequence[str], labels: Sequence[str], places: Sequence[str])
 
     Raises:
         FitError: a text or a label is empty, or a label none that an artifact may have; there are too many
-            rows, too few or too many classes, or too few rows of one: got, limit, and the places of the first.
+            rows, too few or too many classes, or too few texts of one: got, limit, and the places of the first.
     """
     if len(texts) > MOST_ROWS:
         raise FitError(f"{len(texts)} rows; limit {MOST_ROWS}")
@@ -66,9 +66,10 @@ def labelled(texts: Sequence[str], labels: Sequence[str], places: Sequence[str])
     counts = Counter(labels)
     if not LEAST_CLASSES <= len(counts) <= MOST_CLASSES:
         raise FitError(f"{len(counts)} classes; limits {LEAST_CLASSES}..{MOST_CLASSES}")
-    if few := sorted(name for name, count in counts.items() if count < LEAST_ROWS):
-        shown = first_places([f"{ascii(name)[:40]} has {counts[name]}" for name in few])
-        raise FitError(f"{len(few)} of {len(counts)} classes have fewer than {LEAST_ROWS} rows: {shown}")
+    different = Counter(label for _, label in set(zip(texts, labels, strict=True)))
+    if few := sorted(name for name, count in different.items() if count < LEAST_ROWS):
+        shown = first_places([f"{ascii(name)[:40]} has {different[name]}" for name in few])
+        raise FitError(f"{len(few)} of {len(counts)} classes have fewer than {LEAST_ROWS} different texts: {shown}")
     classes = tuple(sorted(counts))
     numbers = {name: number for number, name in enumerate(classes)}
     return LabelledTexts(texts=tuple(texts), classes=classes, labels=np.array([numbers[name] for name in labels]))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polyseme.artifact import HeadKind, Pooling
-from polyseme.export.fitting.choice import FOLDS, cross_validated, folds_of
+from polyseme.export.fitting.choice import cross_validated, folds_of, groups_of
 from polyseme.export.fitting.classifier import (
     DEFAULT_PENALTY,
     PENALTIES,
@@ -105,16 +105,11 @@ def fit_tokens(
         progress: is told what is done next.
     """
     rarest = _rarest(texts)
-    first = _first_of_equal(texts)
-
-    def dealt(rows: IntArray, count: int) -> IntArray:
-        different, which = np.unique(first[rows], return_inverse=True)
-        return folds_of(rarest[different], count)[which.reshape(-1)]
-
-    parts = dealt(np.arange(len(texts)), _PARTS)
+    groups = groups_of([one.ids.tobytes() for one in texts.texts])
+    parts = folds_of(rarest, _PARTS, groups=groups)
     known, asked = np.flatnonzero(parts != 0), np.flatnonzero(parts == 0)
     fold_of = np.full(len(texts), -1)
-    fold_of[known] = dealt(known, FOLDS)
+    fold_of[known] = folds_of(rarest[known], groups=groups[known])
     folds = texts.of_tokens(fold_of).astype(np.int64)
     train, labels, count = folds >= 0, texts.numbers, len(texts.labels)
 
@@ -177,12 +172,6 @@ def _rarest(texts: TaggedTexts) -> IntArray:
     return np.array(
         [min(((counts[group], numbers[group]) for group in each), default=(0, len(numbers)))[1] for each in groups]
     )
-
-
-def _first_of_equal(texts: TaggedTexts) -> IntArray:
-    """Give for each text the first that has its tokens: equal texts are held out together."""
-    firsts: dict[bytes, int] = {}
-    return np.array([firsts.setdefault(one.ids.tobytes(), row) for row, one in enumerate(texts.texts)])
 
 
 def _counts(texts: TaggedTexts, rows: Sequence[int] | IntArray, logits: Float64Array) -> IntArray:
