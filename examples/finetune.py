@@ -1,19 +1,27 @@
-"""Fine-tune a BERT checkpoint on the sentences of probe.py: its last two encoder layers, or all; and a head on them.
+"""Fine-tune a BERT checkpoint on labelled texts: its last two encoder layers, or all; and a head on them.
 
-Usage: python examples/finetune.py CHECKPOINT     (needs `pip install torch transformers`, as nothing else here does)
+Usage: python examples/finetune.py CHECKPOINT [--data FILE --text COLUMN --label COLUMN] [--sizes N ...] [--save DIR]
+Needs `pip install torch transformers`, as nothing else here does.
 
-CHECKPOINT is a folder with config.json, model.safetensors and tokenizer.json.
+CHECKPOINT is a folder with config.json, model.safetensors and tokenizer.json. FILE has tabs between columns, names
+them in its first line, and says in the column `part` which rows are to train on, and which to test; without it, the
+sentences of probe.py. Prints the accuracy by size; with --save instead trains all layers on all that is to train,
+and saves the encoder.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from probe import Part, drawn, read  # type: ignore[import-not-found]  # beside this file
 
+DATA = Path(__file__).parent / "data" / "addresses.tsv"
 SIZES = (8, 32, 128)  # sentences of each class
 SEEDS = 3
 EPOCHS, BATCH, LEAST_STEPS = 5, 16, 60
@@ -22,6 +30,14 @@ TUNED = {"last two layers": 2, "all encoder layers": None}
 
 torch: Any = importlib.import_module("torch")
 transformers: Any = importlib.import_module("transformers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Sentences and the class of each, as a number."""
+
+    sentences: list[str]
+    labels: Any
 
 
 class Classifier:
@@ -49,13 +65,13 @@ class Classifier:
         hidden = self.bert(**inputs).last_hidden_state
         mask = inputs["attention_mask"][..., None]
         means = (hidden * mask).sum(1) / mask.sum(1)
-        return self.head(torch.nn.functional.normalize(means) * means.shape[-1] ** 0.5)
+        return self.head(torch.nn.functional.normalize(means) * means.shape[-1] ** 0.5).float()
 
-    def fit(self, sentences: list[str], labels: Any) -> None:  # noqa: ANN401  an array
+    def fit(self, sentences: list[str], labels: Any, epochs: int) -> None:  # noqa: ANN401  an array
         """Train, the learning rate falling to 0."""
         self.bert.train()
         steps_of_epoch = -(-len(sentences) // BATCH)
-        epochs = max(EPOCHS, -(-LEAST_STEPS // steps_of_epoch))
+        epochs = max(epochs, -(-LEAST_STEPS // steps_of_epoch))
         schedule = torch.optim.lr_scheduler.LinearLR(self.optimizer, 1.0, 0.0, total_iters=epochs * steps_of_epoch)
         for _ in range(epochs):
             for batch in torch.randperm(len(sentences)).split(BATCH):
@@ -74,31 +90,88 @@ class Classifier:
         return float((torch.cat(chunks).numpy() == part.labels).mean())
 
 
-def main(checkpoint: str) -> None:
-    """Train for every choice, size and draw; print the table."""
-    train, test = read("train"), read("test")
-    transformers.logging.set_verbosity_error()
-    print(
-        f"torch {torch.__version__}, transformers {transformers.__version__}; mean of {SEEDS} draws ± standard error\n"
+def read(path: Path, text: str, label: str) -> tuple[Part, Part]:
+    """The parts `train` and `test`."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    names = sorted({row[label] for row in rows})
+    parts = [[row for row in rows if row["part"] == part] for part in ("train", "test")]
+    train, test = (
+        Part(sentences=[row[text] for row in part], labels=np.array([names.index(row[label]) for row in part]))
+        for part in parts
     )
-    print(f"{'sentences of each class':<24}" + "".join(f"{size:>16}" for size in SIZES))
+    return train, test
+
+
+def drawn(labels: Any, size: int, seed: int) -> Any:  # noqa: ANN401  arrays
+    """Indices of so many sentences of each class: those that probe.py draws."""
+    draw = np.random.default_rng(seed)
+    return np.concatenate([draw.permutation(np.flatnonzero(labels == c))[:size] for c in range(labels.max() + 1)])
+
+
+def show(arguments: argparse.Namespace, train: Part, test: Part) -> None:
+    """Train for every choice, size and draw; print the table, or a line of JSON for each."""
+    if not arguments.json:
+        versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
+        print(f"{versions}; mean of {arguments.seeds} draws ± standard error\n")
+        print(f"{'sentences of each class':<24}" + "".join(f"{size:>16}" for size in arguments.sizes))
     for name, tuned in TUNED.items():
-        print(f"{name:<24}", end="", flush=True)
-        for size in SIZES:
+        if not arguments.json:
+            print(f"{name:<24}", end="", flush=True)
+        for size in arguments.sizes:
             found = []
-            for seed in range(SEEDS):
+            for seed in range(arguments.seeds):
                 torch.manual_seed(seed)
                 chosen = drawn(train.labels, size, seed)
-                model = Classifier(checkpoint, int(train.labels.max()) + 1, tuned)
-                model.fit([train.sentences[i] for i in chosen], train.labels[chosen])
+                model = Classifier(arguments.checkpoint, int(train.labels.max()) + 1, tuned)
+                model.fit([train.sentences[i] for i in chosen], train.labels[chosen], arguments.epochs)
                 found.append(model.accuracy(test))
-            print(f"{np.mean(found):>8.3f} ± {np.std(found, ddof=1) / SEEDS**0.5:.3f}", end="", flush=True)
-        print()
+                if arguments.json:
+                    print(json.dumps({"tuned": name, "size": size, "seed": seed, "accuracy": found[-1]}), flush=True)
+            if not arguments.json:
+                print(f"{np.mean(found):>8.3f} ± {np.std(found, ddof=1) / len(found) ** 0.5:.3f}", end="", flush=True)
+        if not arguments.json:
+            print()
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Fine-tune a BERT checkpoint on the sentences of probe.py.")
+def save(arguments: argparse.Namespace, train: Part, test: Part) -> None:
+    """Train all layers on all texts to train, and save the encoder as a folder that `polyseme export` takes."""
+    torch.manual_seed(0)
+    model = Classifier(arguments.checkpoint, int(train.labels.max()) + 1, None)
+    model.fit(train.sentences, train.labels, arguments.epochs)
+    model.bert.save_pretrained(arguments.save)
+    model.tokenizer.save_pretrained(arguments.save)
+    print(f"accuracy {model.accuracy(test):.3f} on {len(test.sentences)} texts; the encoder is in {arguments.save}")
+
+
+def main() -> None:
+    """Read the command line, train, print."""
+    parser = argparse.ArgumentParser(description="Fine-tune a BERT checkpoint on labelled texts.")
     parser.add_argument(
         "checkpoint", metavar="CHECKPOINT", help="folder with config.json, model.safetensors and tokenizer.json"
     )
-    main(parser.parse_args().checkpoint)
+    parser.add_argument("--data", metavar="FILE", type=Path, default=DATA, help="labelled texts [those of probe.py]")
+    parser.add_argument("--text", metavar="COLUMN", default="sentence", help="column of the text [%(default)s]")
+    parser.add_argument("--label", metavar="COLUMN", default="president", help="column of the class [%(default)s]")
+    parser.add_argument("--sizes", metavar="N", type=int, nargs="+", default=SIZES, help="texts of each class")
+    parser.add_argument("--seeds", metavar="N", type=int, default=SEEDS, help="draws of each size [%(default)s]")
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        type=int,
+        default=EPOCHS,
+        help=f"or {LEAST_STEPS} steps where that is more [%(default)s]",
+    )
+    parser.add_argument("--bfloat16", action="store_true", help="compute products in bfloat16, where the CPU has it")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each training")
+    parser.add_argument("--save", metavar="DIR", help="train all layers on all texts, and save the encoder")
+    arguments = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    parts = read(arguments.data, arguments.text, arguments.label)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.bfloat16):
+        (save if arguments.save else show)(arguments, *parts)
+
+
+if __name__ == "__main__":
+    main()

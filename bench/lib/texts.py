@@ -39,6 +39,7 @@ def evaluation_file(name: str) -> Path:
         "wic-dev.gold.json": f"dev.en-en.gold {mcl_wic}",
         "stsbenchmark-dev.tsv": "the official dev file of the STS Benchmark (Cer et al. 2017), sts-dev.csv",
         "CoarseWSD-20": "a folder of CoarseWSD-20 (Loureiro et al. 2021, github.com/danlou/bert-disambiguation, data)",
+        "imdb.csv": "the Large Movie Review data set (Maas et al. 2011) as one CSV, columns review and sentiment",
         "xquad.en.json": "the English part of XQuAD (Artetxe et al. 2020, github.com/google-deepmind/xquad)",
     }
     whence = origin[name.partition("/")[0]]
