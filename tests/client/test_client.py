@@ -106,3 +106,37 @@ except UnavailableError:
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_a_token_function_may_give_none(server):
+    tokens = [None, "s3cret"]
+    with Client(server.target, token=lambda: tokens.pop(0)) as client:
+        client.embed("a")
+        client.embed("a")
+    assert [metadata.get("authorization") for metadata in server.faults.metadata] == [None, "Bearer s3cret"]
+
+
+def test_client_sends_its_metadata_with_each_call(server):
+    ids = ["one", "two"]
+    for metadata in ((("x-request-id", "one"),), lambda: (("x-request-id", ids.pop(0)),)):
+        with Client(server.target, metadata=metadata, token="s3cret") as client:
+            client.embed("a")
+            client.embed("a")
+    assert [call["x-request-id"] for call in server.faults.metadata] == ["one", "one", "one", "two"]
+    assert all(call["authorization"] == "Bearer s3cret" for call in server.faults.metadata)
+
+
+@pytest.mark.parametrize("name", ["Upper", "", "authorization", "grpc-timeout", "a-bin", "a b", "é", 3])
+def test_client_refuses_names_of_metadata_that_no_call_can_carry(name):
+    with pytest.raises(InvalidArgumentError, match=r"metadata\[1\] has a name that no call can carry") as caught:
+        Client(metadata=[("x-request-id", ""), (name, "value")])
+    assert caught.value.field == "metadata[1]"
+
+
+@pytest.mark.parametrize("value", ["line\nbreak", "é", 3, None])
+def test_client_refuses_values_of_metadata_without_repeating_them(server, value):
+    with pytest.raises(InvalidArgumentError) as caught:
+        Client(metadata=[("a", value)])
+    assert str(caught.value) == "metadata[0]: the value must be printable ASCII"
+    with Client(server.target, metadata=lambda: [("a", value)]) as client, pytest.raises(InvalidArgumentError):
+        client.embed("a")

@@ -50,6 +50,15 @@ def test_a_function_is_asked_for_the_token_in_a_copy_too(server):
         assert headers(server, client) == headers(server, copy) == "Bearer from-a-function"
 
 
+def test_metadata_is_carried_into_a_copy(server):
+    with (
+        Client(server.target, metadata=[("x-request-id", "mine")]) as client,
+        pickle.loads(pickle.dumps(client)) as copy,
+    ):
+        copy.embed("a")
+    assert server.faults.metadata[-1]["x-request-id"] == "mine"
+
+
 def test_a_function_that_gives_no_token_is_an_error_without_it(server):
     client = Client(server.target, token=lambda: SECRET + "\n")
     with client, pytest.raises(InvalidArgumentError) as caught:

@@ -35,7 +35,14 @@ from polyseme.client._plans.similarity import (
 from polyseme.client._plans.streams.embed_stream import plan_embed_stream
 from polyseme.client._plans.texts import plan_embed, plan_tokenize
 from polyseme.client._transport.channel import channel_options, health_channel_options
-from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection, Credentials, Token
+from polyseme.client._transport.connection import (
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_S,
+    Connection,
+    Credentials,
+    Metadata,
+    Token,
+)
 from polyseme.client._transport.event_loop.transport import AsyncTransport
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.errors import PolysemeError
@@ -78,9 +85,10 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT_S,
         credentials: Credentials | None = None,
         token: Token | None = None,
+        metadata: Metadata = (),
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
-        self._connection = Connection(target, credentials=credentials, token=token, options=options)
+        self._connection = Connection(target, credentials=credentials, token=token, metadata=metadata, options=options)
         self._defaults = Defaults(target=target, model=model, timeout=timeout)
         self._transport = AsyncTransport(self._connection, channel_options(self._connection.options))
         self._server: LocalServer | None = None

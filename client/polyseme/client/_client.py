@@ -34,7 +34,14 @@ from polyseme.client._plans.streams.embed_stream import plan_embed_stream
 from polyseme.client._plans.texts import plan_embed, plan_tokenize
 from polyseme.client._transport.blocking.transport import SyncTransport
 from polyseme.client._transport.channel import channel_options, health_channel_options
-from polyseme.client._transport.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_S, Connection, Credentials, Token
+from polyseme.client._transport.connection import (
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_S,
+    Connection,
+    Credentials,
+    Metadata,
+    Token,
+)
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import Model
@@ -79,7 +86,9 @@ class Client:
         timeout: seconds for each call to the server; math.inf: no limit.
         credentials: for TLS, from grpc.ssl_channel_credentials(), or a function that makes them; None: plaintext.
         token: sent with each call as `authorization: Bearer ...`; over plaintext anyone on the way can read it. A
-            function is asked for it at each call.
+            function is asked for it at each call; where it gives None, none is sent.
+        metadata: headers that go with each call, as ("x-request-id", "..."), or a function that is asked for them at
+            each call.
         options: gRPC channel options, which override the SDK's.
 
     Raises:
@@ -94,9 +103,10 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT_S,
         credentials: Credentials | None = None,
         token: Token | None = None,
+        metadata: Metadata = (),
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
-        self._connection = Connection(target, credentials=credentials, token=token, options=options)
+        self._connection = Connection(target, credentials=credentials, token=token, metadata=metadata, options=options)
         self._defaults = Defaults(target=target, model=model, timeout=timeout)
         self._transport = SyncTransport(self._connection, channel_options(self._connection.options))
         self._server: LocalServer | None = None

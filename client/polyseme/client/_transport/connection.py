@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -16,10 +17,15 @@ from polyseme.client.errors import ClosedClientError, InvalidArgumentError, Poly
 DEFAULT_TARGET: Final = "localhost:50051"
 DEFAULT_TIMEOUT_S: Final = 30.0
 
-Token: TypeAlias = str | Callable[[], str]
-"""A token, or a function that gives it to each call."""
+Token: TypeAlias = str | Callable[[], str | None]
+"""A token, or a function that gives it to each call, or None to a call without one."""
+Metadata: TypeAlias = Sequence[tuple[str, str]] | Callable[[], Sequence[tuple[str, str]]]
+"""Headers, or a function that gives them to each call."""
 Credentials: TypeAlias = grpc.ChannelCredentials | Callable[[], grpc.ChannelCredentials]
 """Credentials for TLS, or a function that makes them for each channel."""
+
+# Source: gRPC over HTTP/2. Names in "-bin" would carry bytes; "grpc-" is gRPC's own, and token= sends authorization.
+_HEADER_NAME: Final = re.compile(r"(?!grpc-|authorization$)[0-9a-z_.-]+(?<!-bin)")
 
 
 class Connection:
@@ -31,7 +37,7 @@ class Connection:
         proxy: name of the proxy that calls go through, for errors; "": there is none.
 
     Raises:
-        InvalidArgumentError: gRPC has no such form of target, or no header can carry the token.
+        InvalidArgumentError: gRPC has no such form of target, or no header can carry the token or the metadata.
     """
 
     def __init__(
@@ -40,17 +46,21 @@ class Connection:
         *,
         credentials: Credentials | None,
         token: Token | None,
+        metadata: Metadata = (),
         options: Sequence[tuple[str, Any]],
     ) -> None:
         check_target(target)
         if token is not None and not callable(token):
             _check_token(token)
+        if not callable(metadata):
+            _check_metadata(metadata)
         self.target = target
         self.options = (*(((ENABLED, 0),) if is_local(target) else ()), *options)
         self.proxy = proxy_of(target, self.options, os.environ)
         self._given_options = tuple(options)
         self._credentials = credentials
         self._token = token
+        self._metadata = metadata
 
     @property
     def credentials(self) -> grpc.ChannelCredentials | None:
@@ -67,15 +77,17 @@ class Connection:
         """The headers of a call.
 
         Raises:
-            InvalidArgumentError: the function for the token gave none that a header can carry.
+            InvalidArgumentError: the function for the token or for the metadata gave what no header can carry.
         """
-        if self._token is None:
-            return ()
-        token = self._token
+        token, metadata = self._token, self._metadata
         if callable(token):
             token = token()
-            _check_token(token)
-        return (("authorization", f"Bearer {token}"),)
+            if token is not None:
+                _check_token(token)
+        if callable(metadata):
+            metadata = metadata()
+            _check_metadata(metadata)
+        return (*metadata, *(() if token is None else (("authorization", f"Bearer {token}"),)))
 
     def picklable(self) -> dict[str, Any]:
         """Give the arguments for a copy in another process; never a token or a key.
@@ -89,7 +101,13 @@ class Connection:
                 field="credentials",
             )
         token = self._token if self._token is None or callable(self._token) else token_from_environment
-        return {"target": self.target, "credentials": self._credentials, "token": token, "options": self._given_options}
+        return {
+            "target": self.target,
+            "credentials": self._credentials,
+            "token": token,
+            "metadata": self._metadata,
+            "options": self._given_options,
+        }
 
     def error(self, failure: grpc.RpcError, path: str, timeout: float | None, *, closed: bool) -> PolysemeError:
         """Translate the failure of a call; if close() cancelled it, to ClosedClientError.
@@ -126,3 +144,17 @@ def token_from_environment() -> str:
 def _check_token(token: object) -> None:
     if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
         raise InvalidArgumentError("token must be printable ASCII", field="token")  # never the token itself
+
+
+def _check_metadata(metadata: Sequence[tuple[str, str]]) -> None:
+    for index, (name, value) in enumerate(metadata):
+        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+            raise InvalidArgumentError(
+                f"metadata[{index}] has a name that no call can carry: lower case, no authorization (that is token=), "
+                "nothing that begins with grpc- or ends in -bin",
+                field=f"metadata[{index}]",
+            )
+        if not (isinstance(value, str) and value.isascii() and value.isprintable()):
+            raise InvalidArgumentError(
+                f"metadata[{index}]: the value must be printable ASCII", field=f"metadata[{index}]"
+            )
