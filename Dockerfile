@@ -22,6 +22,7 @@ COPY runtime/polyseme runtime/polyseme
 COPY export/polyseme export/polyseme
 COPY server/polyseme server/polyseme
 COPY client/polyseme client/polyseme
+COPY gateway/polyseme gateway/polyseme
 COPY cli/polyseme cli/polyseme
 
 FROM source AS build-cpu

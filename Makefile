@@ -92,7 +92,7 @@ baseline: $(VENV)/.installed-dev  ## Freeze the contract: what later versions mu
 # The oldest runtimes that pyproject.toml admits.
 .venv-oldest/.installed: pyproject.toml constraints/oldest.txt
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/oldest.txt -e '.[server,export,plot,parquet,otel,fit]' h2 pytest pytest-timeout hypothesis safetensors trustme
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/oldest.txt -e '.[server,export,plot,parquet,otel,fit,gateway]' h2 pytest pytest-timeout hypothesis safetensors trustme
 	@touch $@
 
 test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run what versions can change on the oldest dependencies

@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = [
-    path for root in ("runtime", "export", "server", "client", "cli") for path in sorted((ROOT / root).rglob("*.py"))
+    path
+    for root in ("runtime", "export", "server", "client", "gateway", "cli")
+    for path in sorted((ROOT / root).rglob("*.py"))
 ]
 LIBRARY = [path for root in ("runtime", "export", "server") for path in sorted((ROOT / root).rglob("*.py"))]
 LIBRARY += sorted((ROOT / "client/polyseme/client").glob("*.py"))

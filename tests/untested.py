@@ -16,6 +16,7 @@ PARTS = {
     "server": "server/polyseme/server",
     "client": "client/polyseme/client",
     "cli": "cli/polyseme/cli",
+    "gateway": "gateway/polyseme/gateway",
 }
 # Modules that are tested through others, and the file that does it; below the folders of `PARTS` and of `tests`. What
 # is pure should not be here: it is tested by itself.

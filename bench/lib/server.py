@@ -49,7 +49,10 @@ def environment_of(checkout: Path | None) -> dict[str, str]:
     """The environment in which the code of another checkout runs, on what is installed here; None: this one's."""
     if checkout is None:
         return dict(os.environ)
-    roots = [str((checkout / root).resolve()) for root in ("proto", "runtime", "export", "server", "client", "cli")]
+    roots = [
+        str((checkout / root).resolve())
+        for root in ("proto", "runtime", "export", "server", "client", "gateway", "cli")
+    ]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(roots)}
 
 

@@ -31,7 +31,7 @@ from bench.lib.texts import mixed_texts
 from polyseme.v1 import common_pb2
 from polyseme.v1 import embedding_service_pb2 as pb
 
-ROOTS = ("proto", "runtime", "export", "server", "client", "cli")
+ROOTS = ("proto", "runtime", "export", "server", "client", "gateway", "cli")
 CUT = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
 ROW = "{:>5} {:12} {:>12} {:>8} {:>15} {:>9} {:>9}"
 TEXTS = 96  # of a round: in so many calls of one text, or in fewer of more

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[3]
-_SOURCE_ROOTS: Final = ("proto", "runtime", "export", "server", "client", "cli", ".")
+_SOURCE_ROOTS: Final = ("proto", "runtime", "export", "server", "client", "gateway", "cli", ".")
 
 
 def environment(packages: Sequence[Path], work: Path) -> dict[str, str]:

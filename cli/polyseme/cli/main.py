@@ -28,6 +28,7 @@ from polyseme.cli.commands import (
     entities,
     export,
     fit,
+    gateway,
     health,
     info,
     rerank,
@@ -62,7 +63,7 @@ class Command(Protocol):
 
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    export, fit, serve, verify, diff, info, embed, words, tokenize, similarity, senses,
+    export, fit, serve, gateway, verify, diff, info, embed, words, tokenize, similarity, senses,
     classify, entities, answer, rerank, bench, health,
 )  # fmt: skip
 
