@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/doc
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -107,14 +107,17 @@ test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run what version
 test-optimum: .venv-optimum/.installed $(MODEL)/manifest.json  ## Test the export through optimum, in an environment with torch
 	.venv-optimum/bin/python -m pytest -m 'optimum or transformers' tests $(PYTEST_ARGS)
 
-# Clients of OpenAI's protocol, as they are.
-.venv-openai/.installed: pyproject.toml constraints/openai.txt
-	@test -x .venv-openai/bin/python || $(PYTHON) -m venv .venv-openai
-	.venv-openai/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/openai.txt -e '.[server,export,gateway]' openai langchain-openai pytest pytest-timeout hypothesis safetensors
+# Clients of the gateway, as they are.
+.venv-gateway/.installed: pyproject.toml constraints/gateway.txt
+	@test -x .venv-gateway/bin/python || $(PYTHON) -m venv .venv-gateway
+	.venv-gateway/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/gateway.txt -e '.[server,export,gateway]' openai langchain-openai playwright pytest pytest-timeout hypothesis safetensors
 	@touch $@
 
-test-openai: .venv-openai/.installed $(MODEL)/manifest.json  ## Test the gateway with the packages openai and langchain-openai
-	.venv-openai/bin/python -m pytest -m openai tests/integrations/test_openai.py $(PYTEST_ARGS)
+test-openai: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway with the packages openai and langchain-openai
+	.venv-gateway/bin/python -m pytest -m openai tests/integrations/test_openai.py $(PYTEST_ARGS)
+
+test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway's page in Debian's chromium
+	.venv-gateway/bin/python -m pytest -m page tests/integrations/test_page.py $(PYTEST_ARGS)
 
 # The newest transformers and sentence-transformers, which judge how checkpoints are read. Nothing of polyseme is in it.
 .venv-reference/.installed: constraints/reference.txt
@@ -218,4 +221,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-openai .venv-reference .venv-cuda .venv-envoy $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers

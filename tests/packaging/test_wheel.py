@@ -49,6 +49,7 @@ def test_the_wheel_carries_the_contract_and_the_types(wheel):
     for part in ("artifact", "client", "export", "gateway", "runtime", "server", "v1"):
         assert f"polyseme/{part}/py.typed" in names
     assert "polyseme/v1/embedding_service.proto" in names
+    assert {f"polyseme/gateway/page/static/{name}" for name in ("index.html", "page.css", "page.js")} <= names
     assert "polyseme/__init__.py" not in names
 
 

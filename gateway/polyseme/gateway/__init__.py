@@ -1,1 +1,1 @@
-"""HTTP before a Polyseme server: OpenAI's embeddings. A client of the server, and no more."""
+"""HTTP before a Polyseme server: OpenAI's embeddings, and a page. A client of the server, and no more."""

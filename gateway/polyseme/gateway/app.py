@@ -14,12 +14,14 @@ from polyseme.gateway.errors import HttpError
 from polyseme.gateway.health import Health
 from polyseme.gateway.openai.endpoints import OpenAI
 from polyseme.gateway.openapi import openapi_document
+from polyseme.gateway.page.files import FILES, answer_with
+from polyseme.gateway.page.words import Words
 from polyseme.gateway.requests import Arrived, Requests, json_response
 
 
 def make_app(client: AsyncClient, config: GatewayConfig) -> Starlette:
     """Make the application that answers for a server, by way of a client of it."""
-    requests, openai, health = Requests(config), OpenAI(client, config), Health(client)
+    requests, openai, health, page = Requests(config), OpenAI(client, config), Health(client), Words(client)
     document = openapi_document(config)
 
     async def openapi(_: Arrived) -> Response:
@@ -31,6 +33,8 @@ def make_app(client: AsyncClient, config: GatewayConfig) -> Starlette:
             Route("/v1/models", requests.endpoint(openai.models)),
             Route("/v1/models/{name:path}", requests.endpoint(openai.model)),
             Route("/openapi.json", requests.endpoint(openapi)),
+            Route("/page/words", requests.endpoint(page.words), methods=["POST"]),
+            *(Route(path, requests.endpoint(answer_with(name))) for path, name in FILES.items()),
             Route("/healthz", requests.endpoint(health.healthz, counted=False)),
         ],
         exception_handlers={HTTPException: _no_route},
