@@ -56,24 +56,32 @@ function textOf(word) {
 }
 
 function drawWords() {
-  const lines = data.sentences.map(() => element("li"));
-  const ends = data.sentences.map(() => 0);
-  data.words.forEach((word, index) => {
-    const line = lines[word.sentence];
-    const characters = [...data.sentences[word.sentence]];
-    line.append(characters.slice(ends[word.sentence], word.start).join(""));
-    ends[word.sentence] = word.end;
-    const button = element("button", "word");
-    button.type = "button";
-    button.append(element("span", "", textOf(word)), element("span", "tokens", word.tokens.join(" ")));
-    button.addEventListener("click", () => { chosen = shown = index; colour(); });
-    button.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") { shown = index; colour(); } });
-    button.addEventListener("pointerleave", () => { shown = chosen; colour(); });
-    button.addEventListener("keydown", move);
-    line.append(button);
+  const lines = data.sentences.map((sentence, index) => {
+    const line = element("li");
+    const characters = [...sentence];
+    const words = data.words.map((word, number) => ({ ...word, number })).filter((word) => word.sentence === index);
+    line.append(characters.slice(0, words[0]?.start).join(""));
+    words.forEach((word, place) => {
+      const after = characters.slice(word.end, words[place + 1]?.start).join("");
+      const mark = after.match(/^\S*/)[0]; // stays on the line of its word
+      const unit = element("span", "unit");
+      unit.append(wordButton(word), mark);
+      line.append(unit, after.slice(mark.length));
+    });
+    return line;
   });
-  lines.forEach((line, index) => line.append([...data.sentences[index]].slice(ends[index]).join("")));
   $("words").replaceChildren(...lines);
+}
+
+function wordButton(word) {
+  const button = element("button", "word");
+  button.type = "button";
+  button.append(element("span", "", textOf(word)), element("span", "tokens", word.tokens.join(" ")));
+  button.addEventListener("click", () => { chosen = shown = word.number; colour(); });
+  button.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") { shown = word.number; colour(); } });
+  button.addEventListener("pointerleave", () => { shown = chosen; colour(); });
+  button.addEventListener("keydown", move);
+  return button;
 }
 
 // Left and right go from word to word: one stop of the tab key for all.
