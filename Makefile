@@ -75,10 +75,12 @@ types: $(VENV)/.installed-dev
 	.venv-codegen/bin/python -m pip install --quiet --disable-pip-version-check -r constraints/codegen.txt
 	@touch $@
 
-proto: .venv-codegen/.installed  ## Generate proto/polyseme/v1/*_pb2*.py
+proto: .venv-codegen/.installed  ## Generate the *_pb2*.py of proto/
 	cd proto && PATH="$(CURDIR)/.venv-codegen/bin:$$PATH" python -m grpc_tools.protoc -I . \
-	  --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. polyseme/v1/*.proto
+	  --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. polyseme/v1/*.proto polyseme/protocols/*/*.proto
 	@rm -f proto/polyseme/v1/tensor_pb2_grpc.py* proto/polyseme/v1/common_pb2_grpc.py*
+	@# A pool of their own: in the default pool they would collide with a client's copy of the same contract.
+	sed -i 's/_descriptor_pool.Default()/_descriptor_pool.DescriptorPool()/' proto/polyseme/protocols/*/*_pb2.py
 
 proto-check: $(VENV)/.installed-dev proto
 	$(BIN)/buf lint

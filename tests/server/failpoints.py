@@ -43,7 +43,7 @@ from polyseme.server.config import ServerConfig
 from polyseme.server.models import loading
 from polyseme.server.scheduling import Scheduler
 from polyseme.server.serving import serve
-from polyseme.server.wire import v1
+from polyseme.server.wire import protocols
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "POLYSEME_FAILPOINTS"
@@ -176,7 +176,7 @@ def services_with(points):
                 methods={name: unary(method) for name, method in service.methods.items()},
                 streams={name: stream(method) for name, method in service.streams.items()},
             )
-            for service in v1.services(*parts)
+            for service in protocols.services(*parts)
         ]
 
     return services

@@ -27,7 +27,7 @@ from polyseme.server.observe.metrics import Metrics
 from polyseme.server.observe.tracing import tracing_for
 from polyseme.server.security.tls import metrics_context
 from polyseme.server.security.tokens import Tokens
-from polyseme.server.wire import v1
+from polyseme.server.wire import protocols
 from polyseme.server.wire.calls.service import Service
 from polyseme.server.wire.calls.transfers import Transfers
 from polyseme.server.wire.listener import Listener
@@ -38,7 +38,7 @@ LOST: Final = 70  # EX_SOFTWARE of sysexits.h
 _LAST_WORDS_S: Final = 0.5
 
 MakeEngines: TypeAlias = Callable[[ServerConfig, Watchdog], Engines]
-MakeServices: TypeAlias = Callable[[Registry, Limits], Sequence[Service]]
+MakeServices: TypeAlias = Callable[[Registry, Limits, ServerConfig], Sequence[Service]]
 
 
 class App:
@@ -55,7 +55,7 @@ class App:
         config: ServerConfig,
         *,
         make_engines: MakeEngines = LocalEngines,
-        make_services: MakeServices = v1.services,
+        make_services: MakeServices = protocols.services,
         before_open: Callable[[], None] = lambda: None,
     ) -> None:
         """Put the parts together.
@@ -87,7 +87,7 @@ class App:
         self.watchdog = Watchdog(config.max_run_s)
         engines = make_engines(config, self.watchdog)
         self._models = ModelLifecycle(find_artifacts, config, self.registry, engines, self._metrics, self._tracing)
-        services = make_services(self.registry, _limits(config))
+        services = make_services(self.registry, _limits(config), config)
         observers = Observers([self._metrics, *([AccessLog()] if config.access_log else [])])
         self._listener = Listener(config, services, self._admission, observers, self._tracing, transfers)
         self._metrics.watch_memory(self._budget, lambda: transfers.requests, resident_bytes)

@@ -128,6 +128,12 @@ class ServerConfig:
         "", "file of tokens, one a line; reading metrics needs one, as calls do with --token-file"
     )
     reflection: bool = _setting(False, "serve gRPC reflection")
+    protocols: str = _setting(
+        "",
+        "contracts of other servers to speak beside polyseme.v1; tei: that of text-embeddings-inference; empty: none",
+        choices=("tei",),
+        pattern=r"(tei)?",
+    )
     log_level: str = _setting("info", "least level to log", choices=("debug", "info", "warning", "error"))
     log_format: str = _setting("text", "form of a log line: text, or a JSON object", choices=("text", "json"))
     access_log: bool = _setting(False, "log a line for each call that ends, except health checks that succeed")

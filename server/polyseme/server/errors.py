@@ -6,6 +6,7 @@ ServerError                      status               meant for
 ├── UnknownModelError            NOT_FOUND            the caller: the names that exist
 ├── UnknownServiceError          NOT_FOUND            the caller: health of a service that is not served
 ├── NoHeadError                  FAILED_PRECONDITION  the caller: the model cannot predict that; the heads it has
+├── NotOfferedError              UNIMPLEMENTED        the caller: the methods that another server's contract has here
 ├── QueueFullError               RESOURCE_EXHAUSTED   the caller: when to try again
 ├── NotReadyError                UNAVAILABLE          the caller: starting or draining, try another server
 ├── DeadlineExpiredError         DEADLINE_EXCEEDED    the caller, who has most likely gone
@@ -82,6 +83,12 @@ class NoHeadError(ServerError):
     """The model has no head that predicts what is asked."""
 
     status = "FAILED_PRECONDITION"
+
+
+class NotOfferedError(ServerError):
+    """The server has no such method of a service of which it has others."""
+
+    status = "UNIMPLEMENTED"
 
 
 class QueueFullError(ServerError):

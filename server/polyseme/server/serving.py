@@ -21,7 +21,7 @@ from polyseme.server.lifecycle.signals import hold_signals, obey_signals
 from polyseme.server.lifecycle.users import end_without_users
 from polyseme.server.models.directories import open_artifacts
 from polyseme.server.observe.log_lines import log_exceptions_of, log_to_stderr
-from polyseme.server.wire import v1
+from polyseme.server.wire import protocols
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def serve(
     *,
     warning: str = "",
     make_engines: MakeEngines = LocalEngines,
-    make_services: MakeServices = v1.services,
+    make_services: MakeServices = protocols.services,
 ) -> None:
     """Serve artifacts until SIGTERM or SIGINT, then drain. A second signal stops at once; SIGHUP reloads.
 

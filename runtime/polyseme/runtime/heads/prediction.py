@@ -42,9 +42,9 @@ class LoadedHead:
             vectors = centered / np.sqrt(variance + np.float32(spec.norm_eps)) * self.weights["norm.weight"]
         return self._dense("output", spec.output, vectors)
 
-    def scores(self, logits: Float32Array) -> Float32Array:
-        """Logits [N, C] to scores [N, C]."""
-        return _SCORES[self.spec.scores](logits)
+    def scores(self, logits: Float32Array, function: ScoreFunction | None = None) -> Float32Array:
+        """Logits [N, C] to scores [N, C]; None: by the head's own function."""
+        return _SCORES[function or self.spec.scores](logits)
 
     def _dense(self, name: str, spec: DenseSpec, vectors: Float32Array) -> Float32Array:
         total = vectors @ self.weights[f"{name}.weight"]

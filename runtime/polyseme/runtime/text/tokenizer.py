@@ -148,6 +148,10 @@ class Tokenizer:
         )
         return [self._input(encoding) for encoding in encodings]
 
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool) -> str:
+        """Give the text of token ids, as far as they tell it; an id that no token has is left out."""
+        return self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+
     def prompt_tokens(self, options: EncodeOptions) -> int:
         """Count the tokens that stand before a text for its prompt, as sentence-transformers counts them.
 

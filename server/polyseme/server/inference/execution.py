@@ -88,7 +88,7 @@ class Execution:
         await self._admit()
         encode = self.model.encoder.encode(texts, self._options(options), path_of)
         encoded = await self.stopwatch.tokenizing(encode)
-        self.usage.add(len(encoded), sum(len(text.ids) for text in encoded))
+        self.usage.add(len(encoded), sum(len(text.ids) for text in encoded), sum(text.truncated for text in encoded))
         return encoded
 
     async def tokenize(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
@@ -97,10 +97,12 @@ class Execution:
         Raises:
             InvalidInputError: there is no such prompt, or `use` refuses a text.
         """
-        counted = self.model.encoder.tokenize(texts, self._options(options), lambda text: (len(text.ids), use(text)))
+        counted = self.model.encoder.tokenize(
+            texts, self._options(options), lambda text: (len(text.ids), text.truncated, use(text))
+        )
         made = await self.stopwatch.tokenizing(counted)
-        self.usage.add(len(made), sum(tokens for tokens, _ in made))
-        return [each for _, each in made]
+        self.usage.add(len(made), sum(tokens for tokens, _, _ in made), sum(cut for _, cut, _ in made))
+        return [each for _, _, each in made]
 
     async def prepare(self, texts: Sequence[str], options: TextOptions, use: Callable[[TokenizedText], T]) -> list[T]:
         """Do as `tokenize` does, for texts that are then run.

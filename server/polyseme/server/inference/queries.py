@@ -171,3 +171,16 @@ class Tokenize:
 
     texts: Sequence[str]
     options: TextOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decode:
+    """The text of token ids.
+
+    Attributes:
+        ids: of the model's vocabulary.
+        skip_special_tokens: whether [CLS] and its like are left out.
+    """
+
+    ids: Sequence[int]
+    skip_special_tokens: bool = False

@@ -128,6 +128,14 @@ class TextEncoder:
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
+    async def decode(self, ids: Sequence[int], *, skip_special_tokens: bool) -> str:
+        """Give the text of token ids, as far as they tell it."""
+
+        def work() -> str:
+            return self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
     def refuse_unfit(self, text: TokenIds, path: FieldPath) -> None:
         """Refuse a text that has too many tokens, or none.
 

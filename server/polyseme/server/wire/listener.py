@@ -122,8 +122,8 @@ class Listener:
         """Make the services that everybody may call at any time, as probes do."""
         if not self._config.reflection:
             return [self._health.service]
-        names = [service.descriptor.full_name for service in self._services]
-        return [self._health.service, reflection_service((*names, self._health.name))]
+        descriptors = [service.descriptor for service in self._services]
+        return [self._health.service, reflection_service((*descriptors, self._health.descriptor))]
 
     async def stop(self) -> None:
         """Stop at once; calls under way are cancelled."""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.artifact import HeadKind
+from polyseme.artifact import HeadKind, ScoreFunction
 from polyseme.server.errors import FieldPath, InvalidInputError
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.predictions.finding import find_head
@@ -77,7 +77,7 @@ async def classify(query: Classify, execution: Execution) -> Classified:
     path_of: PathOf = _in_pairs if query.pairs else in_texts
     run.check(inputs, path_of, _PAIR if query.pairs else None)
     execution.reserve(len(inputs) * head.spec.output.out_features * 4)
-    scores, infos = await _scores(run, inputs, path_of)
+    scores, infos = await _scores(run, inputs, path_of, query.scores)
     return Classified(scores=scores, head=name, inputs=infos)
 
 
@@ -105,7 +105,7 @@ async def rerank(query: Rerank, execution: Execution) -> Reranked:
     run = HeadRun(execution=execution, head=head, long_texts=query.long_texts)
     run.check([(query.query, None)], lambda _: ("query",))
     run.check([(text, None) for text in query.texts], in_texts)
-    scores, infos = await _scores(run, [(query.query, text) for text in query.texts], in_texts)
+    scores, infos = await _scores(run, [(query.query, text) for text in query.texts], in_texts, query.scores)
     order = np.argsort(-scores[:, 0], kind="stable")[:wanted]
     return Reranked(indices=order.tolist(), scores=scores[order, 0], head=name, inputs=infos)
 
@@ -123,11 +123,13 @@ def check_pairs(count: int, execution: Execution, field: str) -> None:
         raise InvalidInputError(f" has {count} entries; limit {most}, as each has two texts", (field,))
 
 
-async def _scores(run: HeadRun, inputs: Sequence[TextInput], path_of: PathOf) -> tuple[Float32Array, list[InputInfo]]:
+async def _scores(
+    run: HeadRun, inputs: Sequence[TextInput], path_of: PathOf, function: ScoreFunction | None
+) -> tuple[Float32Array, list[InputInfo]]:
     """[N, C], of an input in windows their mean, and what became of each."""
     rows, infos = [], []
     async for _, one, logits in run.logits(inputs, path_of):
-        rows.append(run.head.scores(np.stack(logits)).mean(axis=0))
+        rows.append(run.head.scores(np.stack(logits), function).mean(axis=0))
         infos.append(one.info)
     return np.stack(rows).astype(np.float32, copy=False), infos
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from polyseme.artifact import ScoreFunction
 from polyseme.runtime.heads.entities import Aggregation
 from polyseme.runtime.text.inputs import Fit
 
@@ -35,12 +36,14 @@ class Classify:
         pairs: of pairs of texts.
         head: its name; empty: the model's only one.
         long_texts: what becomes of inputs that are too long.
+        scores: how logits become scores; None: as the head does.
     """
 
     texts: Sequence[str]
     pairs: Sequence[tuple[str, str]]
     head: str = ""
     long_texts: LongTexts = LongTexts()
+    scores: ScoreFunction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class Rerank:
         query: not empty.
         texts: at least one.
         top_k: how many are wanted; None: all.
-        head: as Classify has it; so long_texts.
+        head: as Classify has it; so long_texts and scores.
     """
 
     query: str
@@ -95,3 +98,4 @@ class Rerank:
     top_k: int | None = None
     head: str = ""
     long_texts: LongTexts = LongTexts()
+    scores: ScoreFunction | None = None

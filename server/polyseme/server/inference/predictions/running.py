@@ -160,6 +160,7 @@ class HeadRun:
 
         prepared = await self.execution.prepare_inputs(inputs, use)
         self.execution.take_memory(sum(places.nbytes for one in prepared for places in one.windows))
+        self.execution.usage.truncated += sum(one.truncated for one in prepared)
         return prepared
 
     def _groups(self, prepared: Sequence[Prepared]) -> list[list[Window]]:

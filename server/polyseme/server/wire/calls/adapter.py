@@ -17,7 +17,13 @@ from typing import Any, Final, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from polyseme.server.errors import DeadlineExpiredError, InvalidInputError, ServerError, UnauthenticatedError
+from polyseme.server.errors import (
+    DeadlineExpiredError,
+    InvalidInputError,
+    NotOfferedError,
+    ServerError,
+    UnauthenticatedError,
+)
 from polyseme.server.inference.stopwatch import Stopwatch
 from polyseme.server.lifecycle.admission import Admission
 from polyseme.server.memory.budget import Share
@@ -37,6 +43,8 @@ _CANCELLED: Final = grpc.StatusCode.CANCELLED.name
 Identify: TypeAlias = Callable[[ServicerContext], str]
 T = TypeVar("T")
 
+_TRUNCATED: Final = "x-truncated-texts"
+"""Trailing metadata: the number of texts that were cut, of which not every contract has a field that tells it."""
 _NOT_TRACED: Final = NoTracing()
 
 
@@ -83,10 +91,17 @@ class _Handlers(grpc.GenericRpcHandler):
                 self._handlers[path] = adapter.unary(service.methods[descriptor.name])
             elif descriptor.name in service.streams:
                 self._handlers[path] = adapter.stream(service.streams[descriptor.name])
+        self._others = f"/{service.descriptor.full_name}/" if service.refuses_others else ""
+        if self._others:
+            # One name for all of them: their callers choose theirs, and metrics would keep each.
+            self._adapters[self._others] = _Adapter(self._others, service.prefix + "other", intake, surroundings)
+            self._handlers[self._others] = self._adapters[self._others].refusal(_not_offered(service))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Give the handler of a call; None: another service may have one."""
         path = handler_call_details.method
+        if path not in self._handlers and self._others and path.startswith(self._others):
+            path = self._others
         handler = self._handlers.get(path)
         if handler is None:
             return None
@@ -95,6 +110,11 @@ class _Handlers(grpc.GenericRpcHandler):
         except ServerError as error:
             return self._adapters[path].refusal(error)
         return handler
+
+
+def _not_offered(service: Service) -> NotOfferedError:
+    names = ", ".join(sorted([*service.methods, *service.streams]))
+    return NotOfferedError(f"{service.descriptor.full_name} has no such method here; it has: {names}")
 
 
 Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
@@ -179,6 +199,8 @@ class _Adapter:
         generation = self._admission.enter(call.caller)
         try:
             result = await body(call)
+            if call.usage.truncated:
+                context.set_trailing_metadata((*named, (_TRUNCATED, str(call.usage.truncated))))
         except asyncio.CancelledError as error:
             # A TaskGroup's frame and this error hold each other; with it they would hold the call until they are found.
             raise error.with_traceback(None) from None

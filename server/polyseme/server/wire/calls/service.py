@@ -27,6 +27,7 @@ class Service:
         streams: methods that take and give any number of messages, by name.
         bounds: how much a request may hold.
         prefix: put before the names of its methods in metrics and logs.
+        refuses_others: whether methods that it lacks are refused by a sentence, and not left to another handler.
     """
 
     descriptor: ServiceDescriptor
@@ -34,3 +35,4 @@ class Service:
     streams: Mapping[str, StreamMethod] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     prefix: str = ""
+    refuses_others: bool = False

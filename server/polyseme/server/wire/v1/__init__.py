@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Registry
+from polyseme.server.wire.calls.executions import Executions
 from polyseme.server.wire.calls.service import Service
 from polyseme.server.wire.v1.bounds import bounds
 from polyseme.server.wire.v1.embedding import EmbeddingService
@@ -16,9 +17,10 @@ __all__ = ["services"]
 
 def services(registry: Registry, limits: Limits) -> list[Service]:
     """Give the services of the contract over the models of a registry."""
-    embedding, models = EmbeddingService(registry, limits), ModelService(registry, limits)
+    executions = Executions(registry=registry, limits=limits)
+    embedding, models = EmbeddingService(executions), ModelService(registry, limits)
     predictions = PredictionService(embedding.execution)
-    stream = EmbeddingStream(embedding, limits)
+    stream = EmbeddingStream(embedding, executions)
     within = bounds(limits)
     return [
         Service(descriptor=embedding.descriptor, methods=embedding.methods, streams=stream.methods, bounds=within),

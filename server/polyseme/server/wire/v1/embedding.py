@@ -7,12 +7,13 @@ from typing import Final, TypeAlias
 
 from polyseme.runtime.text.tokenizer import TokenizedText
 from polyseme.server.inference.comparison import Comparison
-from polyseme.server.inference.execution import Execution, QueueOptions
+from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.parts.embedding import PartEmbedding, span_embedding, token_embedding
 from polyseme.server.inference.texts import TextEmbedding
-from polyseme.server.inference.validation import Limits, check_count, check_reply_bytes, check_texts, in_texts
-from polyseme.server.models.registry import Models, Registry
+from polyseme.server.inference.validation import check_count, check_reply_bytes, check_texts, in_texts
+from polyseme.server.scheduling import Priority
 from polyseme.server.wire.calls.call import Call
+from polyseme.server.wire.calls.executions import Executions
 from polyseme.server.wire.calls.service import Method
 from polyseme.server.wire.messages.tensors import encoded_bytes
 from polyseme.server.wire.v1 import replies, requests
@@ -32,9 +33,9 @@ class EmbeddingService:
 
     descriptor = pb.DESCRIPTOR.services_by_name["EmbeddingService"]
 
-    def __init__(self, registry: Registry, limits: Limits) -> None:
-        self._registry = registry
-        self._limits = limits
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+        self._limits = executions.limits
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -149,45 +150,14 @@ class EmbeddingService:
         writer = SpanWriter(dtype, requests.offset_unit(request.offset_unit))
         return span_embedding(requests.embed_spans(request, dtype, self._limits), writer, execution)
 
-    @property
-    def models(self) -> Models:
-        """The models that answer a call which begins now."""
-        return self._registry.models
-
-    def execution(
-        self, request: Request, call: Call, *, waits_for_room: bool = False, models: Models | None = None
-    ) -> Execution:
+    def execution(self, request: Request, call: Call) -> Execution:
         """Find the model of a request and its place in the queue.
-
-        Args:
-            request: the request.
-            call: the call of the request.
-            waits_for_room: whether the call waits where the queue is full, instead of being refused; its memory has
-                been counted before.
-            models: the models to choose from; None: those that are served now.
 
         Raises:
             UnknownModelError: no such model.
             InvalidInputError: an unknown priority.
         """
-        queue = QueueOptions(deadline=call.deadline, caller=call.caller)
+        priority = Priority.INTERACTIVE
         if not isinstance(request, pb.TokenizeRequest):  # tokenizing waits in no queue
             priority = requests.priority(request.priority)
-            queue = QueueOptions(
-                priority=priority, deadline=call.deadline, caller=call.caller, waits_for_room=waits_for_room
-            )
-        model = (models or self.models).find(request.model.name, request.model.version)
-        call.usage.model = call.usage.model or model.manifest.name
-        return Execution(
-            model=model,
-            limits=self._limits,
-            queue=queue,
-            stopwatch=call.stopwatch,
-            usage=call.usage,
-            origin=call.origin,
-            take_memory=_nothing if waits_for_room else call.share.take,
-        )
-
-
-def _nothing(_: int) -> None:
-    """Count no memory."""
+        return self._executions.of(call, name=request.model.name, version=request.model.version, priority=priority)

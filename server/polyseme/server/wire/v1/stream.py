@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -18,9 +17,9 @@ import grpc
 from polyseme.server.errors import InvalidInputError, ServerError, spelled
 from polyseme.server.inference.execution import Execution
 from polyseme.server.inference.parts.embedding import PartEmbedding
-from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Models
 from polyseme.server.wire.calls.call import WORK_FACTOR, Call
+from polyseme.server.wire.calls.executions import Executions
 from polyseme.server.wire.calls.service import StreamMethod
 from polyseme.server.wire.calls.status import CallStatus, status_of
 from polyseme.server.wire.v1 import replies
@@ -40,9 +39,10 @@ Write: TypeAlias = Callable[[pb.StreamEmbedResponse], Awaitable[None]]
 class EmbeddingStream:
     """Answers streams with what the unary calls answer."""
 
-    def __init__(self, unary: EmbeddingService, limits: Limits) -> None:
+    def __init__(self, unary: EmbeddingService, executions: Executions) -> None:
         self._unary = unary
-        self._chunk_bytes = min(_CHUNK_BYTES, limits.max_reply_bytes // 2)
+        self._executions = executions
+        self._chunk_bytes = min(_CHUNK_BYTES, executions.limits.max_reply_bytes // 2)
 
     @property
     def methods(self) -> dict[str, StreamMethod]:
@@ -52,7 +52,7 @@ class EmbeddingStream:
     async def stream_embed(self, messages: AsyncIterator[Request], call: Call, write: Write) -> None:
         """Answer requests until there are no more."""
         answers: asyncio.Queue[_Answer | None] = asyncio.Queue(_WINDOW)
-        models = self._unary.models  # these answer the whole stream, whatever is served before it ends
+        models = self._executions.models  # these answer the whole stream, whatever is served before it ends
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._begin_all(messages, call, models, answers, tasks))
             while (answer := await answers.get()) is not None:
@@ -73,7 +73,7 @@ class EmbeddingStream:
             answer = _Answer(sequence, self._memory(request))
             await call.share.take_when_free(answer.held)
             await answers.put(answer)
-            tasks.create_task(self._answer(request, call, models, answer))
+            tasks.create_task(self._answer(request, call.begun_now(models), answer))
             sequence += 1
         await answers.put(None)
 
@@ -83,11 +83,11 @@ class EmbeddingStream:
             return 0
         return request.ByteSize() * WORK_FACTOR + (_READY + 2) * self._chunk_bytes
 
-    async def _answer(self, request: Request, call: Call, models: Models, answer: _Answer) -> None:
+    async def _answer(self, request: Request, call: Call, answer: _Answer) -> None:
         """Run one request; whatever happens, its answer ends."""
-        call, code = call.begun_now(), grpc.StatusCode.CANCELLED.name
+        code = grpc.StatusCode.CANCELLED.name
         try:
-            await self._run(request, call, models, answer)
+            await self._run(request, call, answer)
             call.stopwatch.encoded()
             code = grpc.StatusCode.OK.name
         except asyncio.CancelledError:
@@ -100,22 +100,21 @@ class EmbeddingStream:
             call.trace.end(code, call.stopwatch.steps, call.origin.request_id)
         await answer.end()
 
-    async def _run(self, request: Request, call: Call, models: Models, answer: _Answer) -> None:
+    async def _run(self, request: Request, call: Call, answer: _Answer) -> None:
         if isinstance(request, ServerError):
             raise request
         unary = self._unary
-        execution_of = partial(unary.execution, call=call, waits_for_room=True, models=models)
         match request.WhichOneof("request"):
             case "embed":
-                execution = execution_of(request.embed)
+                execution = unary.execution(request.embed, call)
                 reply = await unary.embed_in(execution, request.embed, call, in_chunks=True)
                 for first, chunk in embed_chunks(reply, self._chunk_bytes):
                     await answer.put(pb.StreamEmbedResponse(first_text=first, embed=chunk))
             case "tokens":
-                execution = execution_of(request.tokens)
+                execution = unary.execution(request.tokens, call)
                 await self._put_chunks(unary.tokens_of(request.tokens, execution), execution, call, answer)
             case "spans":
-                execution = execution_of(request.spans)
+                execution = unary.execution(request.spans, call)
                 await self._put_chunks(unary.spans_of(request.spans, execution), execution, call, answer)
             case _:
                 raise InvalidInputError("request is not set; one of embed, tokens, spans is needed")

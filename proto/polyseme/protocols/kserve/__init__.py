@@ -1,0 +1,1 @@
+"""inference.GRPCInferenceService, of KServe and Triton."""

@@ -1,0 +1,1 @@
+"""tei.v1, of text-embeddings-inference."""
