@@ -101,6 +101,8 @@ EXCUSED = {
     "server/wire/calls/executions": "server/test_embed.py",
     "server/wire/calls/ordered": "server/wire/tei/test_embedding.py",
     "server/wire/listener": "server/test_app.py",
+    "server/wire/kserve/requests": "server/wire/kserve/test_inference.py",
+    "server/wire/kserve/tensors": "server/wire/kserve/test_inference.py",
     "server/wire/tei/requests": "server/wire/tei/test_embedding.py",
     "server/wire/v1/embedding": "server/test_embed.py",
     "server/wire/v1/predictions/requests": "server/predictions/test_refused.py",

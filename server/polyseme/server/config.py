@@ -130,9 +130,10 @@ class ServerConfig:
     reflection: bool = _setting(False, "serve gRPC reflection")
     protocols: str = _setting(
         "",
-        "contracts of other servers to speak beside polyseme.v1; tei: that of text-embeddings-inference; empty: none",
-        choices=("tei",),
-        pattern=r"(tei)?",
+        "contracts of other servers to speak beside polyseme.v1, separated by commas; tei: that of "
+        "text-embeddings-inference; kserve: KServe's and Triton's; empty: none",
+        choices=("tei", "kserve", "tei,kserve"),
+        pattern=r"((tei|kserve)(,(tei|kserve))*)?",
     )
     log_level: str = _setting("info", "least level to log", choices=("debug", "info", "warning", "error"))
     log_format: str = _setting("text", "form of a log line: text, or a JSON object", choices=("text", "json"))

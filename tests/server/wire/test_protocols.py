@@ -9,13 +9,19 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 from tests.server.running import refused, running
 
+from polyseme.protocols.kserve import grpc_service_pb2 as kserve
 from polyseme.protocols.tei import tei_pb2, tei_pb2_grpc
 from polyseme.server.config import ServerConfig
 from polyseme.server.errors import ConfigError
 from polyseme.v1 import embedding_service_pb2 as v1
 
 Code = grpc.StatusCode
-CALLS = {"/tei.v1.Embed/Embed": tei_pb2.EmbedRequest(inputs="a").SerializeToString()}
+KSERVE = kserve.ModelInferRequest(raw_input_contents=[b"\1\0\0\0a"])
+KSERVE.inputs.add(name="text", datatype="BYTES", shape=[1])
+CALLS = {
+    "/tei.v1.Embed/Embed": tei_pb2.EmbedRequest(inputs="a").SerializeToString(),
+    "/inference.GRPCInferenceService/ModelInfer": KSERVE.SerializeToString(),
+}
 
 
 def call(server, path, data, metadata=(), timeout=300):
@@ -24,7 +30,7 @@ def call(server, path, data, metadata=(), timeout=300):
 
 @pytest.fixture(scope="module")
 def both(tiny_artifact):
-    with running(tiny_artifact, protocols="tei", reflection=True) as server:
+    with running(tiny_artifact, protocols="tei,kserve", reflection=True) as server:
         yield server
 
 
@@ -71,7 +77,7 @@ def test_a_call_without_time_is_refused_by_its_deadline(both, path):
 @pytest.mark.parametrize("path", [*CALLS, "/tei.v1.Embed/EmbedSparse"])
 def test_strangers_are_refused_and_tokens_let_in(tiny_artifact, tmp_path, path):
     (tmp_path / "tokens").write_text("secret\n")
-    with running(tiny_artifact, protocols="tei", token_file=str(tmp_path / "tokens")) as server:
+    with running(tiny_artifact, protocols="tei,kserve", token_file=str(tmp_path / "tokens")) as server:
         refused(lambda: call(server, path, CALLS.get(path, b"")), Code.UNAUTHENTICATED)
         if path in CALLS:
             assert call(server, path, CALLS[path], (("authorization", "Bearer secret"),))
@@ -79,7 +85,8 @@ def test_strangers_are_refused_and_tokens_let_in(tiny_artifact, tmp_path, path):
 
 def test_every_service_has_its_health(both):
     health = health_pb2_grpc.HealthStub(both.channel)
-    for service in tei_pb2.DESCRIPTOR.services_by_name.values():
+    services = (tei_pb2.DESCRIPTOR.services_by_name, kserve.DESCRIPTOR.services_by_name)
+    for service in (one for names in services for one in names.values()):
         request = health_pb2.HealthCheckRequest(service=service.full_name)
         assert health.Check(request, timeout=300).status == health_pb2.HealthCheckResponse.SERVING
 
@@ -91,22 +98,31 @@ def reflected(server, **fields):
     return reflection_pb2.ServerReflectionResponse.FromString(reply)
 
 
-@pytest.mark.parametrize("symbol", ["tei.v1.Embed", "tei.v1.Embed.EmbedAll", "tei.v1.EmbedRequest"])
+@pytest.mark.parametrize(
+    "symbol",
+    ["tei.v1.Embed", "tei.v1.Embed.EmbedAll", "tei.v1.EmbedRequest", "inference.GRPCInferenceService.ModelInfer"],
+)
 def test_reflection_has_every_contract(both, symbol):
     listed = [one.name for one in reflected(both, list_services="").list_services_response.service]
-    assert {"tei.v1.Embed", "polyseme.v1.EmbeddingService"} < set(listed)
+    assert {"tei.v1.Embed", "inference.GRPCInferenceService", "polyseme.v1.EmbeddingService"} < set(listed)
     reply = reflected(both, file_containing_symbol=symbol).file_descriptor_response
-    assert any(b"tei.v1" in file for file in reply.file_descriptor_proto)
+    assert any(symbol.rpartition(".")[2].encode() in file for file in reply.file_descriptor_proto)
 
 
-@pytest.mark.parametrize(("package", "module"), [("tei.v1", "polyseme.protocols.tei.tei_pb2")])
+@pytest.mark.parametrize(
+    ("package", "message", "module"),
+    [
+        ("tei.v1", "EmbedRequest", "polyseme.protocols.tei.tei_pb2"),
+        ("inference", "ModelInferRequest", "polyseme.protocols.kserve.grpc_service_pb2"),
+    ],
+)
 @pytest.mark.parametrize("ours_first", [True, False])
-def test_a_client_with_its_own_copy_of_a_contract_lives_beside_ours(package, module, ours_first):
+def test_a_client_with_its_own_copy_of_a_contract_lives_beside_ours(package, message, module, ours_first):
     """In one process, in either order: protobuf's default pool takes each name once."""
     theirs = f"""
 from google.protobuf import descriptor_pb2, descriptor_pool
 file = descriptor_pb2.FileDescriptorProto(name="theirs.proto", package="{package}", syntax="proto3")
-message = file.message_type.add(name="EmbedRequest")
+message = file.message_type.add(name="{message}")
 message.field.add(name="other", number=9, type=9, label=1)
 descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
 """

@@ -19,6 +19,7 @@ from polyseme.server.observe.tracing import NoTracing, Tracing
 from polyseme.server.security.address import host_and_port
 from polyseme.server.security.tls import server_credentials
 from polyseme.server.security.unix_socket import grpc_address, make_room, owner_only
+from polyseme.server.wire import protocols
 from polyseme.server.wire.calls.adapter import Surroundings, generic_handler
 from polyseme.server.wire.calls.call_tasks import know_parents
 from polyseme.server.wire.calls.identity import identifier
@@ -69,6 +70,7 @@ class Listener:
         self._health = Health()
         self._server: grpc.aio.Server | None = None
         self._stopping = asyncio.Lock()
+        self._ready = False
         self.port = 0
 
     async def open(self) -> None:
@@ -95,11 +97,13 @@ class Listener:
             transfers=self._transfers,
             tracing=self._tracing,
         )
+        probes_ = protocols.probes(self._config, lambda: self._ready)
         open_ = replace(guarded, admission=open_to_all(), tracing=NoTracing())
         server = self._server = grpc.aio.server(options=_channel_options(self._config))
         know_parents(asyncio.get_running_loop())
         server.add_generic_rpc_handlers(
             (
+                *(generic_handler(service, open_) for service in probes_),
                 *(generic_handler(service, guarded) for service in self._services),
                 ForProxies(generic_handler(self._health.service_for_proxies, open_)),
                 *(generic_handler(service, open_) for service in self._open_services()),
@@ -115,6 +119,7 @@ class Listener:
 
     def set_ready(self, ready: bool) -> None:
         """Tell load balancers whether to send calls here."""
+        self._ready = ready
         for service in self._services:
             self._health.set(service.descriptor.full_name, serving=ready)
 

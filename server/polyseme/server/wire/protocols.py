@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from polyseme.server.config import ServerConfig
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Registry
-from polyseme.server.wire import tei, v1
+from polyseme.server.wire import kserve, tei, v1
 from polyseme.server.wire.calls.service import Service
 
 
@@ -15,4 +17,15 @@ def services(registry: Registry, limits: Limits, config: ServerConfig) -> list[S
     return [
         *v1.services(registry, limits),
         *(tei.services(registry, limits, config) if "tei" in named else ()),
+        *(kserve.services(registry, limits) if "kserve" in named else ()),
     ]
+
+
+def probes(config: ServerConfig, is_ready: Callable[[], bool]) -> list[Service]:
+    """Give the methods of these contracts that everybody may call at any time.
+
+    Args:
+        config: the settings.
+        is_ready: tells whether calls are to be sent here.
+    """
+    return kserve.probes(is_ready) if "kserve" in config.protocols.split(",") else []

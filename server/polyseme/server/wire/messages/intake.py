@@ -149,7 +149,7 @@ class _FieldShape:
         self.most_bytes = math.inf
         if self.is_text:
             self.most_bytes = max(bounds.string_bytes, SMALL_REQUEST)
-        elif self.is_list:
+        elif self.is_list and proto.type != FieldDescriptorProto.TYPE_BYTES:
             self.most_bytes = entries * _LONGEST_NUMBER  # packed: numbers that come as one value
         self.shape = _Shape(message, bounds) if message is not None else None
 
