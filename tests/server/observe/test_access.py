@@ -9,6 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.server.running import CANARY, running
 
+from polyseme.protocols.kserve import grpc_service_pb2, grpc_service_pb2_grpc
 from polyseme.server.observe.access import AccessLog
 from polyseme.server.observe.calls import CallReport, Observers
 from polyseme.server.observe.log_lines import FIELDS, JsonFormatter
@@ -70,7 +71,10 @@ def test_a_stream_is_one_line(tiny_artifact, lines):
 
 
 def test_probes_that_succeed_are_left_out(tiny_artifact, lines):
-    with running(tiny_artifact, access_log=True) as server:
+    with running(tiny_artifact, access_log=True, protocols="kserve") as server:
+        kserve = grpc_service_pb2_grpc.GRPCInferenceServiceStub(server.channel)
+        kserve.ServerLive(grpc_service_pb2.ServerLiveRequest(), timeout=300)
+        kserve.ServerReady(grpc_service_pb2.ServerReadyRequest(), timeout=300)
         stub = health_pb2_grpc.HealthStub(server.channel)
         stub.Check(health_pb2.HealthCheckRequest(), timeout=300)
         watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=300)

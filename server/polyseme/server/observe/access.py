@@ -10,7 +10,11 @@ from polyseme.server.observe.log_lines import FIELDS
 
 log = logging.getLogger(__name__)
 
-_HEALTH: Final = "grpc.health."
+_PROBES: Final = (
+    "grpc.health.",
+    "inference.GRPCInferenceService/ServerLive",
+    "inference.GRPCInferenceService/ServerReady",
+)
 
 
 class AccessLog:
@@ -23,7 +27,7 @@ class AccessLog:
 
     def call_done(self, report: CallReport) -> None:
         """Log a call, but for probes that succeed, and for the watch that each client of the SDK has and gives up."""
-        if report.method.startswith(_HEALTH) and report.code in ("OK", "CANCELLED"):
+        if report.method.startswith(_PROBES) and report.code in ("OK", "CANCELLED"):
             return
         fields = {
             "method": report.method,

@@ -97,13 +97,13 @@ class Listener:
             transfers=self._transfers,
             tracing=self._tracing,
         )
-        probes_ = protocols.probes(self._config, lambda: self._ready)
+        probes = protocols.probes(self._config, lambda: self._ready)
         open_ = replace(guarded, admission=open_to_all(), tracing=NoTracing())
         server = self._server = grpc.aio.server(options=_channel_options(self._config))
         know_parents(asyncio.get_running_loop())
         server.add_generic_rpc_handlers(
             (
-                *(generic_handler(service, open_) for service in probes_),
+                *(generic_handler(service, open_) for service in probes),
                 *(generic_handler(service, guarded) for service in self._services),
                 ForProxies(generic_handler(self._health.service_for_proxies, open_)),
                 *(generic_handler(service, open_) for service in self._open_services()),
