@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/doc
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -170,6 +170,24 @@ test-docs: $(VENV)/.installed-dev  ## Run every block of README.md and docs outs
 test-envoy: .venv-envoy/.installed $(VENV)/.installed-dev  ## Test servers behind Envoy, with deploy/envoy.yaml
 	POLYSEME_TEST_ENVOY=$(CURDIR)/.venv-envoy/bin/envoy $(BIN)/python -m pytest -m envoy tests/deploy $(PYTEST_ARGS)
 
+# Clients of other servers, each in an environment of its own with nothing of polyseme.
+.venv-client-%/.installed: constraints/client-%.txt
+	@test -x .venv-client-$*/bin/python || $(PYTHON) -m venv .venv-client-$*
+	.venv-client-$*/bin/python -m pip install --quiet --disable-pip-version-check -r constraints/client-$*.txt
+	@touch $@
+
+# perf_analyzer is linked with it: Debian on x86-64.
+$(CACHE)/libb64/.unpacked:
+	@mkdir -p $(@D)
+	cd $(@D) && apt-get download libb64-0d && dpkg -x libb64-0d_*.deb .
+	@touch $@
+
+CLIENTS := .venv-client-tei/.installed .venv-client-triton/.installed $(CACHE)/libb64/.unpacked .cache/bin/ghz
+
+test-integrations: $(VENV)/.installed-dev $(MODEL)/manifest.json $(CLIENTS)  ## Call the server with clients of other servers, unchanged
+	$(BIN)/python -c "from bench.protocols.clients import versions; print(versions())"
+	$(BIN)/python -m pytest -m integrations tests/integrations $(PYTEST_ARGS)
+
 callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in Go, Node and Java (make test: all but Java)
 	POLYSEME_TEST_JAVA=1 $(BIN)/python -m pytest tests/callers $(PYTEST_ARGS)
 
@@ -223,4 +241,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
