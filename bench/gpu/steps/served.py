@@ -39,10 +39,10 @@ def _served(setting: Setting, name: str, artifact: Artifact) -> None:
     ):
         for size, callers in _CALLS:
             with setting.record.attempt(f"{name}, {size} x {callers}"):
-                first = closed_loop(target, "Embed", _requests(sample, size, 4 * callers), callers)
+                first = closed_loop(target, "Embed", requests_of(sample, size, 4 * callers), callers)
                 count = max(4 * callers, int(first.rate * seconds))
                 before = _cpu_s(pid)
-                load = closed_loop(target, "Embed", _requests(sample, size, count), callers)
+                load = closed_loop(target, "Embed", requests_of(sample, size, count), callers)
                 times = sorted(load.latencies_s)
                 setting.record.add(
                     table, what=f"{size} x {callers}", texts_s=load.rate * size, calls_s=load.rate,
@@ -61,7 +61,7 @@ def sample_texts(count: int) -> list[str]:
     return [" ".join(words[start : start + length]) for start, length in starts]
 
 
-def _requests(sample: list[str], size: int, count: int) -> list[bytes]:
+def requests_of(sample: list[str], size: int, count: int) -> list[bytes]:
     """Calls of so many texts each; no more than 512 differ."""
     made = [
         embedding_service_pb2.EmbedRequest(texts=[sample[(call * size + i) % len(sample)] for i in range(size)])
