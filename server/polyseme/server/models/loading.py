@@ -15,7 +15,7 @@ from polyseme.server.models.text_encoder import TextEncoder
 
 LoadEngine: TypeAlias = Callable[[Artifact], EngineClient]
 
-_TOKENIZER_THREADS: Final = (2, 16)  # at least; at most: one interpreter feeds no more
+_TOKENIZER_THREADS: Final = (2, 16)  # at least, at most: one interpreter feeds few: bench/results/gpu-host.md
 
 
 def load_models(artifacts: Sequence[Artifact], load_engine: LoadEngine, tokenizer_threads: int) -> list[ServedModel]:
