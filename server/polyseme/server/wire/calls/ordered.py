@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from polyseme.server.errors import ServerError
 from polyseme.server.models.registry import Models
 from polyseme.server.wire.calls.call import WORK_FACTOR, Call
+from polyseme.server.wire.calls.executions import Executions
 from polyseme.server.wire.calls.service import Method
 from polyseme.server.wire.calls.status import CallStatus, status_of
 
@@ -28,13 +29,13 @@ class OrderedStream:
 
     Attributes:
         method: answers one request.
-        models: gives the models that answer a stream which begins now.
+        executions: has the models that answer a stream.
         reply_bytes: gives the most bytes of memory that the reply to a request takes while it is made.
         refusal: makes the reply to a request that fails; None: the stream ends with its status.
     """
 
     method: Method
-    models: Callable[[], Models]
+    executions: Executions
     reply_bytes: Callable[[Any, Models], int]
     refusal: Callable[[Any, CallStatus], Message] | None = None
 
@@ -62,7 +63,7 @@ class OrderedStream:
         replies: asyncio.Queue[tuple[asyncio.Task[Message | BaseException], int] | None],
         tasks: asyncio.TaskGroup,
     ) -> None:
-        models = self.models()
+        models = self.executions.models
         async for request in requests:
             held = self._memory(request, models)
             await call.share.take_when_free(held)

@@ -44,7 +44,7 @@ class Inference:
         """The stream of it, which tells an error in place of a reply and goes on."""
         stream = OrderedStream(
             method=self._in_stream,
-            models=lambda: self._executions.models,
+            executions=self._executions,
             reply_bytes=self._reply_bytes,
             refusal=_refusal,
         )

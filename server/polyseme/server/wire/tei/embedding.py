@@ -48,9 +48,8 @@ class EmbedService:
     @property
     def streams(self) -> Mapping[str, StreamMethod]:
         """The streams of them."""
-        models = lambda: self._executions.models  # noqa: E731
-        embed = OrderedStream(method=self.embed, models=models, reply_bytes=_vector_bytes)
-        embed_all = OrderedStream(method=self.embed_all, models=models, reply_bytes=_token_vector_bytes)
+        embed = OrderedStream(method=self.embed, executions=self._executions, reply_bytes=_vector_bytes)
+        embed_all = OrderedStream(method=self.embed_all, executions=self._executions, reply_bytes=_token_vector_bytes)
         return {"EmbedStream": embed.answer, "EmbedAllStream": embed_all.answer}
 
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:

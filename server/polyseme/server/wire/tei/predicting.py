@@ -46,9 +46,8 @@ class PredictService:
     @property
     def streams(self) -> Mapping[str, StreamMethod]:
         """The streams of them."""
-        models = lambda: self._executions.models  # noqa: E731
-        texts = OrderedStream(method=self.predict, models=models, reply_bytes=_reply_bytes)
-        pairs = OrderedStream(method=self.predict_pair, models=models, reply_bytes=_reply_bytes)
+        texts = OrderedStream(method=self.predict, executions=self._executions, reply_bytes=_reply_bytes)
+        pairs = OrderedStream(method=self.predict_pair, executions=self._executions, reply_bytes=_reply_bytes)
         return {"PredictStream": texts.answer, "PredictPairStream": pairs.answer}
 
     async def predict(self, request: pb.PredictRequest, call: Call) -> pb.PredictResponse:

@@ -41,9 +41,8 @@ class TokenizeService:
     @property
     def streams(self) -> Mapping[str, StreamMethod]:
         """The streams of them."""
-        models = lambda: self._executions.models  # noqa: E731
-        tokenize = OrderedStream(method=self.tokenize, models=models, reply_bytes=_nothing)
-        back = OrderedStream(method=self.decode, models=models, reply_bytes=_nothing)
+        tokenize = OrderedStream(method=self.tokenize, executions=self._executions, reply_bytes=_nothing)
+        back = OrderedStream(method=self.decode, executions=self._executions, reply_bytes=_nothing)
         return {"TokenizeStream": tokenize.answer, "DecodeStream": back.answer}
 
     async def tokenize(self, request: pb.EncodeRequest, call: Call) -> pb.EncodeResponse:
