@@ -34,7 +34,7 @@ from polyseme.export.graphs.nodes import CONTRIB, Nodes, hidden_state, norm, val
 
 BIAS: Final = "bias."
 BIAS_SCORES: Final = BIAS + "scores"
-"""What the nodes of the bias by distance begin with, and what attentions are given of it."""
+"""The names of the nodes that spread the bias by distance begin with the one; attentions are given the other."""
 
 PACKED_POOLINGS: Final = frozenset(Pooling) - {Pooling.MAX}
 """A maximum within each text would need [B, T, H] elements of memory: opset 17 has no segmented one."""
