@@ -11,6 +11,7 @@ from bench.gpu.lib import engines
 from bench.gpu.lib.setting import REAL, Setting
 from bench.gpu.steps.real_model import token_ids
 from bench.lib.closed_loop import closed_loop
+from bench.lib.sender import PROGRAM, send
 from bench.lib.server import server_process
 from bench.lib.texts import public_domain_words
 
@@ -19,7 +20,8 @@ from polyseme.artifact.graphs import NORMALIZED
 from polyseme.client import Client
 from polyseme.v1 import embedding_service_pb2
 
-_CALLS = ((1, 1), (1, 64), (32, 16), (32, 64))  # texts of a call, callers
+_CALLS = ((1, 1), (1, 64), (32, 16), (32, 64), (256, 8))  # texts of a call, callers
+_METHOD = "/polyseme.v1.EmbeddingService/Embed"
 
 
 def run(setting: Setting) -> None:
@@ -31,6 +33,8 @@ def run(setting: Setting) -> None:
 
 def _served(setting: Setting, name: str, artifact: Artifact) -> None:
     sample, seconds, table = sample_texts(2048), 6 * setting.seconds, f"served over loopback, {name}"
+    load = _by_go if PROGRAM.exists() else _by_python
+    setting.record.note(f"calls are sent by {'Go' if PROGRAM.exists() else 'Python, for want of ' + PROGRAM.name}")
     alone = _engine(setting, artifact, sample, seconds / 2)
     setting.record.add(table, what="engine alone, 256 texts", texts_s=alone)
     with server_process(artifact.directory, "--device", setting.kind, "--max-queue-tokens", str(1 << 22)) as (
@@ -39,19 +43,34 @@ def _served(setting: Setting, name: str, artifact: Artifact) -> None:
     ):
         for size, callers in _CALLS:
             with setting.record.attempt(f"{name}, {size} x {callers}"):
-                first = closed_loop(target, "Embed", requests_of(sample, size, 4 * callers), callers)
-                count = max(4 * callers, int(first.rate * seconds))
+                requests = requests_of(sample, size, 512)
+                load(target, requests, callers, seconds / 4)  # warms up
                 before = _cpu_s(pid)
-                load = closed_loop(target, "Embed", requests_of(sample, size, count), callers)
-                times = sorted(load.latencies_s)
+                rate, times = load(target, requests, callers, seconds)
                 setting.record.add(
-                    table, what=f"{size} x {callers}", texts_s=load.rate * size, calls_s=load.rate,
+                    table, what=f"{size} x {callers}", texts_s=rate * size, calls_s=rate,
                     p50_ms=times[len(times) // 2] * 1e3, p99_ms=times[int(len(times) * 0.99)] * 1e3,
-                    CPU_us_a_call=(_cpu_s(pid) - before) / count * 1e6, of_engine=load.rate * size / alone,
+                    CPU_us_a_call=(_cpu_s(pid) - before) / len(times) * 1e6, of_engine=rate * size / alone,
                 )  # fmt: skip
         with setting.record.attempt(f"{name}, stream"):
             rate = _stream(target, sample, seconds)
             setting.record.add(table, what="one stream", texts_s=rate, of_engine=rate / alone)
+
+
+def _by_go(target: str, requests: list[bytes], callers: int, seconds: float) -> tuple[float, list[float]]:
+    """Calls a second, and the seconds of each, ascending."""
+    sent = send(target, _METHOD, requests, in_flight=callers, seconds=seconds, warm_up=0.0)
+    if sent.failed:
+        raise RuntimeError(f"{sent.failed} calls failed: {sent.error}")
+    return sent.rate, sent.latencies_s
+
+
+def _by_python(target: str, requests: list[bytes], callers: int, seconds: float) -> tuple[float, list[float]]:
+    """The same; of as many calls as took about so long."""
+    rate = closed_loop(target, "Embed", requests[: 4 * callers], callers).rate
+    count = max(4 * callers, int(rate * seconds))
+    seen = closed_loop(target, "Embed", [requests[i % len(requests)] for i in range(count)], callers)
+    return seen.rate, sorted(seen.latencies_s)
 
 
 def sample_texts(count: int) -> list[str]:
