@@ -31,4 +31,4 @@ class BatchPolicy:
     max_queue_tokens: int = 65_536
     short_for_s: float = 2.0  # without, p50 beside a flood 2.7x of idle and not 1.6x: bench/results/simulation.md
     bulk_share: int = 8
-    deadline_share: float = 0.75  # with 1, goodput at 5x load is 80% of peak and not 116: bench/results/simulation.md
+    deadline_share: float = 0.75  # with 1, goodput at 5x load is 1.01 of peak, not 1.14: bench/results/simulation.md
