@@ -10,12 +10,11 @@ from polyseme.artifact import TOKENIZER, Artifact
 from polyseme.runtime.text.tokenizer import Tokenizer, Truncate
 from polyseme.server.models.text_encoder import TextEncoder
 
-
 THREADS = 3
 
 
 class Recorded:
-    """The real tokenizer; it knows on which threads it was used, and can wait until so many texts are encoded at once."""
+    """The real tokenizer; it knows on which threads it was used, and can wait for as many at once."""
 
     def __init__(self, tokenizer):
         self._tokenizer = tokenizer
@@ -78,7 +77,7 @@ def test_threads_that_others_use_are_not_waited_for(encoder):
         options = encoder.options(Truncate.END, add_special_tokens=True, prompt_name="")
         encoder.tokenizer.together = held
         first = asyncio.create_task(encoder.encode(one, options, lambda index: ("texts", index)))
-        while not encoder.tokenizer.threads:
+        while not encoder.tokenizer.threads:  # noqa: ASYNC110  it is set on another thread
             await asyncio.sleep(0.001)
         encoder.tokenizer.together = threading.Barrier(THREADS - 1)
         spread = await encoder.encode(texts, options, lambda index: ("texts", index))

@@ -153,7 +153,7 @@ class TextEncoder:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _spread(self, texts: Sequence[str], options: EncodeOptions) -> list[TokenIds]:
-        """Encode on one thread, or on all that are idle where that is worth while: no other call waits longer for it."""
+        """Encode on one thread, or on all that are idle where that is worth it: no other call waits longer for it."""
         parts = _parts(texts, self._idle)
         if len(parts) == 1:
             return await self._on_thread(self.tokenizer.encode, texts, options)
