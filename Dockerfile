@@ -23,6 +23,7 @@ COPY export/polyseme export/polyseme
 COPY server/polyseme server/polyseme
 COPY client/polyseme client/polyseme
 COPY gateway/polyseme gateway/polyseme
+COPY integrations/polyseme integrations/polyseme
 COPY cli/polyseme cli/polyseme
 
 FROM source AS build-cpu

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = [
     path
-    for root in ("runtime", "export", "server", "client", "gateway", "cli")
+    for root in ("runtime", "export", "server", "client", "gateway", "integrations", "cli")
     for path in sorted((ROOT / root).rglob("*.py"))
 ]
 LIBRARY = [path for root in ("runtime", "export", "server") for path in sorted((ROOT / root).rglob("*.py"))]

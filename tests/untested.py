@@ -17,6 +17,7 @@ PARTS = {
     "client": "client/polyseme/client",
     "cli": "cli/polyseme/cli",
     "gateway": "gateway/polyseme/gateway",
+    "integrations": "integrations/polyseme/integrations",
 }
 # Modules that are tested through others, and the file that does it; below the folders of `PARTS` and of `tests`. What
 # is pure should not be here: it is tested by itself.

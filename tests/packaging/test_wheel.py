@@ -46,7 +46,7 @@ def test_the_wheel_has_one_top_level_name(wheel):
 def test_the_wheel_carries_the_contract_and_the_types(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for part in ("artifact", "client", "export", "gateway", "runtime", "server", "v1"):
+    for part in ("artifact", "client", "export", "gateway", "integrations", "runtime", "server", "v1"):
         assert f"polyseme/{part}/py.typed" in names
     assert "polyseme/v1/embedding_service.proto" in names
     assert {f"polyseme/gateway/page/static/{name}" for name in ("index.html", "page.css", "page.js")} <= names
