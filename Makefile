@@ -185,17 +185,18 @@ $(CACHE)/libb64/.unpacked:
 # Libraries that call by polyseme.integrations.
 LIBRARIES := haystack langchain llamaindex
 
-.venv-libraries/.installed: pyproject.toml constraints/libraries.txt
-	@test -x .venv-libraries/bin/python || $(PYTHON) -m venv .venv-libraries
-	.venv-libraries/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/libraries.txt -e '.[server,export,haystack,langchain,llamaindex]' pytest pytest-timeout hypothesis safetensors trustme
+.venv-libraries/.installed .venv-libraries-oldest/.installed: .venv-%/.installed: pyproject.toml constraints/%.txt
+	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/$*.txt -e '.[server,export,haystack,langchain,llamaindex]' pytest pytest-timeout hypothesis safetensors trustme
 	@touch $@
 
 CLIENTS := .venv-client-tei/.installed .venv-client-triton/.installed $(CACHE)/libb64/.unpacked .cache/bin/ghz
 
-test-integrations: $(VENV)/.installed-dev $(MODEL)/manifest.json $(CLIENTS) .venv-libraries/.installed  ## Call the server with clients of other servers, and from other libraries
+test-integrations: $(VENV)/.installed-dev $(MODEL)/manifest.json $(CLIENTS) .venv-libraries/.installed .venv-libraries-oldest/.installed  ## Call the server with clients of other servers, and from other libraries
 	$(BIN)/python -c "from bench.protocols.clients import versions; print(versions())"
 	$(BIN)/python -m pytest -m integrations tests/integrations/test_protocols.py $(PYTEST_ARGS)
 	HAYSTACK_TELEMETRY_ENABLED=false .venv-libraries/bin/python -m pytest -m integrations $(LIBRARIES:%=tests/integrations/test_%.py) $(PYTEST_ARGS)
+	HAYSTACK_TELEMETRY_ENABLED=false .venv-libraries-oldest/bin/python -m pytest -m integrations $(LIBRARIES:%=tests/integrations/test_%.py) $(PYTEST_ARGS)
 
 callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in Go, Node and Java (make test: all but Java)
 	POLYSEME_TEST_JAVA=1 $(BIN)/python -m pytest tests/callers $(PYTEST_ARGS)
@@ -250,4 +251,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
