@@ -12,7 +12,7 @@ NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/doc
 LOADTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -120,6 +120,15 @@ test-openai: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gatewa
 
 test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway's page in Debian's chromium
 	.venv-gateway/bin/python -m pytest -m page tests/integrations/test_page.py $(PYTEST_ARGS)
+
+# spaCy, and the component of ours in it.
+.venv-spacy/.installed: pyproject.toml constraints/spacy.txt
+	@test -x .venv-spacy/bin/python || $(PYTHON) -m venv .venv-spacy
+	.venv-spacy/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/spacy.txt -e '.[server,export,spacy]' pytest pytest-timeout hypothesis safetensors
+	@touch $@
+
+test-spacy: .venv-spacy/.installed $(MODEL)/manifest.json  ## Test the component for spaCy in spaCy's pipelines
+	.venv-spacy/bin/python -m pytest -m integrations tests/integrations/spacy $(PYTEST_ARGS)
 
 # The newest transformers and sentence-transformers, which judge how checkpoints are read. Nothing of polyseme is in it.
 .venv-reference/.installed: constraints/reference.txt
@@ -251,4 +260,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
