@@ -1,7 +1,7 @@
 // Command polyseme asks a Polyseme server for the vectors of texts, and of words in them; or for the entities in them.
 package main
 
-//go:generate buf generate ../..
+//go:generate buf generate ../.. --path ../../proto/polyseme/v1
 
 import (
 	"context"

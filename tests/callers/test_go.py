@@ -45,7 +45,7 @@ def test_is_formatted(go):
 
 
 def test_generated_code_is_that_of_the_contract(go, tmp_path):
-    go(buf(), "generate", "../..", "-o", str(tmp_path))
+    go(buf(), "generate", "../..", "--path", "../../proto/polyseme/v1", "-o", str(tmp_path))
     diff = ["diff", "-r", str(tmp_path / "polysemev1"), str(SOURCE / "polysemev1")]
     done = subprocess.run(diff, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, f"run `go generate ./...` in examples/go\n{done.stdout[:2000]}"

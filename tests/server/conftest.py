@@ -1,6 +1,8 @@
 import pytest
 from tests.server.running import running
 
+from polyseme.server.scheduling.forecast import Forecast
+
 
 @pytest.fixture(scope="module")
 def server(tiny_artifact):
@@ -12,3 +14,9 @@ def server(tiny_artifact):
 def minilm_server(minilm_artifact):
     with running(minilm_artifact) as it:
         yield it
+
+
+@pytest.fixture
+def unforeseen(monkeypatch):
+    """Calls are let in however little time they have: no server foresees how long they will wait."""
+    monkeypatch.setattr(Forecast, "seconds", lambda *_: 0.0)

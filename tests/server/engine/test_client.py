@@ -88,6 +88,7 @@ def test_a_call_that_is_cancelled_is_not_run(server, held):
     assert held.runs == [[3]]
 
 
+@pytest.mark.usefixtures("unforeseen")
 def test_a_deadline_that_passes_in_the_queue_is_told_and_the_text_not_run(server, held):
     first = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)
     held.wait_for_a_batch()

@@ -38,6 +38,7 @@ def test_a_batch_that_fails_ends_its_call_alone(server, call, fault):
     assert call(server).head
 
 
+@pytest.mark.usefixtures("unforeseen")
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_call_ends_at_its_deadline(server, call):
     with server.faults.held():

@@ -66,6 +66,7 @@ def test_what_is_no_request_is_invalid(both, path):
     refused(lambda: call(both, path, b"\xff"), Code.INVALID_ARGUMENT, "not valid protobuf")
 
 
+@pytest.mark.usefixtures("unforeseen")
 @pytest.mark.parametrize("path", CALLS)
 def test_a_call_without_time_is_refused_by_its_deadline(both, path):
     with both.faults.held() as held:
