@@ -132,12 +132,17 @@ class SocketEngine:
                 self._observer.batch_done(*values)
             case "completed":
                 number, completed = values
-                if number in self._waiting:
-                    self._waiting[number].set_result(completed)
+                if future := self._awaited(number):
+                    future.set_result(completed)
             case "failed":
                 number, name, message, fields = values
-                if number in self._waiting:
-                    self._waiting[number].set_exception(getattr(errors, name)(message, **fields))
+                if future := self._awaited(number):
+                    future.set_exception(getattr(errors, name)(message, **fields))
+
+    def _awaited(self, number):
+        """The future of a call; None where it has been cancelled, as its deadline passed on this side too."""
+        future = self._waiting.get(number)
+        return None if future is None or future.done() else future
 
 
 class FarSide:
