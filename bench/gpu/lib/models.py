@@ -54,7 +54,8 @@ def checkpoint(name: str, folder: Path) -> Path:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save(str(target / "tokenizer.json"))
-    (target / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    tokenizer_class = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    (target / "tokenizer_config.json").write_text(json.dumps(tokenizer_class))
     return target
 
 
