@@ -82,9 +82,9 @@ def test_a_model_that_has_no_room_goes_to_the_cpu_or_is_refused(runtime, minilm,
 @pytest.mark.parametrize("at", [LAUNCHES, COPIES])
 def test_an_error_that_stays_loses_the_device(runtime, engine, error, name, at):
     """A kernel leaves its error behind by name, a copy gives it by number."""
-    run(engine, *[200] * 10)
+    run(engine, *[200] * 12)
     runtime.break_with(error, at)
-    for lengths in ([200] * 10, [3]):
+    for lengths in ([200] * 12, [3]):
         with pytest.raises(DeviceLostError) as caught:
             run(engine, *lengths)
         assert f"CUDA failure {error}:" in str(caught.value.__cause__) or name in str(caught.value.__cause__)
@@ -152,7 +152,7 @@ class Server:
         with Client(f"127.0.0.1:{self.port()}", timeout=300) as client:
             while time.monotonic() < until:
                 try:
-                    for count in (16, 60):  # replayed, and eager
+                    for count in (16, 160):  # replayed, and eager
                         client.embed(["a bank by the river"] * count)
                 except PolysemeError:
                     break

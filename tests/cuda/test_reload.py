@@ -22,7 +22,7 @@ from polyseme.runtime.engines.registry import make_engine
 pytestmark = pytest.mark.cuda
 
 RUNNING = 3
-MIXES = [[3], [20, 20], [200] * 10, [250] * 8]
+MIXES = [[3], [20, 20], [200] * 12, [250] * 9]
 
 
 @contextmanager

@@ -168,7 +168,7 @@ def test_a_gpu_serves_what_a_cpu_serves(runtime, gpu, tiny_artifact):
 def test_every_gpu_gives_the_same(runtime, gpu, tiny_artifact):
     artifact = Artifact.open(tiny_artifact)
     engine = PackedEngine(artifact, choose_devices("cuda:0,1", artifact), lanes_per_device=1)
-    batches = [texts(*[20] * 60), texts(3, 9)]  # eager, replayed
+    batches = [texts(*[20] * 110), texts(3, 9)]  # eager, replayed
     with runtime.computing():
         for batch in batches:
             first, second = (engine.run(Variant.EMBED, engine.collate(batch), [NORMALIZED])[0] for _ in range(2))

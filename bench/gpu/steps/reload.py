@@ -18,7 +18,7 @@ def run(setting: Setting) -> None:
     first = setting.artifact(setting.names[0])
     second = setting.artifact(setting.names[-1])
     engine: Any = make_engine(first, [setting.device])
-    batches = [engine.collate(random_ids(first, lengths)) for lengths in ([3], [20, 20], [200] * 10, [250] * 8)]
+    batches = [engine.collate(random_ids(first, lengths)) for lengths in ([3], [20, 20], [200] * 12, [250] * 9)]
     outcomes: Counter[str] = Counter()
     waits: list[float] = []
     stop = threading.Event()
