@@ -81,13 +81,13 @@ def sample_texts(count: int) -> list[str]:
 
 
 def requests_of(sample: list[str], size: int, count: int) -> list[bytes]:
-    """Calls of so many texts each; no more than 512 differ."""
-    made = [
-        embedding_service_pb2.EmbedRequest(texts=[sample[(call * size + i) % len(sample)] for i in range(size)])
-        for call in range(min(count, 512))
+    """Calls of so many texts each."""
+    return [
+        embedding_service_pb2.EmbedRequest(
+            texts=[sample[(call * size + i) % len(sample)] for i in range(size)]
+        ).SerializeToString()
+        for call in range(count)
     ]
-    encoded = [request.SerializeToString() for request in made]
-    return [encoded[i % len(encoded)] for i in range(count)]
 
 
 def _engine(setting: Setting, artifact: Artifact, sample: list[str], seconds: float) -> float:
