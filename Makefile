@@ -89,7 +89,7 @@ proto-check: $(VENV)/.installed-dev proto
 	git diff --exit-code --stat -- proto
 
 baseline: $(VENV)/.installed-dev  ## Freeze the contract: what later versions must stay compatible with
-	$(BIN)/buf build --exclude-source-info -o proto/baseline.binpb
+	$(BIN)/buf build --path proto/polyseme/v1 --exclude-source-info -o proto/baseline.binpb
 
 # The oldest runtimes that pyproject.toml admits.
 .venv-oldest/.installed: pyproject.toml constraints/oldest.txt

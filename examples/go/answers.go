@@ -1,63 +1,58 @@
 package main
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
-	"math"
+
+	"example.com/polyseme/polysemev1"
 )
 
-// word is a word as the server found it, its offsets in bytes, and its vector.
-type word struct {
-	text       string
-	start, end uint32
-	vector     []float32
+// answer is a part of a text that answers the question, its offsets in bytes.
+type answer struct {
+	Text  string  `json:"text"`
+	Start uint32  `json:"start"`
+	End   uint32  `json:"end"`
+	Score float32 `json:"score"`
 }
 
-type answers struct {
-	embeddings [][]float32
-	words      []word
-}
-
-func (a *answers) writeText(out io.Writer) error {
-	for i, vector := range a.embeddings {
-		word := a.words[i]
-		_, err := fmt.Fprintf(out, "text %d: [%d] %.4f ...   %s at %d to %d: [%d] %.4f ...\n",
-			i, len(vector), vector[:3], word.text, word.start, word.end, len(word.vector), word.vector[:3])
+// answers gives the best answer of each text to the question. Offsets are bytes, as Go counts them in strings.
+func (p predictor) answers(subjects []subject) ([]answer, error) {
+	request := &polysemev1.AnswerRequest{
+		Model:      p.ref(),
+		OffsetUnit: polysemev1.OffsetUnit_OFFSET_UNIT_UTF8_BYTE,
+	}
+	for _, subject := range subjects {
+		asked := &polysemev1.Question{Question: question, Context: subject.text}
+		request.Questions = append(request.Questions, asked)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	reply, err := patiently(ctx, func() (*polysemev1.AnswerResponse, error) { return p.service.Answer(ctx, request) })
+	if err != nil {
+		return nil, err
+	}
+	found := make([]answer, len(subjects))
+	for i, answered := range reply.GetQuestions() {
+		rows, err := decode(answered.GetScores())
 		if err != nil {
+			return nil, err
+		}
+		best := answered.GetAnswers()[0]
+		if err := sameText(subjects[i].text, best.GetSpan(), best.GetText()); err != nil {
+			return nil, err
+		}
+		found[i] = answer{best.GetText(), best.GetSpan().GetStart(), best.GetSpan().GetEnd(), rows[0][0]}
+	}
+	return found, nil
+}
+
+func writeAnswers(out io.Writer, texts []answer) error {
+	for i, one := range texts {
+		line := "text %d: %s at %d to %d: %.4f\n"
+		if _, err := fmt.Fprintf(out, line, i, one.Text, one.Start, one.End, one.Score); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// writeJSON writes vectors as base64 of little-endian float32, which loses nothing.
-func (a *answers) writeJSON(out io.Writer) error {
-	type wordJSON struct {
-		Text   string `json:"text"`
-		Start  uint32 `json:"start"`
-		End    uint32 `json:"end"`
-		Vector string `json:"vector"`
-	}
-	var document struct {
-		Embeddings []string   `json:"embeddings"`
-		Words      []wordJSON `json:"words"`
-	}
-	for _, vector := range a.embeddings {
-		document.Embeddings = append(document.Embeddings, exact(vector))
-	}
-	for _, w := range a.words {
-		document.Words = append(document.Words, wordJSON{w.text, w.start, w.end, exact(w.vector)})
-	}
-	return json.NewEncoder(out).Encode(document)
-}
-
-func exact(vector []float32) string {
-	var data []byte
-	for _, element := range vector {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(element))
-	}
-	return base64.StdEncoding.EncodeToString(data)
 }

@@ -1,4 +1,4 @@
-// Command polyseme asks a Polyseme server for the vectors of texts, and of words in them; or for the entities in them.
+// Command polyseme asks a Polyseme server for the vectors of texts, and of words in them; or for what heads predict.
 package main
 
 //go:generate buf generate ../.. --path ../../proto/polyseme/v1
@@ -34,33 +34,39 @@ func main() {
 	target := flag.String("target", "localhost:50051", "address of the server")
 	asJSON := flag.Bool("json", false, "print all vectors, exactly")
 	dtype := flag.String("dtype", "float32", "how vectors travel: float32, float16, bfloat16 or int8")
-	tagger := flag.String("entities", "", "find entities instead, by this model, which has a head for them")
+	models := map[string]*string{}
+	for _, kind := range []string{"entities", "classes", "answers", "ranking"} {
+		models[kind] = flag.String(kind, "", "print "+kind+" instead, by this model, which has a head for them")
+	}
 	flag.Parse()
-	if *tagger != "" {
-		found, err := askEntities(*target, *tagger)
+	for kind, model := range models {
+		if *model == "" {
+			continue
+		}
+		found, err := predict(*target, kind, *model)
 		if err != nil {
 			log.Fatal(explain(err))
 		}
-		if err = printEntities(os.Stdout, found, *asJSON); err != nil {
+		if err = found.write(os.Stdout, *asJSON); err != nil {
 			log.Fatal(err)
 		}
 		return
 	}
-	answers, err := ask(*target, *dtype)
+	found, err := ask(*target, *dtype)
 	if err != nil {
 		log.Fatal(explain(err))
 	}
 	if *asJSON {
-		err = answers.writeJSON(os.Stdout)
+		err = found.writeJSON(os.Stdout)
 	} else {
-		err = answers.writeText(os.Stdout)
+		err = found.writeText(os.Stdout)
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func ask(target, dtypeName string) (*answers, error) {
+func ask(target, dtypeName string) (*vectors, error) {
 	dtype, known := polysemev1.DataType_value["DATA_TYPE_"+strings.ToUpper(dtypeName)]
 	if !known {
 		return nil, fmt.Errorf("unknown dtype %q", dtypeName)
@@ -71,7 +77,7 @@ func ask(target, dtypeName string) (*answers, error) {
 	}
 	defer channel.Close()
 	caller := caller{polysemev1.NewEmbeddingServiceClient(channel), polysemev1.DataType(dtype)}
-	result := &answers{}
+	result := &vectors{}
 	if result.embeddings, err = caller.embed(subjects); err != nil {
 		return nil, err
 	}
@@ -83,16 +89,6 @@ func ask(target, dtypeName string) (*answers, error) {
 		result.words = append(result.words, word)
 	}
 	return result, nil
-}
-
-func askEntities(target, model string) ([][]entity, error) {
-	channel, err := connect(target)
-	if err != nil {
-		return nil, err
-	}
-	defer channel.Close()
-	predictions := polysemev1.NewPredictionServiceClient(channel)
-	return tagger{predictions, polysemev1.NewModelServiceClient(channel), model}.find(subjects)
 }
 
 type caller struct {

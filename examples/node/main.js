@@ -1,8 +1,8 @@
-// Ask a Polyseme server for the vectors of texts, and of words in them; or for the entities in them.
+// Ask a Polyseme server for the vectors of texts, and of words in them; or for what heads predict.
 import { parseArgs } from 'node:util';
 import { call } from './call.js';
 import { connect } from './connect.js';
-import { entities } from './entities.js';
+import { KINDS, predict } from './predictions.js';
 import { explain } from './status.js';
 import { decode } from './tensor.js';
 
@@ -58,37 +58,31 @@ function printJson(embeddings, words) {
   }));
 }
 
-function printEntities(texts) {
-  texts.forEach((found, i) => {
-    for (const { group, text, start, end, score } of found) {
-      console.log(`text ${i}: ${group} ${text} at ${start} to ${end}: ${score.toFixed(4)}`);
-    }
-  });
-}
-
 const { values: options } = parseArgs({
   options: {
     target: { type: 'string', default: 'localhost:50051' },
     json: { type: 'boolean', default: false },
     dtype: { type: 'string', default: 'float32' }, // how vectors travel: float32, float16, bfloat16 or int8
-    entities: { type: 'string' }, // find entities instead, by this model, which has a head for them
+    ...Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, { type: 'string' }])), // by this model's head
     help: { type: 'boolean', default: false },
   },
 });
 if (options.help) {
   console.log(
-    'Usage: node main.js [--target HOST:PORT] [--dtype float32|float16|bfloat16|int8] [--entities MODEL] [--json]',
+    'Usage: node main.js [--target HOST:PORT] [--dtype float32|float16|bfloat16|int8] [--json]\n' +
+      '  [--entities MODEL | --classes MODEL | --answers MODEL | --ranking MODEL]',
   );
   process.exit();
 }
 const client = connect(options.target);
 const dtype = `DATA_TYPE_${options.dtype.toUpperCase()}`;
 const texts = SUBJECTS.map(({ text }) => text);
+const kind = Object.keys(KINDS).find((name) => options[name]);
 try {
-  if (options.entities) {
-    const found = await entities(options.target, options.entities, texts);
-    if (options.json) console.log(JSON.stringify({ entities: found }));
-    else printEntities(found);
+  if (kind) {
+    const found = await predict(options.target, kind, options[kind], texts);
+    if (options.json) console.log(JSON.stringify({ [kind]: found }));
+    else console.log(found.flatMap(KINDS[kind].lines).join('\n'));
   } else {
     const embeddings = await embed(client, texts, dtype);
     const words = [];

@@ -1,7 +1,14 @@
 """What every program does, in whatever language: imported by the test of each."""
 
 import pytest
-from tests.callers.programs import compare, compare_entities, refusing
+from tests.callers.programs import (
+    compare,
+    compare_answers,
+    compare_classes,
+    compare_entities,
+    compare_ranking,
+    refusing,
+)
 
 from polyseme.server.errors import InvalidInputError, NotReadyError, QueueFullError
 
@@ -41,18 +48,38 @@ class Behaviour:
         assert len(left) == 1
 
 
-class Entities:
-    """Tests of a fixture `program` that finds entities too."""
+class Predictions:
+    """Tests of a fixture `program` that asks heads too."""
 
     def test_entities_are_those_of_the_sdk_at_the_offsets_of_its_own_strings(self, program, tagger):
         compare_entities(program, tagger, self.unit)
 
-    def test_prints_entities(self, program, tagger):
-        done = program.run("--target", tagger.target, "--entities", tagger.model.manifest.name)
-        assert done.returncode == 0, done.stderr
-        assert "text 4: " in done.stdout
+    def test_answers_are_those_of_the_sdk_at_the_offsets_of_its_own_strings(self, program, answerer):
+        compare_answers(program, answerer, self.unit)
 
-    def test_says_where_a_model_has_no_entities(self, program, server):
-        done = program.run("--target", server.target, "--entities", server.model.manifest.name)
+    def test_classes_are_those_of_the_sdk(self, program, classifier):
+        compare_classes(program, classifier)
+
+    def test_order_is_that_of_the_sdk(self, program, ranker):
+        compare_ranking(program, ranker)
+
+    @pytest.mark.parametrize(
+        ("kind", "head", "line"),
+        [
+            ("entities", "tagger", "text 4: "),
+            ("answers", "answerer", " at "),
+            ("classes", "classifier", "text 4: "),
+            ("ranking", "ranker", "place 1: text "),
+        ],
+    )
+    def test_prints_predictions(self, request, program, kind, head, line):
+        server = request.getfixturevalue(head)
+        done = program.run("--target", server.target, f"--{kind}", server.model.manifest.name)
+        assert done.returncode == 0, done.stderr
+        assert line in done.stdout
+
+    @pytest.mark.parametrize("kind", ["entities", "answers", "classes", "ranking"])
+    def test_says_where_a_model_has_no_such_head(self, program, server, kind):
+        done = program.run("--target", server.target, f"--{kind}", server.model.manifest.name)
         assert done.returncode == 1
         assert "FailedPrecondition" in done.stderr or "FAILED_PRECONDITION" in done.stderr

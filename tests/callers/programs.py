@@ -41,6 +41,7 @@ SUBJECTS = [
     ),
 ]
 TEXTS = [text for text, _ in SUBJECTS]
+QUESTION, QUERY = "Where did we sit?", "by the water"  # what they ask of the texts, and sort them by
 
 _NO_NETWORK = re.compile(
     "dial tcp|no such host|i/o timeout|TLS handshake|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT"
@@ -125,28 +126,55 @@ def compare(program, server, unit, dtype):
         assert got["vector"].tobytes() == _word_by_sdk(server, text, word, dtype)
 
 
+def predicted(program, server, kind):
+    """What a program prints of one kind of head: entities, classes, answers or ranking."""
+    done = program.run("--target", server.target, f"--{kind}", server.model.manifest.name, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)[kind]
+
+
 def compare_entities(program, server, unit):
     """What a program reads is what the SDK reads: the same parts of the texts, counted as the language counts them."""
-    done = program.run("--target", server.target, "--entities", server.model.manifest.name, "--json")
-    assert done.returncode == 0, done.stderr
     with Client(server.target) as client:
         want = [tagged.entities for tagged in client.entities(TEXTS)]
-    got = json.loads(done.stdout)["entities"]
-    for text, entities, found in zip(TEXTS, want, got, strict=True):
-        assert found == [
-            {
-                "text": text[one.start : one.end],
-                "start": unit(text[: one.start]),
-                "end": unit(text[: one.end]),
-                "group": one.group,
-                "score": pytest.approx(one.score, rel=1e-6),
-            }
-            for one in entities
-        ]
-    hard = [(text, entities) for text, entities in zip(TEXTS, want, strict=True) if unit(text) != len(text)]
-    assert hard
-    for text, entities in hard:
-        assert any(unit(text[: one.end]) != one.end for one in entities)
+    for text, entities, found in zip(TEXTS, want, predicted(program, server, "entities"), strict=True):
+        assert found == [{**_counted(text, one, unit), "group": one.group} for one in entities]
+    for text, entities in zip(TEXTS, want, strict=True):
+        assert unit(text) == len(text) or any(unit(text[: one.end]) != one.end for one in entities)
+
+
+def compare_answers(program, server, unit):
+    """The best answer of each text, as the SDK reads it, counted as the language counts it."""
+    with Client(server.target) as client:
+        want = [answered.answers[0] for answered in client.answer([QUESTION] * len(TEXTS), TEXTS)]
+    got = predicted(program, server, "answers")
+    assert got == [_counted(text, one, unit) for text, one in zip(TEXTS, want, strict=True)]
+    assert any(unit(text[: one.end]) != one.end for text, one in zip(TEXTS, want, strict=True))
+
+
+def compare_classes(program, server):
+    """The best label of each text, as the SDK reads it."""
+    with Client(server.target) as client:
+        want = client.classify(TEXTS)
+    got = predicted(program, server, "classes")
+    assert got == [{"label": one.label, "score": pytest.approx(one.score, rel=1e-6)} for one in want]
+
+
+def compare_ranking(program, server):
+    """The order of the texts, as the SDK reads it."""
+    with Client(server.target) as client:
+        want = client.rerank(QUERY, TEXTS)
+    got = predicted(program, server, "ranking")
+    assert got == [{"index": one.index, "score": pytest.approx(one.score, rel=1e-6)} for one in want]
+
+
+def _counted(text, span, unit):
+    return {
+        "text": text[span.start : span.end],
+        "start": unit(text[: span.start]),
+        "end": unit(text[: span.end]),
+        "score": pytest.approx(span.score, rel=1e-6),
+    }
 
 
 def _texts_by_sdk(server, dtype):

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from tests.callers.behaviour import Behaviour, Entities
+from tests.callers.behaviour import Behaviour, Predictions
 from tests.callers.programs import CACHE, ROOT, Program, buf, build, environment, need, utf8_bytes
 
 SOURCE = ROOT / "examples/go"
@@ -32,7 +32,7 @@ def program(go):
     return Program([str(binary)], SOURCE, environment())
 
 
-class TestGo(Behaviour, Entities):
+class TestGo(Behaviour, Predictions):
     unit = staticmethod(utf8_bytes)
 
 

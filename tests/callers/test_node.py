@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.callers.behaviour import Behaviour, Entities
+from tests.callers.behaviour import Behaviour, Predictions
 from tests.callers.programs import CACHE, ROOT, Program, build, copied, environment, need, utf16_code_units
 
 
@@ -22,7 +22,7 @@ def program():
     return Program(["node", "main.js"], directory, variables)
 
 
-class TestNode(Behaviour, Entities):
+class TestNode(Behaviour, Predictions):
     unit = staticmethod(utf16_code_units)
 
 

@@ -417,7 +417,7 @@ type Model struct {
 	// Fields of requests that the server obeys for this model, and that servers before it would neglect and answer
 	// otherwise, for example text_options.without_prompt. A client that needs one that is not here must not send the call.
 	Features []string `protobuf:"bytes,19,rep,name=features,proto3" json:"features,omitempty"`
-	// The heads that predict; see PredictionService. Unstable, as it is.
+	// The heads that predict; see PredictionService.
 	Heads         []*Head `protobuf:"bytes,20,rep,name=heads,proto3" json:"heads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -31,8 +31,6 @@ const (
 //
 // Classes of texts, entities in them, answers from them, and their order by a query: what the heads of a model predict.
 //
-// UNSTABLE: this file may change from one version to the next, until callers in other languages have used it.
-//
 // A request names a head of Model.heads where the model has several of its kind. Statuses: as EmbeddingService; a model
 // that has no head for a call FAILED_PRECONDITION, with the heads that it has; a head that it has not, or several and none
 // named, INVALID_ARGUMENT, with those there are.
@@ -100,8 +98,6 @@ func (c *predictionServiceClient) Rerank(ctx context.Context, in *RerankRequest,
 // for forward compatibility.
 //
 // Classes of texts, entities in them, answers from them, and their order by a query: what the heads of a model predict.
-//
-// UNSTABLE: this file may change from one version to the next, until callers in other languages have used it.
 //
 // A request names a head of Model.heads where the model has several of its kind. Statuses: as EmbeddingService; a model
 // that has no head for a call FAILED_PRECONDITION, with the heads that it has; a head that it has not, or several and none

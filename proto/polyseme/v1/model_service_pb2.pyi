@@ -279,7 +279,7 @@ class Model(google.protobuf.message.Message):
 
     @property
     def heads(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Head]:
-        """The heads that predict; see PredictionService. Unstable, as it is."""
+        """The heads that predict; see PredictionService."""
 
     def __init__(
         self,

@@ -33,8 +33,6 @@ if _version_not_supported:
 class PredictionServiceStub(object):
     """Classes of texts, entities in them, answers from them, and their order by a query: what the heads of a model predict.
 
-    UNSTABLE: this file may change from one version to the next, until callers in other languages have used it.
-
     A request names a head of Model.heads where the model has several of its kind. Statuses: as EmbeddingService; a model
     that has no head for a call FAILED_PRECONDITION, with the heads that it has; a head that it has not, or several and none
     named, INVALID_ARGUMENT, with those there are.
@@ -70,8 +68,6 @@ class PredictionServiceStub(object):
 
 class PredictionServiceServicer(object):
     """Classes of texts, entities in them, answers from them, and their order by a query: what the heads of a model predict.
-
-    UNSTABLE: this file may change from one version to the next, until callers in other languages have used it.
 
     A request names a head of Model.heads where the model has several of its kind. Statuses: as EmbeddingService; a model
     that has no head for a call FAILED_PRECONDITION, with the heads that it has; a head that it has not, or several and none
@@ -138,8 +134,6 @@ def add_PredictionServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class PredictionService(object):
     """Classes of texts, entities in them, answers from them, and their order by a query: what the heads of a model predict.
-
-    UNSTABLE: this file may change from one version to the next, until callers in other languages have used it.
 
     A request names a head of Model.heads where the model has several of its kind. Statuses: as EmbeddingService; a model
     that has no head for a call FAILED_PRECONDITION, with the heads that it has; a head that it has not, or several and none

@@ -92,8 +92,6 @@ _PredictionServiceRerankType = typing_extensions.TypeVar(
 class PredictionServiceStub(typing.Generic[_PredictionServiceClassifyType, _PredictionServiceTagTokensType, _PredictionServiceAnswerType, _PredictionServiceRerankType]):
     """Classes of texts, entities in them, answers from them, and their order by a query: what the heads of a model predict.
 
-    UNSTABLE: this file may change from one version to the next, until callers in other languages have used it.
-
     A request names a head of Model.heads where the model has several of its kind. Statuses: as EmbeddingService; a model
     that has no head for a call FAILED_PRECONDITION, with the heads that it has; a head that it has not, or several and none
     named, INVALID_ARGUMENT, with those there are.
@@ -172,8 +170,6 @@ PredictionServiceAsyncStub: typing_extensions.TypeAlias = PredictionServiceStub[
 
 class PredictionServiceServicer(metaclass=abc.ABCMeta):
     """Classes of texts, entities in them, answers from them, and their order by a query: what the heads of a model predict.
-
-    UNSTABLE: this file may change from one version to the next, until callers in other languages have used it.
 
     A request names a head of Model.heads where the model has several of its kind. Statuses: as EmbeddingService; a model
     that has no head for a call FAILED_PRECONDITION, with the heads that it has; a head that it has not, or several and none
