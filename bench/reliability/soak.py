@@ -1,8 +1,9 @@
 """A server for half an hour under calls, cancels, garbage and connections that come and go: does anything grow?
 
 Memory is what is the process's own; its slope is the median of those of all pairs of samples (Theil and Sen), which a
-few outliers do not move. The first minutes do not count. What is resident grows into what the process has asked for, as
-onnxruntime's arena is touched where it was not before: so that is looked at too.
+few outliers do not move. What is resident grows into what the process has asked for, as onnxruntime's arena is touched
+where it was not before: so that is looked at too. The first minutes do not count; four times as many callers come in
+them, so that later none of that memory is touched for the first time because calls happen to meet.
 
 Usage: python -m bench.reliability.soak ARTIFACT [--minutes 30] [--warm-up-minutes 8] [--pace-s 0.05]
 """
@@ -39,6 +40,7 @@ WARM_UP_MINUTES = 8.0
 KEPT = Path(".cache/reliability/soak")
 PICTURE = "soak.svg"
 CALLERS = 6
+WARM_UP_CALLERS = 4 * CALLERS
 PACE_S = 0.05  # between two calls of a caller, on average
 CALLS_OF_A_CONNECTION = 200
 BETWEEN_SAMPLES_S = 5.0
@@ -87,10 +89,10 @@ def soak(
     """Run a server under such calls; gives samples of the time after the warm-up, in which calls come at full pace."""
     with server_process(artifact) as (target, pid):
         began = time.monotonic()
-        with calling(target, PACE_S):
+        with calling(target, WARM_UP_CALLERS, PACE_S):
             time.sleep(60 * warm_up_minutes)
         samples = []
-        with calling(target, pace_s) as calls:
+        with calling(target, CALLERS, pace_s) as calls:
             while time.monotonic() - began < 60 * (warm_up_minutes + minutes):
                 time.sleep(BETWEEN_SAMPLES_S)
                 samples.append(sample(pid, began, calls.value))
@@ -98,29 +100,29 @@ def soak(
 
 
 @contextmanager
-def calling(target: str, pace_s: float) -> Iterator[Synchronized[int]]:
+def calling(target: str, callers: int, pace_s: float) -> Iterator[Synchronized[int]]:
     """Callers of all kinds, in a process of their own; gives the number of their calls."""
     context = multiprocessing.get_context("spawn")
     calls = context.Value("i", 0)
-    callers = context.Process(target=call_for_ever, args=(target, pace_s, calls), daemon=True)
-    callers.start()
+    process = context.Process(target=call_for_ever, args=(target, callers, pace_s, calls), daemon=True)
+    process.start()
     try:
         yield calls
-        if not callers.is_alive():
+        if not process.is_alive():
             raise SystemExit("the callers ended")
     finally:
-        callers.terminate()
-        callers.join()
+        process.terminate()
+        process.join()
 
 
-def call_for_ever(target: str, pace_s: float, calls: Synchronized[int]) -> None:
+def call_for_ever(target: str, callers: int, pace_s: float, calls: Synchronized[int]) -> None:
     """Call as callers of all kinds do, until the process is ended."""
-    asyncio.run(_all_callers(target, pace_s, calls))
+    asyncio.run(_all_callers(target, callers, pace_s, calls))
 
 
-async def _all_callers(target: str, pace_s: float, calls: Synchronized[int]) -> None:
+async def _all_callers(target: str, callers: int, pace_s: float, calls: Synchronized[int]) -> None:
     texts, _ = mixed_texts(400)
-    await asyncio.gather(*(_caller(target, texts, random.Random(seed), pace_s, calls) for seed in range(CALLERS)))
+    await asyncio.gather(*(_caller(target, texts, random.Random(seed), pace_s, calls) for seed in range(callers)))
 
 
 async def _caller(
