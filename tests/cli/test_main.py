@@ -3,6 +3,7 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +25,8 @@ def command(monkeypatch):
     fake = SimpleNamespace(
         NAME="try", HELP="try things", EXTRA="server", outcome=0, run=run, add_arguments=lambda parser: None
     )
-    monkeypatch.setattr(entry, "COMMANDS", (fake,))
+    monkeypatch.setattr(entry, "COMMANDS", ("try",))
+    monkeypatch.setattr(entry, "load", {"try": fake}.get)
     return fake
 
 
@@ -145,13 +147,16 @@ def test_a_misspelt_variable_is_one_line(command, capsys, monkeypatch):
     assert capsys.readouterr().err == "polyseme: warning: POLYSEME_TARGTE is not read; POLYSEME_TARGET is\n"
 
 
-def test_main_declares_the_arguments_of_the_chosen_command_alone(command):
+@pytest.mark.parametrize("options", [[], ["--help"]], ids=["called", "asked about"])
+def test_main_declares_the_arguments_of_the_command_that_is_called_alone(command, options, capsys):
     def add_arguments(parser):
         raise AssertionError
 
-    other = SimpleNamespace(NAME="other", HELP="", EXTRA="", add_arguments=add_arguments, run=lambda args: 1)
-    entry.COMMANDS = (command, other)  # the fixture puts it back
-    assert entry.main(["try"]) == 0
+    other = SimpleNamespace(NAME="other", HELP="do other", EXTRA="", add_arguments=add_arguments, run=lambda args: 1)
+    entry.COMMANDS, entry.load = ("try", "other"), {"try": command, "other": other}.get  # the fixture puts them back
+    with pytest.raises(SystemExit) if options else nullcontext():
+        assert entry.main([*options, "try"]) == 0
+    assert ("do other" in capsys.readouterr().out) == bool(options)
 
 
 def test_main_prints_the_version(capsys):
@@ -190,14 +195,25 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-@pytest.mark.parametrize("command", entry.COMMANDS, ids=lambda command: command.NAME)
-def test_every_subcommand_explains_itself(command, capsys):
+def test_a_subcommand_imports_no_other():
+    program = (
+        "import sys; from polyseme.cli.main import main\n"
+        "try: main(['health', '--help'])\n"
+        "finally: print(*(name for name in sys.modules if name.startswith(('polyseme.cli.commands.', 'polyseme.s'))))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=_environment())
+    assert result.stdout.splitlines()[-1] == "polyseme.cli.commands.health"
+
+
+@pytest.mark.parametrize("name", entry.COMMANDS)
+def test_every_subcommand_explains_itself(name, capsys):
     with pytest.raises(SystemExit) as end:
-        entry.main([command.NAME, "--help"])
+        entry.main([name, "--help"])
     assert end.value.code == 0
     out = capsys.readouterr().out
-    assert f"usage: polyseme {command.NAME}" in out
-    assert entry._sentence(command.HELP).split()[0] in out
+    assert name == entry.load(name).NAME
+    assert f"usage: polyseme {name}" in out
+    assert entry._sentence(entry.load(name).HELP).split()[0] in out
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,16 @@ def test_client_imports_nothing_but_its_dependencies():
     assert result.stdout == "[]\n"
 
 
+def test_client_imports_no_metadata_of_packages():
+    """It would add a twentieth to the import, and is needed for a local server alone."""
+    program = (
+        "import sys, numpy, grpc.aio, google.protobuf.message; before = set(sys.modules); import polyseme.client; "
+        "print([name for name in set(sys.modules) - before if name.startswith('importlib.metadata')])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
 def test_the_traceback_of_a_refusal_is_short(client):
     """It was 64 lines, most of them gRPC's."""
     with pytest.raises(NotFoundError) as caught:

@@ -63,4 +63,4 @@ def test_the_third_program_embeds_words(server):
 def test_commands_of_the_readme_exist():
     shown = {shlex.split(line)[1] for line in README.splitlines() if line.startswith("polyseme ")}
     assert shown
-    assert shown <= {command.NAME for command in COMMANDS}
+    assert shown <= set(COMMANDS)

@@ -1,6 +1,7 @@
 """Run `polyseme`: parse the command line, run one subcommand, turn its errors into one line and an exit code.
 
-A subcommand is a module with NAME, HELP, EXTRA (what to install for it), `add_arguments(parser)` and `run(args)`.
+A subcommand is a module with NAME, HELP, EXTRA (what to install for it), `add_arguments(parser)` and `run(args)`. Only
+the one that is called is imported; for `polyseme --help`, all are.
 
 Exit codes: the one that the subcommand returns; 1 for a failure, 2 for a wrong command line or a missing package, 130
 for Ctrl-C, 141 if the reader of a pipe is gone. POLYSEME_DEBUG=1 prints the traceback of a failure too.
@@ -9,36 +10,16 @@ for Ctrl-C, 141 if the reader of a pipe is gone. POLYSEME_DEBUG=1 prints the tra
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
 import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Final, NoReturn, Protocol
+from importlib import import_module
+from typing import Any, Final, NoReturn, Protocol, cast
 
-from polyseme.cli.commands import (
-    answer,
-    bench,
-    classify,
-    diff,
-    embed,
-    entities,
-    export,
-    fit,
-    gateway,
-    health,
-    info,
-    rerank,
-    senses,
-    serve,
-    similarity,
-    tokenize,
-    verify,
-    words,
-)
 from polyseme.cli.errors import CliError
 from polyseme.cli.output import spell_out
 from polyseme.cli.variables import unread_variables
@@ -62,9 +43,10 @@ class Command(Protocol):
         """
 
 
-COMMANDS: Final[tuple[Command, ...]] = (
-    export, fit, serve, gateway, verify, diff, info, embed, words, tokenize, similarity, senses,
-    classify, entities, answer, rerank, bench, health,
+# Their modules, in the order of `polyseme --help`.
+COMMANDS: Final = (
+    "export", "fit", "serve", "gateway", "verify", "diff", "info", "embed", "words", "tokenize", "similarity", "senses",
+    "classify", "entities", "answer", "rerank", "bench", "health",
 )  # fmt: skip
 
 # Names to install, where they are not the names to import.
@@ -86,19 +68,20 @@ _REFUSED: Final = "Connection refused"  # in gRPC's message, which is the system
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `polyseme` with these arguments, default: the process's; give the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    command = _chosen(arguments)
+    command = _called(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal loses a character, not the answer
     try:
-        parser = _parser(command)
+        only = command is not None and arguments[0] == command.NAME  # an option before it may ask for the help of all
+        parser = _parser([command] if command and only else list(map(load, COMMANDS)), command)
         args, unknown = parser.parse_known_args(arguments)
         if unknown:
             _refuse_unknown(args.parser if command else parser, unknown)
         if command is None:
             parser.print_help(sys.stderr)
             return 2
-        if command is not serve and (line := unread_variables(os.environ, alike_only=True)):
+        if command.NAME != "serve" and (line := unread_variables(os.environ, alike_only=True)):
             print(f"polyseme: warning: {line}", file=sys.stderr)
         code = command.run(args)
         sys.stdout.flush()
@@ -111,20 +94,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _chosen(arguments: Sequence[str]) -> Command | None:
+def _called(arguments: Sequence[str]) -> Command | None:
     """Find the subcommand: the first argument that is no option."""
     name = next((argument for argument in arguments if not argument.startswith("-")), None)
-    return next((command for command in COMMANDS if name == command.NAME), None)
+    return load(name) if name in COMMANDS else None
 
 
-def _parser(chosen: Command | None) -> argparse.ArgumentParser:
-    """Build the parser; only the chosen subcommand declares its arguments, for which it may import packages."""
+def load(name: str) -> Command:
+    """Import the module of a subcommand."""
+    return cast(Command, import_module(f"polyseme.cli.commands.{name}"))
+
+
+def _parser(commands: Iterable[Command], called: Command | None) -> argparse.ArgumentParser:
+    """Build the parser; only the subcommand that is called declares its arguments, for which it may import packages."""
     parser = argparse.ArgumentParser(prog="polyseme", description="Contextual embeddings over gRPC.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in COMMANDS:
+    for command in commands:
         subparser = subparsers.add_parser(command.NAME, help=command.HELP, description=_sentence(command.HELP))
-        if command is chosen:
+        if command is called:
             command.add_arguments(subparser)
             subparser.set_defaults(parser=subparser)
     return parser
@@ -132,6 +120,8 @@ def _parser(chosen: Command | None) -> argparse.ArgumentParser:
 
 def _refuse_unknown(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
     """Print the usage of the subcommand that was called, where argparse itself would print that of `polyseme`."""
+    import difflib
+
     flag = unknown[0].partition("=")[0]
     close = difflib.get_close_matches(flag, parser._option_string_actions, 1)  # noqa: SLF001  there is no other way
     parser.error(f"unrecognized arguments: {' '.join(unknown)}{f'; is {close[0]} meant?' if close else ''}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Final
@@ -24,13 +23,18 @@ def unread_variables(names: Iterable[str], *, alike_only: bool) -> str:
         names: of all variables.
         alike_only: whether to leave out those that are like no variable that is read.
     """
+    ours = [variable for variable in sorted(names) if variable.upper().startswith(_PREFIX)]
+    if all(variable.removeprefix(_PREFIX) in _OF_COMMANDS for variable in ours):
+        return ""
+    import difflib
+
     from polyseme.server.config import ServerConfig
 
     known = [*_OF_COMMANDS, *(setting.name.upper() for setting in fields(ServerConfig))]
     said = []
-    for variable in sorted(names):
+    for variable in ours:
         name = variable.removeprefix(_PREFIX)
-        if not variable.upper().startswith(_PREFIX) or name in known or name.startswith(_OF_OTHERS):
+        if name in known or name.startswith(_OF_OTHERS):
             continue
         close = difflib.get_close_matches(name.upper().removeprefix(_PREFIX), known, 1, _ALIKE)
         if close:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +18,9 @@ def read_settings(path: Path) -> SettingsFile:
     Raises:
         ConfigError: the file cannot be read or is not TOML, or a name is no setting, or a value is of another type.
     """
+    import difflib
+    import tomllib
+
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

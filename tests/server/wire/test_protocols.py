@@ -40,6 +40,13 @@ def test_no_other_contract_is_spoken_by_default(tiny_artifact, path):
         refused(lambda: call(server, path, CALLS[path]), Code.UNIMPLEMENTED)
 
 
+def test_a_contract_that_is_not_spoken_is_not_imported():
+    program = "import sys, polyseme.server.serving; print(*(name for name in sys.modules if 'polyseme' in name))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "polyseme.server.wire.v1" in done.stdout.split()
+    assert not [name for name in done.stdout.split() if "protocols." in name or name.endswith((".tei", ".kserve"))]
+
+
 @pytest.mark.parametrize("protocols", ["tei,tgi", "TEI", ",", "tei,"])
 def test_a_contract_that_nobody_knows_ends_the_start(protocols):
     with pytest.raises(ConfigError, match="--protocols: got"):

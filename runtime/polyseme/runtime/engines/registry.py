@@ -10,7 +10,6 @@ from polyseme.artifact import Artifact
 from polyseme.runtime.engines.base import Engine
 from polyseme.runtime.engines.device import Device
 from polyseme.runtime.engines.onnxruntime.devices import CUDA
-from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
 from polyseme.runtime.engines.onnxruntime.padded import PaddedEngine
 from polyseme.runtime.errors import RuntimeUnavailableError, first_line
 
@@ -40,6 +39,8 @@ def make_engine(
     """
     try:
         if _packs(artifact, devices):
+            from polyseme.runtime.engines.onnxruntime.packed import PackedEngine
+
             return PackedEngine(artifact, devices)
         return PaddedEngine(
             artifact,

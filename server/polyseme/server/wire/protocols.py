@@ -1,4 +1,7 @@
-"""The contracts that a server speaks: polyseme.v1 always, others where its settings name them."""
+"""The contracts that a server speaks: polyseme.v1 always, others where its settings name them.
+
+Those are imported when they are named: most servers speak none.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ from collections.abc import Callable
 from polyseme.server.config import ServerConfig
 from polyseme.server.inference.validation import Limits
 from polyseme.server.models.registry import Registry
-from polyseme.server.wire import kserve, tei, v1
+from polyseme.server.wire import v1
 from polyseme.server.wire.calls.service import Service
 
 
 def services(registry: Registry, limits: Limits, config: ServerConfig) -> list[Service]:
     """Give the services of all contracts over the models of a registry."""
     named = config.protocols.split(",")
-    return [
-        *v1.services(registry, limits),
-        *(tei.services(registry, limits, config) if "tei" in named else ()),
-        *(kserve.services(registry, limits) if "kserve" in named else ()),
-    ]
+    found = v1.services(registry, limits)
+    if "tei" in named:
+        from polyseme.server.wire import tei
+
+        found += tei.services(registry, limits, config)
+    if "kserve" in named:
+        from polyseme.server.wire import kserve
+
+        found += kserve.services(registry, limits)
+    return found
 
 
 def probes(config: ServerConfig, is_ready: Callable[[], bool]) -> list[Service]:
@@ -28,4 +36,8 @@ def probes(config: ServerConfig, is_ready: Callable[[], bool]) -> list[Service]:
         config: the settings.
         is_ready: tells whether calls are to be sent here.
     """
-    return kserve.probes(is_ready) if "kserve" in config.protocols.split(",") else []
+    if "kserve" not in config.protocols.split(","):
+        return []
+    from polyseme.server.wire import kserve
+
+    return kserve.probes(is_ready)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Final
 
+from polyseme.artifact import own_version
 from polyseme.protocols.kserve import grpc_service_pb2 as pb
 from polyseme.server.errors import UnknownModelError
 from polyseme.server.models.served import ServedModel
@@ -37,9 +37,7 @@ class Models:
 
     async def server_metadata(self, _request: pb.ServerMetadataRequest, _call: Call) -> pb.ServerMetadataResponse:
         """Answer ServerMetadata."""
-        return pb.ServerMetadataResponse(
-            name="polyseme", version=version("polyseme"), extensions=["model_configuration"]
-        )
+        return pb.ServerMetadataResponse(name="polyseme", version=own_version(), extensions=["model_configuration"])
 
     async def model_ready(self, request: pb.ModelReadyRequest, _call: Call) -> pb.ModelReadyResponse:
         """Answer ModelReady: a model that is served is ready."""

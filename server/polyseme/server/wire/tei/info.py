@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Final
 
-from polyseme.artifact import HeadKind, Precision
+from polyseme.artifact import HeadKind, Precision, own_version
 from polyseme.protocols.tei import tei_pb2 as pb
 from polyseme.server.config import ServerConfig
 from polyseme.server.models.served import ServedModel
@@ -37,7 +36,7 @@ class InfoService:
         model, limits, config = self._executions.models.default, self._executions.limits, self._config
         engine = model.engine.info
         return pb.InfoResponse(
-            version=version("polyseme"),
+            version=own_version(),
             model_id=model.manifest.name,
             model_sha=model.manifest.sha256,
             model_dtype=DTYPE[engine.precision],
