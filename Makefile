@@ -119,7 +119,7 @@ test-openai: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gatewa
 	.venv-gateway/bin/python -m pytest -m openai tests/integrations/test_openai.py $(PYTEST_ARGS)
 
 test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway's page in Debian's chromium
-	.venv-gateway/bin/python -m pytest -m page tests/integrations/test_page.py $(PYTEST_ARGS)
+	.venv-gateway/bin/python -m pytest -m page tests/integrations/test_page.py tests/integrations/test_other_sites.py $(PYTEST_ARGS)
 
 # spaCy, and the component of ours in it.
 .venv-spacy/.installed: pyproject.toml constraints/spacy.txt

@@ -13,7 +13,7 @@ from tests.gateway.running import until
 from polyseme.gateway import connections
 from polyseme.gateway.connections import Connection
 
-GET = b"GET / HTTP/1.1\r\nhost: a\r\n"
+GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n"
 LARGE = 64 << 20  # more than the buffers of both ends hold
 
 

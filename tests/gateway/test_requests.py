@@ -7,7 +7,9 @@ import threading
 from tests.gateway.running import gateway_to, until
 from tests.server.running import CANARY, running
 
-HEAD = b"POST /v1/embeddings HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+HEAD = (
+    b"POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+)
 BODY = json.dumps({"input": CANARY}).encode()
 QUIET_S = 1.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,6 +13,7 @@ from polyseme.client import AsyncClient
 from polyseme.gateway.config import GatewayConfig
 from polyseme.gateway.errors import HttpError
 from polyseme.gateway.health import Health
+from polyseme.gateway.hosts import AllowedHosts, AllowedHostsOnly
 from polyseme.gateway.openai.endpoints import OpenAI
 from polyseme.gateway.openapi import openapi_document
 from polyseme.gateway.page.files import FILES, answer_with
@@ -27,7 +29,9 @@ def make_app(client: AsyncClient, config: GatewayConfig) -> Starlette:
     async def openapi(_: Arrived) -> Response:
         return json_response(document)
 
+    allowed = AllowedHosts(config.allowed_hosts, own=config.host)
     return Starlette(
+        middleware=[Middleware(AllowedHostsOnly, allowed)],
         routes=[
             Route("/v1/embeddings", requests.endpoint(openai.embeddings), methods=["POST"]),
             Route("/v1/models", requests.endpoint(openai.models)),

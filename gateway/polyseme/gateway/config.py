@@ -12,6 +12,7 @@ class GatewayConfig:
     Attributes:
         host: address to listen on.
         port: port to listen on; 0: any free one.
+        allowed_hosts: names that callers may use, besides addresses, localhost and `host`: NAME, *.NAME, *.
         timeout_s: seconds from the head of a request to its answer; the server is told what is left of them.
         max_body_bytes: bytes of one request's body.
         max_inputs: texts of one request; OpenAI takes 2,048.
@@ -22,6 +23,7 @@ class GatewayConfig:
 
     host: str = "127.0.0.1"
     port: int = 8000
+    allowed_hosts: tuple[str, ...] = ()
     timeout_s: float = 30.0
     max_body_bytes: int = 16 << 20
     max_inputs: int = 2048

@@ -13,6 +13,7 @@ _ERRORS: Final = {
     "408": "the body did not arrive in time",
     "413": "the body is too large",
     "415": "the body is not said to be JSON",
+    "421": "the header host names no host of the gateway",
     "429": "the server or the gateway is full; Retry-After says when to try again",
     "500": "a fault; the header x-request-id is in the log",
     "503": "no server is ready; Retry-After says when to try again",

@@ -25,6 +25,10 @@ from polyseme.gateway.statuses import http_error, retry_headers
 log: Final = logging.getLogger(__name__)
 
 _FULL_RETRY_S: Final = 1.0
+_FOR_BROWSERS: Final = {  # pages of other sites load no answer as a script, a style or an image
+    "cross-origin-resource-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ class Requests:
                 response = await (self._admitted if counted else self._within_time)(request, answer)
             except Exception as error:
                 response = self._error_response(error, caller.request_id)
-            response.headers["x-request-id"] = caller.request_id
+            response.headers.update({"x-request-id": caller.request_id, **_FOR_BROWSERS})
             return response
 
         return respond

@@ -24,7 +24,9 @@ def test_a_wrong_command_line_is_one_line(arguments, message, capsys):
     assert len(told.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [("--port", "65536"), ("--max-inputs", "0"), ("--timeout", "0")])
+@pytest.mark.parametrize(
+    "arguments", [("--port", "65536"), ("--max-inputs", "0"), ("--timeout", "0"), ("--allowed-hosts", "http://a")]
+)
 def test_limits_of_numbers_are_told_by_the_flag(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["gateway", *arguments])
@@ -48,9 +50,17 @@ def test_the_flags_become_the_settings(monkeypatch):
     assert main(["gateway"]) == 0
     assert served == {"config": GatewayConfig(), "to": "localhost:50051"}
     flags = "--host ::1 --port 1 --timeout 2 --max-body-bytes 3 --max-inputs 4 --max-requests 5 --max-connections 6"
-    assert main(["gateway", *flags.split(), "--grace", "7", "--target", "a:8"]) == 0
+    assert main(["gateway", *flags.split(), "--grace", "7", "--target", "a:8", "--allowed-hosts", "b, *.c,"]) == 0
     assert served["to"] == "a:8"
     assert served["config"] == GatewayConfig(
-        host="::1", port=1, timeout_s=2, max_body_bytes=3, max_inputs=4, max_requests=5, max_connections=6, grace_s=7
+        host="::1",
+        port=1,
+        timeout_s=2,
+        max_body_bytes=3,
+        max_inputs=4,
+        max_requests=5,
+        max_connections=6,
+        grace_s=7,
+        allowed_hosts=("b", "*.c"),
     )
     assert gateway.EXTRA == "gateway"

@@ -32,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", "PORT", _port, "port to listen on; 0: any free one")
     add_target_argument(parser)
     parser.add_argument(
+        "--allowed-hosts",
+        metavar="NAMES",
+        type=_names,
+        default=default.allowed_hosts,
+        help="names that callers may use in URLs besides addresses, localhost and --host, separated by commas; "
+        "*.NAME: all below NAME; *: any [none]",
+    )
+    parser.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=seconds,
@@ -63,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     config = GatewayConfig(
         host=args.host,
         port=args.port,
+        allowed_hosts=args.allowed_hosts,
         timeout_s=args.timeout,
         max_body_bytes=args.max_body_bytes,
         max_inputs=args.max_inputs,
@@ -80,6 +89,17 @@ def run(args: argparse.Namespace) -> int:
         reason = (error.strerror or str(error)).partition(" (")[0]  # asyncio says the address again
         raise CliError(f"cannot listen on {args.host}, port {args.port}: {reason}", 2) from error
     return 0
+
+
+def _names(text: str) -> tuple[str, ...]:
+    from polyseme.gateway.hosts import AllowedHosts
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    try:
+        AllowedHosts(names)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return names
 
 
 def _port(text: str) -> int:
