@@ -162,3 +162,20 @@ def tokenizer_threads(artifact, monkeypatch, cores, given, device):
     (model,) = loading.load_models([artifact], lambda one: load_engine(one, device=device), given)
     model.engine.release()
     return made.pop()
+
+
+@pytest.mark.parametrize(("adapts", "shapes"), [(False, {(1, 8)}), (True, {(1, 8), (1, 64), (4, 32)})])
+def test_each_graph_is_warmed_up_in_as_many_shapes_as_its_engine_asks_for(artifact, adapts, shapes):
+    engine = PaddedEngine(artifact, ON_CPU, lone_threads=2)
+    assert not engine.traits.adapts_to_shapes
+    engine.traits = replace(engine.traits, adapts_to_shapes=adapts)
+    seen, run = set(), engine.run
+
+    def watched(variant, batch, outputs, selection=None, alone=False):
+        seen.add((str(variant), alone, batch.input_ids.shape))
+        return run(variant, batch, outputs, selection, alone)
+
+    engine.run = watched
+    module._warm_up(engine, artifact, module.policy_for(engine.traits, ServerConfig()))
+    graphs = ((Variant.EMBED, False), (Variant.EMBED, True), (Variant.LAYERS, False))
+    assert seen == {(str(variant), alone, shape) for variant, alone in graphs for shape in shapes}

@@ -31,6 +31,7 @@ class Traits:
         most_texts: most texts of a batch; 0: any number.
         most_cells: most texts times the longest of a batch; 0: as its tokens.
         least_fill: the shortest text of a good batch over its longest; 0: any mix.
+        adapts_to_shapes: whether the first batch of a shape takes longer than those after it.
         warm_tokens: batches of more tokens than this are run once before the engine is ready; 0: none are.
     """
 
@@ -43,6 +44,7 @@ class Traits:
     most_texts: int = 0
     most_cells: int = 0
     least_fill: float = 0.0
+    adapts_to_shapes: bool = True
     warm_tokens: int = 0
 
 

@@ -205,9 +205,10 @@ def lone_threads(config: ServerConfig) -> int:
 
 
 def _warm_up(engine: Engine, artifact: Artifact, policy: BatchPolicy) -> None:
-    """Run short and long texts in small and full batches, so that no caller pays for first allocations."""
+    """Run each graph once, and in several shapes where the engine adapts to them, so that no caller pays for that."""
     started, spec = time.perf_counter(), artifact.manifest.model
-    for rows, length in ((1, 8), (1, 64), (min(4, policy.max_batch_texts), 32)):
+    shapes = [(1, 8), (1, 64), (min(4, policy.max_batch_texts), 32)]
+    for rows, length in shapes if engine.traits.adapts_to_shapes else shapes[:1]:
         batch = engine.collate([[spec.encoder.pad_token_id] * min(length, spec.max_tokens)] * rows)
         for alone in (False, True):
             engine.run(Variant.EMBED, batch, [POOLED, NORMALIZED], None, alone)

@@ -110,6 +110,7 @@ class PaddedEngine:
 def _traits(device: Device) -> Traits:
     if device.execution_provider == CPU:
         # Short texts gain by company, up to 160 tokens or so; beyond, it saves little: bench/results/lone-caller.md.
+        # The first run of a shape costs what later ones do: bench/results/first-runs.md.
         return Traits(
             pads=True,
             lanes=0,
@@ -118,6 +119,7 @@ def _traits(device: Device) -> Traits:
             batch_texts=16,
             queue_tokens=1 << 16,
             least_fill=0.9,
+            adapts_to_shapes=False,
         )
     return Traits(
         pads=True,
