@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from polyseme.cli.occurrences import Occurrence, Senses, cosines_of
+from polyseme.cli.senses.occurrences import Occurrence, Senses, cosines_of
 
 TEXT = "It was there, " + "w" * 18 + " on the far bank of the " + "m" * 20 + " river, as everybody knew."
 HOSTILE = "$x^2$ <b>&amp; 北京 bank \\frac{1}{2} 👩‍👩‍👧 $"

@@ -1,4 +1,4 @@
-"""polyseme senses: the table, the refusals, the files; the pictures are in tests/cli/picture."""
+"""polyseme senses: the table, the refusals, the files; the pictures are in tests/cli/senses/picture."""
 
 import json
 import re

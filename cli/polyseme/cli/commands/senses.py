@@ -13,11 +13,11 @@ from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.arguments.words import add_word_arguments
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import texts_from
-from polyseme.cli.occurrences import check_layer, find_senses, pairs_of
 from polyseme.cli.output import print_table
+from polyseme.cli.senses.occurrences import check_layer, find_senses, pairs_of
 
 if TYPE_CHECKING:
-    from polyseme.cli.occurrences import Occurrence, Senses
+    from polyseme.cli.senses.occurrences import Occurrence, Senses
     from polyseme.client import TextOptions
 
 NAME: Final = "senses"
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if target is not None and len(senses.occurrences) > _MAX_DRAWN:
         raise CliError(f"-o {target}: {len(senses.occurrences)} occurrences; a picture has room for {_MAX_DRAWN}")
     if target is not None:
-        from polyseme.cli.picture import draw
+        from polyseme.cli.senses.picture import draw
 
         draw(senses, target)
     if args.json:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tests.cli.samples import senses
 
-from polyseme.cli.picture.heatmaps import luminance, panels, shown_layers
+from polyseme.cli.senses.picture.heatmaps import luminance, panels, shown_layers
 
 
 @pytest.mark.parametrize("states", [4, 8, 9, 14, 26, 50])

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from polyseme.cli.picture.geometry import FloatArray
+from polyseme.cli.senses.picture.geometry import FloatArray
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 

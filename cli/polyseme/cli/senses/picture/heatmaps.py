@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib import colormaps
 
-from polyseme.cli.occurrences import layer_name
-from polyseme.cli.picture.geometry import FloatArray
-from polyseme.cli.picture.text import ACCENT, INK, width_of
+from polyseme.cli.senses.occurrences import layer_name
+from polyseme.cli.senses.picture.geometry import FloatArray
+from polyseme.cli.senses.picture.text import ACCENT, INK, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-    from polyseme.cli.occurrences import Senses
-    from polyseme.cli.picture.sheet import Sheet
+    from polyseme.cli.senses.occurrences import Senses
+    from polyseme.cli.senses.picture.sheet import Sheet
 
 COLOURS: Final = "cividis"  # even steps of lightness, the same to the colour-blind, and in grey
 SIDE: Final = 1.27  # inches of a heat-map

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 
 from polyseme.cli.output import one_line
-from polyseme.cli.picture.heatmaps import draw_heat_maps
-from polyseme.cli.picture.map import draw_map
-from polyseme.cli.picture.sheet import Sheet
-from polyseme.cli.picture.text import (
+from polyseme.cli.senses.picture.heatmaps import draw_heat_maps
+from polyseme.cli.senses.picture.map import draw_map
+from polyseme.cli.senses.picture.sheet import Sheet
+from polyseme.cli.senses.picture.text import (
     ACCENT,
     GREY,
     INK,
@@ -26,7 +26,7 @@ from polyseme.cli.picture.text import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from polyseme.cli.occurrences import Occurrence, Senses
+    from polyseme.cli.senses.occurrences import Occurrence, Senses
 
 _STYLE: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "polyseme"}  # text stays text
 _WIDTH: Final = 13.0  # inches; those of others too

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tests.cli.samples import HOSTILE, senses
 
-from polyseme.cli.picture.figure import figure
+from polyseme.cli.senses.picture.figure import figure
 
 KINDS = {
     "random": {},

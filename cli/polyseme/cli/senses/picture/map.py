@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from polyseme.cli.picture.geometry import FloatArray, Plane, fit, plane, scale_bar
-from polyseme.cli.picture.labels import edge, place
-from polyseme.cli.picture.text import ACCENT, GREY, INK, StyledText, fitting_sentence, line, width_of_line
+from polyseme.cli.senses.picture.geometry import FloatArray, Plane, fit, plane, scale_bar
+from polyseme.cli.senses.picture.labels import edge, place
+from polyseme.cli.senses.picture.text import ACCENT, GREY, INK, StyledText, fitting_sentence, line, width_of_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from polyseme.cli.occurrences import Senses
-    from polyseme.cli.picture.sheet import Sheet
+    from polyseme.cli.senses.occurrences import Senses
+    from polyseme.cli.senses.picture.sheet import Sheet
 
 _MAX_WITH_WORDS: Final = 12  # labels; of more occurrences only the numbers are written
 _FEW: Final = 6

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from polyseme.cli.picture.geometry import fit, plane, scale_bar
+from polyseme.cli.senses.picture.geometry import fit, plane, scale_bar
 
 
 def distances(points):

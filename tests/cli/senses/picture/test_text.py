@@ -1,7 +1,7 @@
 import pytest
 
-from polyseme.cli.picture import text
-from polyseme.cli.picture.text import readable, width_of
+from polyseme.cli.senses.picture import text
+from polyseme.cli.senses.picture.text import readable, width_of
 
 
 @pytest.fixture

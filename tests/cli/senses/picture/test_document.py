@@ -8,7 +8,7 @@ import pytest
 from tests.cli.samples import HOSTILE, senses
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.picture import draw
+from polyseme.cli.senses.picture import draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
 
-    from polyseme.cli.occurrences import Occurrence
+    from polyseme.cli.senses.occurrences import Occurrence
 
 # DejaVu Sans comes with matplotlib; of the others, those that are installed serve for characters that it lacks.
 _FONT: Final = "DejaVu Sans"

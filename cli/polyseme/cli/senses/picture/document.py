@@ -7,13 +7,13 @@ import io
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.output import writing
-from polyseme.cli.picture.figure import figure, styled, title_of
-from polyseme.cli.picture.text import with_other_fonts
+from polyseme.cli.senses.picture.figure import figure, styled, title_of
+from polyseme.cli.senses.picture.text import with_other_fonts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from polyseme.cli.occurrences import Occurrence, Senses
+    from polyseme.cli.senses.occurrences import Occurrence, Senses
 
 _DPI: Final = 200
 

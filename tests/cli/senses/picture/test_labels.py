@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from polyseme.cli.picture.labels import place
+from polyseme.cli.senses.picture.labels import place
 
 FRAME = (6.0, 4.4)
 

@@ -1,0 +1,1 @@
+"""A word in several sentences: its vectors compared, and drawn."""

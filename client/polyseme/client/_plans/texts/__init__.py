@@ -1,0 +1,1 @@
+"""embed and tokenize: one answer for each text."""
