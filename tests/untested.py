@@ -52,7 +52,7 @@ EXCUSED = {
     "client/_convert/vectors": "client/test_lying_server.py",
     "client/_plans/parts/calls": "client/_plans/parts/test_embed_tokens.py",
     "client/_plans/streams/resumable": "client/_plans/streams/test_embed_stream.py",
-    "client/_plans/texts": "client/calls/test_embed.py",
+    "client/_plans/texts/plans": "client/calls/test_embed.py",
     "client/_plans/parts/plans": "client/_plans/parts/test_embed_words.py",
     "client/_transport/event_loop/channel": "client/test_async_client.py",
     "client/_transport/event_loop/stream": "client/_plans/streams/test_embed_stream.py",

@@ -31,7 +31,7 @@ from polyseme.client._plans.similarity import (
     plan_word_similarity,
 )
 from polyseme.client._plans.streams.embed_stream import plan_embed_stream
-from polyseme.client._plans.texts import plan_embed, plan_tokenize
+from polyseme.client._plans.texts.plans import plan_embed, plan_tokenize
 from polyseme.client._transport.blocking.transport import SyncTransport
 from polyseme.client._transport.channel import channel_options, health_channel_options
 from polyseme.client._transport.connection import (

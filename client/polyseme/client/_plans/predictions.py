@@ -21,7 +21,7 @@ from polyseme.client._convert.predictions import (
 from polyseme.client._convert.requests import check_names
 from polyseme.client._plans.catalog import Catalog
 from polyseme.client._plans.defaults import Defaults
-from polyseme.client._plans.text_calls import TextCalls, send_texts
+from polyseme.client._plans.texts.sending import TextCalls, send_texts
 from polyseme.client._transport.rpc import ANSWER, CLASSIFY, RERANK, TAG_TOKENS, Plan, ask, decode
 from polyseme.client.errors import InvalidArgumentError, InvalidReplyError, ModelChangedError, PolysemeError
 from polyseme.client.models import Head, Model

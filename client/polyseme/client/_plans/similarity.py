@@ -15,8 +15,8 @@ from polyseme.client._convert.requests import MODEL_METRIC, metric_value, simila
 from polyseme.client._plans.catalog import Catalog
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import neglected, require_features
-from polyseme.client._plans.split import is_small
-from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, check_text_bytes, message_bytes
+from polyseme.client._plans.texts.sending import TEXT_INFO_BYTES, check_text_bytes, message_bytes
+from polyseme.client._plans.texts.split import is_small
 from polyseme.client._transport.rpc import SIMILARITY, Plan, ask
 from polyseme.client.errors import InvalidArgumentError, ModelChangedError, PolysemeError
 from polyseme.client.models import Limits, Model

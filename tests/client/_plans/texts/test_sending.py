@@ -2,7 +2,7 @@ import pytest
 
 from polyseme.client import InvalidArgumentError, Limits, UnavailableError
 from polyseme.client._plans.catalog import Catalog
-from polyseme.client._plans.text_calls import TextCalls, check_text_bytes, message_bytes, send_texts
+from polyseme.client._plans.texts.sending import TextCalls, check_text_bytes, message_bytes, send_texts
 from polyseme.client._transport.channel import MAX_MESSAGE_BYTES
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyseme.client._plans.split import ENTRY_BYTES, SMALL_BYTES, SMALL_TEXTS, CallLimits, is_small, split
+from polyseme.client._plans.texts.split import ENTRY_BYTES, SMALL_BYTES, SMALL_TEXTS, CallLimits, is_small, split
 
 SIZES = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50)), max_size=60)
 LIMITS = st.builds(

@@ -12,11 +12,11 @@ from polyseme.client._convert.indices import shift_texts
 from polyseme.client._convert.replies import same_model
 from polyseme.client._convert.requests import make_bulk
 from polyseme.client._plans.catalog import Catalog
-from polyseme.client._plans.split import CallLimits, split
 from polyseme.client._plans.streams.embed_stream import check_chunk
 from polyseme.client._plans.streams.job import StreamRequest
 from polyseme.client._plans.streams.resumable import ResumableStream
-from polyseme.client._plans.text_calls import check_text_bytes
+from polyseme.client._plans.texts.sending import check_text_bytes
+from polyseme.client._plans.texts.split import CallLimits, split
 from polyseme.client._transport.rpc import MessageType, Plan, ask
 from polyseme.client.errors import PolysemeError
 from polyseme.client.models import ModelIdentity, identity_from

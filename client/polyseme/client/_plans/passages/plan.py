@@ -22,7 +22,7 @@ from polyseme.client._plans.parts.sending import send_parts
 from polyseme.client._plans.passages.own_tokens import OwnTokens
 from polyseme.client._plans.passages.windows import windows
 from polyseme.client._plans.progress import progress_bar
-from polyseme.client._plans.texts import plan_tokenize
+from polyseme.client._plans.texts.plans import plan_tokenize
 from polyseme.client._transport.rpc import Plan
 from polyseme.client.errors import InvalidArgumentError, InvalidReplyError, PolysemeError
 from polyseme.client.models import Model

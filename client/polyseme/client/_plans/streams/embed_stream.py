@@ -19,9 +19,9 @@ from polyseme.client._convert.requests import embed_stream_request
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
 from polyseme.client._plans.progress import progress_bar
-from polyseme.client._plans.split import ENTRY_BYTES
 from polyseme.client._plans.streams.job import StreamRequest
 from polyseme.client._plans.streams.resumable import ResumableStream
+from polyseme.client._plans.texts.split import ENTRY_BYTES
 from polyseme.client._transport.rpc import EXHAUSTED, Emit, Plan, Pull
 from polyseme.client.errors import InvalidArgumentError, InvalidReplyError, ModelChangedError, PolysemeError
 from polyseme.client.models import ModelIdentity

@@ -12,7 +12,7 @@ from polyseme.client._convert.requests import embed_request, make_bulk, tokenize
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.features import require_features
 from polyseme.client._plans.progress import progress_bar
-from polyseme.client._plans.text_calls import TEXT_INFO_BYTES, TextCalls, send_texts
+from polyseme.client._plans.texts.sending import TEXT_INFO_BYTES, TextCalls, send_texts
 from polyseme.client._transport.rpc import EMBED, TOKENIZE, Plan, decode
 from polyseme.client.errors import PolysemeError
 from polyseme.client.options import Dtype, EmbedOptions, OffsetUnit, TextOptions

@@ -9,7 +9,15 @@ from typing import Final
 
 from polyseme.client._convert.indices import shift_texts
 from polyseme.client._plans.catalog import Catalog
-from polyseme.client._plans.split import BULK_BYTES, BULK_TEXTS, SMALL_BYTES, SMALL_TEXTS, CallLimits, is_small, split
+from polyseme.client._plans.texts.split import (
+    BULK_BYTES,
+    BULK_TEXTS,
+    SMALL_BYTES,
+    SMALL_TEXTS,
+    CallLimits,
+    is_small,
+    split,
+)
 from polyseme.client._transport.channel import MAX_MESSAGE_BYTES
 from polyseme.client._transport.rpc import Calls, Plan
 from polyseme.client.errors import InvalidArgumentError, MessageTooLargeError, PolysemeError
