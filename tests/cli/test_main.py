@@ -26,7 +26,7 @@ def command(monkeypatch):
         NAME="try", HELP="try things", EXTRA="server", outcome=0, run=run, add_arguments=lambda parser: None
     )
     monkeypatch.setattr(entry, "COMMANDS", ("try",))
-    monkeypatch.setattr(entry, "load", {"try": fake}.get)
+    monkeypatch.setattr(entry, "import_command", {"try": fake}.get)
     return fake
 
 
@@ -153,7 +153,8 @@ def test_main_declares_the_arguments_of_the_command_that_is_called_alone(command
         raise AssertionError
 
     other = SimpleNamespace(NAME="other", HELP="do other", EXTRA="", add_arguments=add_arguments, run=lambda args: 1)
-    entry.COMMANDS, entry.load = ("try", "other"), {"try": command, "other": other}.get  # the fixture puts them back
+    entry.COMMANDS = ("try", "other")  # the fixture puts both back
+    entry.import_command = {"try": command, "other": other}.get
     with pytest.raises(SystemExit) if options else nullcontext():
         assert entry.main([*options, "try"]) == 0
     assert ("do other" in capsys.readouterr().out) == bool(options)
@@ -211,9 +212,9 @@ def test_every_subcommand_explains_itself(name, capsys):
         entry.main([name, "--help"])
     assert end.value.code == 0
     out = capsys.readouterr().out
-    assert name == entry.load(name).NAME
+    assert name == entry.import_command(name).NAME
     assert f"usage: polyseme {name}" in out
-    assert entry._sentence(entry.load(name).HELP).split()[0] in out
+    assert entry._sentence(entry.import_command(name).HELP).split()[0] in out
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # an ASCII terminal loses a character, not the answer
     try:
         only = command is not None and arguments[0] == command.NAME  # an option before it may ask for the help of all
-        parser = _parser([command] if command and only else list(map(load, COMMANDS)), command)
+        parser = _parser([command] if command and only else list(map(import_command, COMMANDS)), command)
         args, unknown = parser.parse_known_args(arguments)
         if unknown:
             _refuse_unknown(args.parser if command else parser, unknown)
@@ -97,10 +97,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _called(arguments: Sequence[str]) -> Command | None:
     """Find the subcommand: the first argument that is no option."""
     name = next((argument for argument in arguments if not argument.startswith("-")), None)
-    return load(name) if name in COMMANDS else None
+    return import_command(name) if name in COMMANDS else None
 
 
-def load(name: str) -> Command:
+def import_command(name: str) -> Command:
     """Import the module of a subcommand."""
     return cast(Command, import_module(f"polyseme.cli.commands.{name}"))
 
