@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,18 @@ from polyseme.client._arguments.pairs import TextsOrPairs
 from polyseme.client._arguments.passages import Passages, Splitter
 from polyseme.client._arguments.texts import Texts
 from polyseme.client._convert.health import HealthStatus
-from polyseme.client._local.request import request_for
-from polyseme.client._local.server import START_TIMEOUT_S, LocalServer, use_server
 from polyseme.client._plans.defaults import Defaults
 from polyseme.client._plans.parts.plans import plan_embed_tokens, plan_embed_words
 from polyseme.client._plans.passages.plan import plan_embed_passages
 from polyseme.client._plans.predictions import plan_answer, plan_classify, plan_entities, plan_rerank
-from polyseme.client._plans.server import READY_TIMEOUT_S, plan_health, plan_model, plan_models, plan_wait_until_ready
+from polyseme.client._plans.server import (
+    READY_TIMEOUT_S,
+    START_TIMEOUT_S,
+    plan_health,
+    plan_model,
+    plan_models,
+    plan_wait_until_ready,
+)
 from polyseme.client._plans.similarity import (
     plan_similarity,
     plan_similarity_pairwise,
@@ -64,6 +69,9 @@ from polyseme.client.options import (
 from polyseme.client.predictions import Answered, Classification, Ranked, TaggedText
 from polyseme.client.results import EmbedResult, PassageEmbeddings, TokenEmbeddings, TokenizedText, TopK, WordEmbeddings
 from polyseme.client.words import Operands, WordInText
+
+if TYPE_CHECKING:
+    from polyseme.client._local.server import LocalServer
 
 _T = TypeVar("_T")
 
@@ -145,6 +153,9 @@ class Client:
             LocalServerError: the server ended; the message has its last lines.
             DeadlineExceededError: the server was not ready in time.
         """
+        from polyseme.client._local.request import request_for  # few callers have a server of their own
+        from polyseme.client._local.server import use_server
+
         server = use_server(request_for(source, settings), start_timeout)
         client = cls(server.target, model=model, timeout=timeout, options=options)
         client._server = server

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,8 +118,6 @@ def _hash(file: Path) -> str:
 
 
 def _version() -> str:
-    from importlib import metadata  # with what it imports, a twentieth of the import of this package
-
     try:
         return metadata.version("polyseme")
     except metadata.PackageNotFoundError:

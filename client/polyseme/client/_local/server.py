@@ -30,8 +30,6 @@ from polyseme.client._transport.connection import Connection
 from polyseme.client._transport.forks import FORKS
 from polyseme.client.errors import DeadlineExceededError, LocalServerError, UnavailableError
 
-START_TIMEOUT_S: Final = 600.0
-"""Seconds that a local server gets to start, an export included, where the caller does not say."""
 LOG: Final = "log"
 """The file of what the server says."""
 _USERS: Final = "users"

@@ -15,6 +15,8 @@ from polyseme.client.models import Model
 
 READY_TIMEOUT_S: Final = 60.0
 """Seconds that a server gets to start where the caller does not say."""
+START_TIMEOUT_S: Final = 600.0
+"""Seconds that a local server gets to start, an export included, where the caller does not say."""
 READINESS: Final = "polyseme.v1.EmbeddingService"
 """The service whose health says whether a server takes calls."""
 _ASK_EVERY_S: Final = 0.2
