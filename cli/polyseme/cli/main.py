@@ -73,8 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal loses a character, not the answer
     try:
-        only = command is not None and arguments[0] == command.NAME  # an option before it may ask for the help of all
-        parser = _parser([command] if command and only else list(map(import_command, COMMANDS)), command)
+        # An option before the subcommand may ask for the help of all.
+        named: Iterable[str] = arguments[:1] if command and arguments[0] == command.NAME else COMMANDS
+        parser = _parser(map(import_command, named), command)
         args, unknown = parser.parse_known_args(arguments)
         if unknown:
             _refuse_unknown(args.parser if command else parser, unknown)
