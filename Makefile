@@ -110,6 +110,9 @@ test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run what version
 test-optimum: .venv-optimum/.installed $(MODEL)/manifest.json  ## Test the export through optimum, in an environment with torch
 	.venv-optimum/bin/python -m pytest -m 'optimum or transformers' tests $(PYTEST_ARGS)
 
+# Renews the rows of bench/results/integrations.md that are of what was run.
+TABLED := -p tests.integrations.table
+
 # Clients of the gateway, as they are.
 .venv-gateway/.installed: pyproject.toml constraints/gateway.txt
 	@test -x .venv-gateway/bin/python || $(PYTHON) -m venv .venv-gateway
@@ -117,7 +120,7 @@ test-optimum: .venv-optimum/.installed $(MODEL)/manifest.json  ## Test the expor
 	@touch $@
 
 test-openai: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway with the packages openai and langchain-openai
-	.venv-gateway/bin/python -m pytest -m openai tests/integrations/test_openai.py $(PYTEST_ARGS)
+	.venv-gateway/bin/python -m pytest $(TABLED) -m openai tests/integrations/test_openai.py $(PYTEST_ARGS)
 
 test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway's page in Debian's chromium
 	.venv-gateway/bin/python -m pytest -m page tests/integrations/test_page.py tests/integrations/test_other_sites.py $(PYTEST_ARGS)
@@ -129,7 +132,7 @@ test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway'
 	@touch $@
 
 test-spacy: .venv-spacy/.installed $(MODEL)/manifest.json  ## Test the component for spaCy in spaCy's pipelines
-	.venv-spacy/bin/python -m pytest -m integrations tests/integrations/spacy $(PYTEST_ARGS)
+	.venv-spacy/bin/python -m pytest $(TABLED) -m integrations tests/integrations/spacy $(PYTEST_ARGS)
 
 # The newest transformers and sentence-transformers, which judge how checkpoints are read. Nothing of polyseme is in it.
 .venv-reference/.installed: constraints/reference.txt
@@ -206,11 +209,13 @@ LIBRARIES := haystack langchain llamaindex
 
 CLIENTS := .venv-client-tei/.installed .venv-client-triton/.installed $(CACHE)/libb64/.unpacked .cache/bin/ghz
 
-test-integrations: $(VENV)/.installed-dev $(MODEL)/manifest.json $(CLIENTS) .venv-libraries/.installed .venv-libraries-oldest/.installed  ## Call the server with clients of other servers, and from other libraries
+test-integrations: $(VENV)/.installed-dev $(MODEL)/manifest.json $(CLIENTS) .venv-oldest/.installed .venv-libraries/.installed .venv-libraries-oldest/.installed  ## Call the server with clients of other servers, and from other libraries
 	$(BIN)/python -c "from bench.protocols.clients import versions; print(versions())"
-	$(BIN)/python -m pytest -m integrations tests/integrations/test_protocols.py $(PYTEST_ARGS)
-	HAYSTACK_TELEMETRY_ENABLED=false .venv-libraries/bin/python -m pytest -m integrations $(LIBRARIES:%=tests/integrations/test_%.py) $(PYTEST_ARGS)
-	HAYSTACK_TELEMETRY_ENABLED=false .venv-libraries-oldest/bin/python -m pytest -m integrations $(LIBRARIES:%=tests/integrations/test_%.py) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(TABLED) -m integrations tests/integrations/test_protocols.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(TABLED) tests/integrations/test_sklearn.py $(PYTEST_ARGS)
+	.venv-oldest/bin/python -m pytest $(TABLED) tests/integrations/test_sklearn.py $(PYTEST_ARGS)
+	HAYSTACK_TELEMETRY_ENABLED=false .venv-libraries/bin/python -m pytest $(TABLED) -m integrations $(LIBRARIES:%=tests/integrations/test_%.py) $(PYTEST_ARGS)
+	HAYSTACK_TELEMETRY_ENABLED=false .venv-libraries-oldest/bin/python -m pytest $(TABLED) -m integrations $(LIBRARIES:%=tests/integrations/test_%.py) $(PYTEST_ARGS)
 
 callers: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Test the examples in Go, Node and Java (make test: all but Java)
 	POLYSEME_TEST_JAVA=1 $(BIN)/python -m pytest tests/callers $(PYTEST_ARGS)

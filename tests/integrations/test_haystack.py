@@ -14,7 +14,7 @@ from haystack.utils import Secret
 
 from polyseme.integrations.haystack import PolysemeDocumentEmbedder, PolysemeTextEmbedder
 
-pytestmark = pytest.mark.integrations
+pytestmark = [pytest.mark.integrations, pytest.mark.library("haystack-ai")]
 
 
 def test_queries_and_documents_have_their_prompts(prompted_server, query, documents):

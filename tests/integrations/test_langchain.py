@@ -13,7 +13,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from polyseme.integrations.langchain import PolysemeEmbeddings
 
-pytestmark = pytest.mark.integrations
+pytestmark = [pytest.mark.integrations, pytest.mark.library("langchain-core")]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from llama_index.core.schema import TextNode
 
 from polyseme.integrations.llamaindex import PolysemeEmbedding
 
-pytestmark = pytest.mark.integrations
+pytestmark = [pytest.mark.integrations, pytest.mark.library("llama-index-core")]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from polyseme.client import Client
 
 openai = pytest.importorskip("openai", reason="make test-openai brings it")
 langchain_openai = pytest.importorskip("langchain_openai", reason="make test-openai brings it")
-pytestmark = pytest.mark.openai
+pytestmark = [pytest.mark.openai, pytest.mark.library("openai")]
 
 TEXTS = ["We sat on the bank of the river.", "I deposited the check at the bank.", "A cat."]
 MODEL = "all-MiniLM-L6-v2"
@@ -136,6 +136,7 @@ def test_a_timeout_of_the_package_cancels_the_call(server, gateway, client):
         until(lambda: ended() > before)
 
 
+@pytest.mark.library("langchain-openai")
 def test_langchain(gateway, expected):
     embeddings = langchain_openai.OpenAIEmbeddings(
         base_url=f"{gateway.url}/v1", api_key="none", model=MODEL, check_embedding_ctx_length=False
@@ -150,6 +151,7 @@ def test_langchain(gateway, expected):
     assert np.array(asyncio.run(embed())) == pytest.approx(expected.embeddings, abs=1e-5)
 
 
+@pytest.mark.library("langchain-openai")
 def test_langchain_that_sends_token_ids_is_told_what_to_set(gateway):
     """It asks for its tokenizer's files first, which this test spares it."""
     embeddings = langchain_openai.OpenAIEmbeddings(

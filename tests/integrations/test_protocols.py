@@ -2,20 +2,29 @@
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 from bench.lib.server import server
-from bench.protocols.clients import ghz, perf_analyzer, python_of
+from bench.protocols.clients import GHZ, ghz, perf_analyzer, python_of
 
 from polyseme.v1 import embedding_service_pb2 as pb
 from polyseme.v1 import embedding_service_pb2_grpc
 
 pytestmark = pytest.mark.integrations
 PROGRAMS = Path(__file__).parent / "programs"
+
 TEXTS = ("We sat on the bank of the river.", "naïve café", "a")
+
+
+def of_client(client, library, package):
+    """Mark the tests of a library that is in the environment of a client."""
+    program = f"from importlib.metadata import version; print(version({package!r}), end='')"
+    version = partial(subprocess.check_output, [python_of(client), "-c", program], text=True, timeout=300)
+    return pytest.mark.library(library, version=version, pinned_in=f"constraints/client-{client}.txt")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +45,7 @@ def by_v1(target, texts):
     return np.frombuffer(reply.embeddings.data, "<f4").reshape(len(texts), -1), [one.tokens for one in reply.texts]
 
 
+@of_client("tei", "tei-client", "tei-client")
 @pytest.mark.parametrize("text", TEXTS)
 def test_tei_client_gets_the_vectors_of_v1(target, text):
     found = told("tei", "call_tei.py", target, text)
@@ -45,6 +55,7 @@ def test_tei_client_gets_the_vectors_of_v1(target, text):
     assert found["embed_all"] == [len(one) for one in found["tokens"]] == tokens
 
 
+@of_client("triton", "tritonclient", "tritonclient")
 @pytest.mark.parametrize("texts", [TEXTS[:1], TEXTS[1:2]])
 def test_tritonclient_gets_the_vectors_of_v1_in_streams_too(target, texts):
     found = told("triton", "call_triton.py", target, *texts)
@@ -54,11 +65,13 @@ def test_tritonclient_gets_the_vectors_of_v1_in_streams_too(target, texts):
     assert (found["model"], found["ready"], found["tokens"]) == ("all-MiniLM-L6-v2", True, tokens)
 
 
+@of_client("triton", "perf_analyzer", "tritonclient")
 @pytest.mark.parametrize("flags", [(), ("--streaming",)])
 def test_perf_analyzer_measures(target, flags):
     assert "Throughput:" in perf_analyzer(target, *flags)
 
 
+@pytest.mark.library("ghz", version=lambda: GHZ, pinned_in="Makefile")
 @pytest.mark.parametrize("call", ["tei.v1.Embed.Embed", "inference.GRPCInferenceService.ModelInfer"])
 def test_ghz_gets_ok_alone(target, call):
     assert "[OK]   200 responses" in ghz(target, call, total=200)

@@ -18,6 +18,8 @@ from sklearn.pipeline import make_pipeline, make_union  # noqa: E402
 
 from polyseme.integrations.sklearn import TextEmbedder  # noqa: E402
 
+pytestmark = pytest.mark.library("scikit-learn")
+
 TEXTS = [f"{word} {number}" for number in range(6) for word in ("bank", "shore")]
 LABELS = [0, 1] * 6
 

@@ -7,7 +7,7 @@ from tests.integrations.documented import example
 from polyseme.client import Client, InvalidArgumentError
 
 spacy = pytest.importorskip("spacy", reason="make test-spacy brings it")
-pytestmark = pytest.mark.integrations
+pytestmark = [pytest.mark.integrations, pytest.mark.library("spacy")]
 
 TEXTS = ["We sat on the bank of the river.", "I deposited the check at the bank.", "", "  \n", "A cat."]
 LONG = "bank " * 300

@@ -9,7 +9,7 @@ from tests.integrations.spacy.asking import at
 from polyseme.client import InvalidArgumentError
 
 pytest.importorskip("spacy", reason="make test-spacy brings it")
-pytestmark = pytest.mark.integrations
+pytestmark = [pytest.mark.integrations, pytest.mark.library("spacy")]
 
 RIVER, MONEY = "We sat on the bank of the river.", "I deposited the check at the bank."
 ODD = "Don't  pay \u2028 $10k, naïve 😀 \u200b bank\x07!"

@@ -11,7 +11,7 @@ from polyseme.client import Client
 from polyseme.export import ExportOptions, export_model
 
 pytest.importorskip("spacy", reason="make test-spacy brings it")
-pytestmark = pytest.mark.integrations
+pytestmark = [pytest.mark.integrations, pytest.mark.library("spacy")]
 
 TEXT = "We sat on  the bank of the river."
 
