@@ -1,4 +1,4 @@
-"""docs/past-bugs.md names tests that are there."""
+"""docs/past-bugs.md and SECURITY.md name tests that are there."""
 
 import re
 import shlex
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = re.findall(r"`(pytest [^`]+)`", (ROOT / "docs/past-bugs.md").read_text(encoding="utf-8"))
+POLICY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"`(pytest [^`]+)`", (ROOT / "docs/past-bugs.md").read_text(encoding="utf-8") + POLICY)
 
 
 def names(path):
@@ -24,3 +25,12 @@ def test_there_is_what_shows_it(command):
     assert paths
     for part in asked:
         assert [name for name in there if part in name], part
+
+
+def test_the_promises_of_the_policy_are_there():
+    promises = (ROOT / "bench/reliability/promises.py").read_text(encoding="utf-8")
+    known = set(re.findall(r'Promise\(\s*"([\w-]+)"', promises))
+    lists = re.findall(r"promises? (\d[\w-]*(?:(?:, | to )\d[\w-]*)*)", POLICY)
+    named = {number for numbers in lists for number in re.split(", | to ", numbers)}
+    assert len(named) == 12
+    assert named <= known
