@@ -31,7 +31,7 @@ def make_app(client: AsyncClient, config: GatewayConfig) -> Starlette:
 
     allowed = AllowedHosts(config.allowed_hosts, own=config.host)
     return Starlette(
-        middleware=[Middleware(AllowedHostsOnly, allowed)],
+        middleware=[Middleware(AllowedHostsOnly, allowed=allowed)],
         routes=[
             Route("/v1/embeddings", requests.endpoint(openai.embeddings), methods=["POST"]),
             Route("/v1/models", requests.endpoint(openai.models)),

@@ -61,7 +61,7 @@ class AllowedHosts:
 class AllowedHostsOnly:
     """Refuses requests to other hosts, whatever they ask for. A middleware of ASGI."""
 
-    def __init__(self, app: ASGIApp, allowed: AllowedHosts) -> None:
+    def __init__(self, app: ASGIApp, *, allowed: AllowedHosts) -> None:
         self._app = app
         self._allowed = allowed
 
