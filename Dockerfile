@@ -53,6 +53,8 @@ FROM ${BASE} AS runtime
 ARG BASE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+# No label `created`: the same commit has the same labels, and the image says itself when it was built. No `source`, `url` or
+# `documentation`: there is no public address yet.
 LABEL org.opencontainers.image.title="polyseme" \
       org.opencontainers.image.description="A gRPC inference server for contextual embeddings" \
       org.opencontainers.image.licenses="Apache-2.0" \

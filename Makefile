@@ -13,7 +13,7 @@ LOADTEST_ARGS ?=
 BUSY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs site help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs site help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference release-check test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -193,6 +193,15 @@ test-cuda: .venv-cuda/.installed $(CACHE)/cuda/.built $(MODEL)/manifest.json  ##
 	.venv-cuda/bin/python -m pytest --quiet $(ON_ITS_CPU)
 	FAKE_DEVICES=2 LD_LIBRARY_PATH=$(CURDIR)/$(CACHE)/cuda/cuda .venv-cuda/bin/python -m pytest -m cuda tests/cuda $(PYTEST_ARGS)
 
+# What builds and judges archives. Nothing of polyseme is in it.
+.venv-release/.installed: constraints/release.txt
+	@test -x .venv-release/bin/python || $(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check -r constraints/release.txt
+	@touch $@
+
+release-check: .venv-release/.installed  ## Build what would be published, look at it, install it, use it; some five minutes
+	.venv-release/bin/python -m deploy.release.check
+
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging
 
@@ -306,4 +315,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-site .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-mteb .venv-mteb-oldest .venv-databases $(PEERS:%=.venv-peers-%) models site .cache/site .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-site .venv-release .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-mteb .venv-mteb-oldest .venv-databases $(PEERS:%=.venv-peers-%) models site .cache/site .cache/image .cache/cuda .cache/callers

@@ -147,3 +147,22 @@ def test_cuda_libraries_are_pinned_and_all_there():
     names = {line.partition("==")[0] for line in lines}
     libraries = {"cublas", "cuda-nvrtc", "cuda-runtime", "cudnn-cu13", "cufft", "curand", "nvjitlink"}
     assert names == {"onnxruntime-gpu"} | {f"nvidia-{library}" for library in libraries}
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+def test_an_image_says_what_it_is(target):
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (labels,) = all_of(target, "LABEL")
+    named = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]*)"', labels))
+    arguments = dict(rest.partition("=")[::2] for rest in all_of(target, "ARG"))
+    assert named == {
+        "title": project["name"],
+        "description": project["description"].partition(":")[0],
+        "licenses": project["license"],
+        "version": "${VERSION}",
+        "revision": "${REVISION}",
+        "base.name": "${BASE}",
+    }
+    assert (arguments["VERSION"], arguments["REVISION"]) == (project["version"], "unknown")
