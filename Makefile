@@ -13,7 +13,7 @@ LOADTEST_ARGS ?=
 BUSY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs site help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference release-check test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz loadtest image image-cuda clean
+.PHONY: docs site help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference release-check test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz gateway-api loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -304,6 +304,15 @@ ghz: .cache/bin/ghz  ## Install ghz into .cache/bin; with Go
 
 .cache/bin/ghz:
 	GOBIN=$(CURDIR)/.cache/bin go install github.com/bojand/ghz/cmd/ghz@v0.120.0
+
+# The definitions of Gateway API, which manifests of deploy/kubernetes are held to.
+gateway-api: $(CACHE)/gateway-api/.unpacked  ## Fetch the schemas of Gateway API into .cache/gateway-api; with Go
+
+$(CACHE)/gateway-api/.unpacked:
+	@rm -rf $(@D) && mkdir -p $(@D)
+	cd $(@D) && go mod download -json sigs.k8s.io/gateway-api@v1.6.3 > module.json
+	cp $$(sed -n 's/.*"Dir": "\(.*\)".*/\1/p' $(@D)/module.json)/config/crd/standard/*.yaml $(@D)
+	@touch $@
 
 loadtest: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run ghz, k6 and polyseme bench in turn (LOADTEST_ARGS=--write keeps the results)
 	$(BIN)/python -m bench.load.loadtest $(MODEL) $(LOADTEST_ARGS)

@@ -1,4 +1,4 @@
-"""compose.yaml and kubernetes.yaml against the server's settings and the image."""
+"""compose.yaml and the manifests of kubernetes/ against the server's settings, the image and published schemas."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,16 @@ import pytest
 import yaml
 
 from polyseme.server.config import ServerConfig
-from polyseme.v1 import embedding_service_pb2
+from polyseme.v1 import embedding_service_pb2, model_service_pb2, prediction_service_pb2
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 SERVICE = embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"].full_name
 DEFAULTS = ServerConfig()
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+KUBERNETES = ("1.27", "1.37")  # probes of gRPC are for all since 1.27; the newest whose schemas the package has
+GATEWAY_API = ROOT / ".cache/gateway-api"  # by `make gateway-api`
+CONTRACT = (embedding_service_pb2, model_service_pb2, prediction_service_pb2)
 
 
 def variable(value):
@@ -30,9 +34,17 @@ def service(compose):
     return compose["services"]["polyseme"]
 
 
+def manifests():
+    return [document for path in MANIFESTS for document in yaml.safe_load_all(path.read_text())]
+
+
+def is_of_gateway_api(manifest):
+    return manifest["apiVersion"].startswith("gateway.networking.k8s.io/")
+
+
 @pytest.fixture(scope="module")
 def kubernetes():
-    return {document["kind"]: document for document in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())}
+    return {manifest["kind"]: manifest for manifest in manifests()}
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +165,68 @@ def test_the_service_finds_the_ports_of_the_pod(kubernetes, container):
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"grpc": DEFAULTS.port, "metrics": DEFAULTS.metrics_port}
     assert {port["targetPort"] for port in kubernetes["Service"]["spec"]["ports"]} == set(ports)
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_kubernetes_knows_every_field(version):
+    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="make venv brings it")
+    for manifest in manifests():
+        if not is_of_gateway_api(manifest):
+            kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def closed(schema):
+    """The schema, refusing fields that it does not name, as `kubectl apply` does; the API itself drops them."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(part) for name, part in schema.items()}
+    return {**inner, "additionalProperties": False} if "properties" in schema else inner
+
+
+def test_gateway_api_knows_every_field():
+    jsonschema = pytest.importorskip("jsonschema", reason="make venv brings it, with kubernetes-validate")
+    if not (GATEWAY_API / ".unpacked").is_file():
+        pytest.skip("make gateway-api brings its schemas, with Go")
+    ours = [manifest for manifest in manifests() if is_of_gateway_api(manifest)]
+    assert {manifest["kind"] for manifest in ours} == {"Gateway", "GRPCRoute"}
+    for manifest in ours:
+        definition = yaml.safe_load(
+            (GATEWAY_API / f"gateway.networking.k8s.io_{manifest['kind'].lower()}s.yaml").read_text()
+        )
+        _, _, version = manifest["apiVersion"].partition("/")
+        (schema,) = [
+            each["schema"]["openAPIV3Schema"] for each in definition["spec"]["versions"] if each["name"] == version
+        ]
+        schema["properties"]["metadata"] = True  # the definition leaves it to Kubernetes
+        jsonschema.validate(manifest, closed(schema))
+
+
+def test_the_route_leads_to_the_contract_and_to_nothing_else(kubernetes):
+    (rule,) = kubernetes["GRPCRoute"]["spec"]["rules"]
+    contract = {service.full_name for file in CONTRACT for service in file.DESCRIPTOR.services_by_name.values()}
+    assert {match["method"]["service"] for match in rule["matches"]} == contract | {"grpc.health.v1.Health"}
+    service = kubernetes["Service"]
+    (port,) = [port for port in service["spec"]["ports"] if port["name"] == "grpc"]
+    assert rule["backendRefs"] == [{"name": service["metadata"]["name"], "port": port["port"]}]
+    assert port["appProtocol"] == "kubernetes.io/h2c"
+
+
+def test_the_route_comes_in_by_the_gateway(kubernetes):
+    gateway, route = kubernetes["Gateway"], kubernetes["GRPCRoute"]["spec"]
+    (listener,) = gateway["spec"]["listeners"]
+    assert route["parentRefs"] == [{"name": gateway["metadata"]["name"]}]
+    assert route["hostnames"] == [listener["hostname"]]
+
+
+def test_the_autoscaler_scales_the_deployment_and_leaves_a_pod_to_disrupt(kubernetes, container):
+    autoscaler, deployment = kubernetes["HorizontalPodAutoscaler"]["spec"], kubernetes["Deployment"]
+    assert autoscaler["scaleTargetRef"] == {
+        "apiVersion": deployment["apiVersion"],
+        "kind": "Deployment",
+        "name": deployment["metadata"]["name"],
+    }
+    assert autoscaler["minReplicas"] > kubernetes["PodDisruptionBudget"]["spec"]["minAvailable"]
+    assert autoscaler["minReplicas"] == deployment["spec"]["replicas"]
+    assert "cpu" in container["resources"]["requests"], "what a share of the CPU is a share of"

@@ -1,4 +1,4 @@
-"""Dashboard and rules ask for nothing but what a real server exports."""
+"""Dashboard, rules and autoscaler ask for nothing but what a real server exports."""
 
 import json
 import re
@@ -116,3 +116,13 @@ def test_grafana_is_told_of_the_data_source_and_the_dashboards(dashboard):
     assert source["uid"] == chosen["current"]["value"]
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["grafana"]
     assert f"./grafana/dashboards:{provider['options']['path']}:ro" in compose["volumes"]
+
+
+def test_the_autoscaler_asks_for_a_metric_that_the_adapter_makes_of_one_that_there_is(exported):
+    autoscaler = yaml.safe_load((DEPLOY / "kubernetes/autoscaler.yaml").read_text())
+    (asked,) = [
+        metric["pods"]["metric"]["name"] for metric in autoscaler["spec"]["metrics"] if metric["type"] == "Pods"
+    ]
+    (rule,) = yaml.safe_load((DEPLOY / "prometheus-adapter.yml").read_text())["rules"]["custom"]
+    assert rule["seriesQuery"].partition("{")[0] == asked
+    assert asked in exported
