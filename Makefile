@@ -13,7 +13,7 @@ LOADTEST_ARGS ?=
 BUSY_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs site help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-mteb test-databases test-cuda reference release-check test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz gateway-api loadtest image image-cuda clean
+.PHONY: docs site help venv demo serve test check format lint types proto proto-check baseline test-oldest test-optimum test-openai test-page test-integrations test-spacy test-ray test-mteb test-databases test-cuda reference release-check test-wheel test-docs test-busy test-envoy callers bench call-cost peers reliability simulate ghz gateway-api loadtest image image-cuda clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -158,6 +158,15 @@ test-mteb: .venv-mteb-oldest/.installed $(MODEL)/manifest.json  ## Evaluate with
 
 test-databases: .venv-databases/.installed $(MODEL)/manifest.json  ## Keep vectors in DuckDB, and in PostgreSQL with pgvector
 	.venv-databases/bin/python -m pytest $(TABLED) -m integrations tests/integrations/test_duckdb.py tests/integrations/test_pgvector.py $(PYTEST_ARGS)
+
+# Ray, and what examples/bulk needs of ours.
+.venv-ray/.installed: pyproject.toml constraints/ray.txt
+	@test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/ray.txt -e '.[server,export]' 'ray[data]' pytest pytest-timeout hypothesis safetensors
+	@touch $@
+
+test-ray: .venv-ray/.installed  ## Embed a table on Ray, and kill workers, servers and the program on the way
+	RAY_USAGE_STATS_ENABLED=0 .venv-ray/bin/python -m pytest -m integrations tests/integrations/bulk/test_on_ray.py $(PYTEST_ARGS)
 
 # The newest transformers and sentence-transformers, which judge how checkpoints are read. Nothing of polyseme is in it.
 .venv-reference/.installed: constraints/reference.txt
@@ -324,4 +333,4 @@ image-cuda: $(VENV)/.installed-dev $(CACHE)/cuda/.built $(MODEL)/manifest.json  
 	TARGET=cuda PYTHON=$(BIN)/python deploy/build-image.sh $(MODEL)
 
 clean:  ## Remove what was made, but for downloads
-	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-site .venv-release .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-mteb .venv-mteb-oldest .venv-databases $(PEERS:%=.venv-peers-%) models site .cache/site .cache/image .cache/cuda .cache/callers
+	rm -rf .venv .venv-codegen .venv-oldest .venv-optimum .venv-gateway .venv-reference .venv-cuda .venv-envoy .venv-site .venv-release .venv-client-tei .venv-client-triton .venv-libraries .venv-libraries-oldest .venv-spacy .venv-ray .venv-mteb .venv-mteb-oldest .venv-databases $(PEERS:%=.venv-peers-%) models site .cache/site .cache/image .cache/cuda .cache/callers
