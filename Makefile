@@ -116,14 +116,14 @@ TABLED := -p tests.integrations.table
 # Clients of the gateway, as they are.
 .venv-gateway/.installed: pyproject.toml constraints/gateway.txt
 	@test -x .venv-gateway/bin/python || $(PYTHON) -m venv .venv-gateway
-	.venv-gateway/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/gateway.txt -e '.[server,export,gateway]' openai langchain-openai playwright pytest pytest-timeout hypothesis safetensors
+	.venv-gateway/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/gateway.txt -e '.[server,export,gateway]' openai langchain-openai playwright axe-playwright-python pytest pytest-timeout hypothesis safetensors
 	@touch $@
 
 test-openai: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway with the packages openai and langchain-openai
 	.venv-gateway/bin/python -m pytest $(TABLED) -m openai tests/integrations/test_openai.py $(PYTEST_ARGS)
 
 test-page: .venv-gateway/.installed $(MODEL)/manifest.json  ## Test the gateway's page in Debian's chromium
-	.venv-gateway/bin/python -m pytest -m page tests/integrations/test_page.py tests/integrations/test_other_sites.py $(PYTEST_ARGS)
+	.venv-gateway/bin/python -m pytest -m page tests/integrations/page tests/integrations/test_other_sites.py $(PYTEST_ARGS)
 
 # spaCy, and the component of ours in it.
 .venv-spacy/.installed: pyproject.toml constraints/spacy.txt

@@ -16,14 +16,16 @@ from polyseme.gateway.health import Health
 from polyseme.gateway.hosts import AllowedHosts, AllowedHostsOnly
 from polyseme.gateway.openai.endpoints import OpenAI
 from polyseme.gateway.openapi import openapi_document
+from polyseme.gateway.page.entities import Entities
 from polyseme.gateway.page.files import FILES, answer_with
+from polyseme.gateway.page.spans import Spans
 from polyseme.gateway.page.words import Words
 from polyseme.gateway.requests import Arrived, Requests, json_response
 
 
 def make_app(client: AsyncClient, config: GatewayConfig) -> Starlette:
     """Make the application that answers for a server, by way of a client of it."""
-    requests, openai, health, page = Requests(config), OpenAI(client, config), Health(client), Words(client)
+    requests, openai, health = Requests(config), OpenAI(client, config), Health(client)
     document = openapi_document(config)
 
     async def openapi(_: Arrived) -> Response:
@@ -37,7 +39,9 @@ def make_app(client: AsyncClient, config: GatewayConfig) -> Starlette:
             Route("/v1/models", requests.endpoint(openai.models)),
             Route("/v1/models/{name:path}", requests.endpoint(openai.model)),
             Route("/openapi.json", requests.endpoint(openapi)),
-            Route("/page/words", requests.endpoint(page.words), methods=["POST"]),
+            Route("/page/words", requests.endpoint(Words(client).words), methods=["POST"]),
+            Route("/page/spans", requests.endpoint(Spans(client).spans), methods=["POST"]),
+            Route("/page/entities", requests.endpoint(Entities(client).entities), methods=["POST"]),
             *(Route(path, requests.endpoint(answer_with(name))) for path, name in FILES.items()),
             Route("/healthz", requests.endpoint(health.healthz, counted=False)),
         ],

@@ -1,7 +1,8 @@
-"""Read the body of a request, within its limit."""
+"""Read the body of a request, within its limit, and what all of them have alike."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -11,6 +12,7 @@ from polyseme.gateway.errors import GoneError, HttpError
 
 _JSON: Final = "application/json"
 _CLOSE: Final = {"connection": "close"}
+_MAX_NAME: Final = 1024  # characters
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -60,6 +62,28 @@ def parse_object(request: Request, body: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise HttpError(400, f"the body is JSON, and no object: got {json_type(parsed)}")
     return parsed
+
+
+def check_fields(body: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Refuse a field that is not known; its name is not repeated.
+
+    Raises:
+        HttpError: 400, there is one.
+    """
+    if any(name not in known for name in body):
+        raise HttpError(400, f"the body has a field that is not known; known are {', '.join(known)}")
+
+
+def name_in(body: Mapping[str, Any], field: str) -> str | None:
+    """Read a name that may be left out or empty: then None.
+
+    Raises:
+        HttpError: 400, it is no string, or too long.
+    """
+    name = body.get(field)
+    if name is not None and not (isinstance(name, str) and len(name) <= _MAX_NAME):
+        raise HttpError(400, f"{field} is not a string of at most {_MAX_NAME} characters", param=field)
+    return name or None
 
 
 def json_type(value: object) -> str:

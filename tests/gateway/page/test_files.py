@@ -31,6 +31,11 @@ def page(gateway):
     return links
 
 
+@pytest.fixture(scope="module")
+def scripts(gateway):
+    return {path: gateway.ask(path).body.decode() for path in FILES if path.endswith(".js")}
+
+
 @pytest.mark.parametrize(
     ("path", "kind"), [("/", "text/html"), ("/page/page.css", "text/css"), ("/page/page.js", "text/javascript")]
 )
@@ -45,19 +50,31 @@ def test_files_come_with_their_type_and_a_policy_that_lets_nothing_else_in(gatew
 
 def test_nothing_comes_from_elsewhere_and_nothing_is_inline(page):
     assert set(page.found) == {"data:,", "page/page.css", "page/page.js"}
-    assert {f"/{link}" for link in page.found if not link.startswith("data:")} | {"/"} == set(FILES)
     assert page.inline == []
 
 
+def test_every_file_is_asked_for_and_every_file_asked_for_is_there(scripts):
+    imported = {
+        name for script in scripts.values() for name in re.findall(r'^import .* from "\./([^"]+)";$', script, re.M)
+    }
+    assert {"/", "/page/page.css", "/page/page.js", *(f"/page/{name}" for name in imported)} == set(FILES)
+
+
 def test_every_field_has_a_label(page):
-    assert {"sentences", "key", "layer"} <= page.labelled <= page.ids
+    assert {"sentences", "model", "key", "layer", "head"} == page.labelled
+    assert page.labelled <= page.ids
 
 
-def test_the_script_sets_text_alone_and_asks_this_gateway_alone(gateway, page):
-    script = gateway.ask("/page/page.js").body.decode()
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|https?:", script)
-    assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= page.ids
-    assert re.findall(r'fetch\("([^"]+)"', script) == ["page/words"]
+def test_the_scripts_set_text_alone_and_ask_this_gateway_alone(gateway, scripts, page):
+    for script in scripts.values():
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|Function\(|https?:", script
+        )
+        assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= page.ids
+    asked = {path for script in scripts.values() for path in re.findall(r'\bask\("([^"]+)"', script)}
+    assert asked == {"page/words", "page/spans", "page/entities"}
+    assert [gateway.ask(f"/{path}", {}).status for path in asked] == [400] * 3
+    assert sum(script.count("fetch(") for script in scripts.values()) == 1
 
 
 def test_the_style_loads_nothing(gateway):

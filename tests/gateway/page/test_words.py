@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.server.running import CANARY
+from tests.gateway.page.taggers import HEADS
 
 from polyseme.client import Client
-from polyseme.gateway.errors import HttpError
-from polyseme.gateway.page.words import MAX_CHARACTERS, asked, cosines, rounded
 
 SENTENCES = ["we sat on the bank.", "i robbed 𐐷 bank", "..."]
 
@@ -25,7 +23,11 @@ def answered(gateway):
 def test_words_are_those_of_the_text_with_their_tokens(answered):
     assert answered["layers"] == ["static", "0", "1", "2"]
     assert (answered["model"], answered["sentences"]) == ("tiny", SENTENCES)
-    texts = [SENTENCES[word["sentence"]][word["start"] : word["end"]] for word in answered["words"]]
+    sentences = [sentence.encode("utf-16-le") for sentence in SENTENCES]
+    texts = [
+        sentences[word["sentence"]][2 * word["start"] : 2 * word["end"]].decode("utf-16-le")
+        for word in answered["words"]
+    ]
     assert texts == ["we", "sat", "on", "the", "bank", "i", "robbed", "𐐷", "bank"]
     assert answered["words"][0]["tokens"] == ["w", "##e"]
 
@@ -62,32 +64,14 @@ def test_an_unknown_model_is_404(gateway):
     assert ask(gateway, ["a"], model="tiny").status == 200
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ({}, "sentences is null; an array of 1 to 12 strings"),
-        ({"sentences": CANARY}, "sentences is a string"),
-        ({"sentences": []}, "sentences is an array of 0"),
-        ({"sentences": [CANARY] * 13}, "sentences is an array of 13"),
-        ({"sentences": [CANARY, " "]}, "sentences[1] is no text"),
-        ({"sentences": [CANARY, 1]}, "sentences[1] is no text"),
-        ({"sentences": [CANARY * MAX_CHARACTERS]}, "sentences[0] has 11000 characters; limit 1000"),
-        ({"sentences": [CANARY], "model": 1}, "model is a number; a string"),
-        ({"sentences": [CANARY], CANARY: 1}, "a field that is not known"),
-    ],
-)
-def test_what_is_wrong_is_named_and_not_repeated(body, words):
-    with pytest.raises(HttpError) as refused:
-        asked(body)
-    assert refused.value.status == 400
-    assert words in str(refused.value)
-    assert CANARY not in str(refused.value)
+def test_models_and_the_heads_that_find_entities_are_told(tagging_gateway):
+    answered = ask(tagging_gateway, ["a"]).json
+    assert answered["models"] == ["tagger", "tiny"]
+    assert answered["heads"] == [{"name": name, "groups": ["PER", "LOC"]} for name in HEADS]
+    assert ask(tagging_gateway, ["a"], model="tiny").json["heads"] == []
 
 
-def test_cosines_of_vectors_of_no_length_are_0():
-    vectors = np.array([[0, 0], [3, 4], [-3, -4]], np.float32)
-    assert cosines(vectors).tolist() == [[0, 0, 0], [0, 1, -1], [0, -1, 1]]
-
-
-def test_no_number_is_minus_0():
-    assert str(rounded(np.array([-1e-9], np.float32))) == "[0.]"
+def test_sentences_that_were_cut_are_told(tagging_gateway):
+    answered = ask(tagging_gateway, ["a", "a " * 70]).json
+    assert (answered["truncated"], answered["max_tokens"]) == ([1], 64)
+    assert len(answered["words"]) == 1 + 62

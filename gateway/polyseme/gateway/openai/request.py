@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from polyseme.client import Truncate
-from polyseme.gateway.bodies import json_type
+from polyseme.gateway.bodies import check_fields, json_type, name_in
 from polyseme.gateway.errors import HttpError
 
 Encoding = Literal["float", "base64"]
 
 _FIELDS: Final = ("input", "model", "encoding_format", "dimensions", "user", "prompt_name", "truncate")
 _TRUNCATE: Final[tuple[Truncate, ...]] = ("none", "end", "start")
-_MAX_NAME: Final = 1024  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +43,7 @@ def embeddings_request(body: Mapping[str, Any], max_inputs: int) -> EmbeddingsRe
     Raises:
         HttpError: 400, and the field that is wrong.
     """
-    if any(name not in _FIELDS for name in body):
-        raise HttpError(400, f"the body has a field that is not known; known are {', '.join(_FIELDS)}")
+    check_fields(body, _FIELDS)
     encoding, dimensions, truncate = body.get("encoding_format"), body.get("dimensions"), body.get("truncate")
     if encoding not in (None, "float", "base64"):
         raise _wrong("encoding_format", "one of float and base64")
@@ -55,10 +53,10 @@ def embeddings_request(body: Mapping[str, Any], max_inputs: int) -> EmbeddingsRe
         raise _wrong("truncate", f"one of {', '.join(_TRUNCATE)}")
     return EmbeddingsRequest(
         texts=_texts(body.get("input"), max_inputs),
-        model=_name(body, "model"),
+        model=name_in(body, "model"),
         encoding=encoding or "float",
         dimensions=dimensions,
-        prompt_name=_name(body, "prompt_name"),
+        prompt_name=name_in(body, "prompt_name"),
         truncate=truncate or "none",
     )
 
@@ -83,13 +81,6 @@ def _texts(given: object, max_inputs: int) -> list[str]:
         if not isinstance(text, str):
             raise HttpError(400, f"input[{index}] is {json_type(text)}; a string", param=f"input[{index}]")
     return given
-
-
-def _name(body: Mapping[str, Any], field: str) -> str | None:
-    given = body.get(field)
-    if given is not None and not (isinstance(given, str) and len(given) <= _MAX_NAME):
-        raise _wrong(field, f"a string of at most {_MAX_NAME} characters")
-    return given or None
 
 
 def _wrong(field: str, expected: str) -> HttpError:

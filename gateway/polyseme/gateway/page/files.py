@@ -9,7 +9,12 @@ from starlette.responses import Response
 
 from polyseme.gateway.requests import Answer, Arrived
 
-FILES: Final = {"/": "index.html", "/page/page.css": "page.css", "/page/page.js": "page.js"}
+_SCRIPTS: Final = ("page", "asking", "elements", "entities", "selection", "sentences", "words")
+FILES: Final = {
+    "/": "index.html",
+    "/page/page.css": "page.css",
+    **{f"/page/{name}.js": f"{name}.js" for name in _SCRIPTS},
+}
 """The name of each file, by its path."""
 
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
@@ -18,7 +23,6 @@ _HEADERS: Final = {
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cache-control": "no-cache",
     "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
 }
 
 

@@ -1,143 +1,86 @@
-// The page of a Polyseme gateway. What others wrote is only ever set as textContent.
+// The page of a Polyseme gateway: what is asked, in which order, and what is said meanwhile.
 
-const $ = (id) => document.getElementById(id);
-let data = null; // the answer of /page/words
-let chosen = 0; // index of the word that is chosen
-let shown = 0; // index of the word that is compared with: the one under the pointer, else the chosen one
+import { UNAUTHORIZED, ask } from "./asking.js";
+import { $, offer, say } from "./elements.js";
+import { drawEntities, drawHeads } from "./entities.js";
+import { onSelection, unselect } from "./selection.js";
+import { drawSentences } from "./sentences.js";
+import { compareWith, drawWords, onChoice } from "./words.js";
 
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
+let data = null; // the answer of page/words
+const running = {}; // what may be ended, by what it is for
 
-function paint(target, cosine) {
-  target.style.backgroundColor = `rgba(var(--close), ${Math.max(0, cosine).toFixed(3)})`;
-}
-
-async function compare() {
-  const sentences = $("sentences").value.split("\n").map((line) => line.trim()).filter(Boolean);
-  const key = $("key").value;
-  $("status").className = "";
-  $("status").textContent = "Comparing …";
-  let answer, body;
+// Runs what asks, and ends what was asked before for the same.
+async function latest(purpose, work, fail) {
+  running[purpose]?.abort();
+  const mine = (running[purpose] = new AbortController());
   try {
-    answer = await fetch("page/words", {
-      method: "POST",
-      headers: { "content-type": "application/json", ...(key && { authorization: `Bearer ${key}` }) },
-      body: JSON.stringify({ sentences }),
-    });
-    body = await answer.json();
-  } catch {
-    return fail("The gateway does not answer.");
+    await work(mine.signal);
+  } catch (error) {
+    if (!mine.signal.aborted) fail(error);
   }
-  if (!answer.ok) return fail(body.error.message);
-  data = body;
-  chosen = shown = Math.max(0, data.words.findIndex((word) => textOf(word) === "bank"));
-  $("layer").max = data.layers.length - 1;
-  $("layer").value = data.layers.length - 1;
-  drawWords();
-  drawMatrix();
-  $("result").hidden = false;
-  $("status").textContent = `${data.words.length} words, ${data.layers.length} layers, ${data.model}.`;
-  colour();
 }
 
-function fail(message) {
-  $("status").className = "error";
-  $("status").textContent = message;
+function compare() {
+  const sentences = $("sentences").value.split("\n").filter((line) => line.trim());
+  const model = $("model").value;
+  say($("status"), "Comparing …");
+  $("result").setAttribute("aria-busy", "true");
+  return latest("sentences", async (signal) => {
+    if (!sentences.length) throw new Error("Write a sentence first.");
+    data = await ask("page/words", { sentences, ...(model && { model }) }, signal);
+    offer($("model"), data.models, data.model);
+    $("result").hidden = false;
+    running.span?.abort(); // of the sentences before
+    unselect();
+    drawWords(data);
+    drawSentences(data);
+    drawHeads(data.heads);
+    say($("status"), `${data.words.length} words, ${data.layers.length} layers, ${data.model}.${whatIsCut()}`);
+    $("result").removeAttribute("aria-busy");
+    if (data.heads.length) await findEntities();
+  }, fail);
+}
+
+function whatIsCut() {
+  const cut = data.truncated.map((index) => index + 1).join(", ");
+  return cut && ` Too long: ${cut}. The model reads ${data.max_tokens} tokens of a sentence; words behind them have no vector.`;
+}
+
+function fail(error) {
+  say($("status"), error.message, { wrong: true });
+  $("result").removeAttribute("aria-busy");
   $("result").hidden = true;
+  if (error.status === UNAUTHORIZED) {
+    $("key").closest(".field").hidden = false;
+    $("key").focus();
+  }
 }
 
-// Offsets count code points, as Python does.
-function textOf(word) {
-  return [...data.sentences[word.sentence]].slice(word.start, word.end).join("");
+function findEntities() {
+  const head = data.heads.find(({ name }) => name === $("head").value);
+  say($("entities-status"), "Looking …");
+  $("found").replaceChildren();
+  return latest("entities", async (signal) => {
+    const { sentences, model } = data;
+    const found = await ask("page/entities", { sentences, model, head: head.name }, signal);
+    drawEntities(sentences, found.sentences, head);
+  }, (error) => say($("entities-status"), error.message, { wrong: true }));
 }
 
-function drawWords() {
-  const lines = data.sentences.map((sentence, index) => {
-    const line = element("li");
-    const characters = [...sentence];
-    const words = data.words.map((word, number) => ({ ...word, number })).filter((word) => word.sentence === index);
-    line.append(characters.slice(0, words[0]?.start).join(""));
-    words.forEach((word, place) => {
-      const after = characters.slice(word.end, words[place + 1]?.start).join("");
-      const mark = after.match(/^\S*/)[0]; // stays on the line of its word
-      const unit = element("span", "unit");
-      unit.append(wordButton(word), mark);
-      line.append(unit, after.slice(mark.length));
-    });
-    return line;
-  });
-  $("words").replaceChildren(...lines);
-}
-
-function wordButton(word) {
-  const button = element("button", "word");
-  button.type = "button";
-  button.append(element("span", "", textOf(word)), element("span", "tokens", word.tokens.join(" ")));
-  button.addEventListener("click", () => { chosen = shown = word.number; colour(); });
-  button.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") { shown = word.number; colour(); } });
-  button.addEventListener("pointerleave", () => { shown = chosen; colour(); });
-  button.addEventListener("keydown", move);
-  return button;
-}
-
-// Left and right go from word to word: one stop of the tab key for all.
-function move(event) {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const buttons = [...document.querySelectorAll(".word")];
-  chosen = shown = (buttons.indexOf(event.currentTarget) + step + buttons.length) % buttons.length;
-  colour();
-  buttons[chosen].focus();
-}
-
-function colour() {
-  if (!data.words.length) return;
-  const layer = Number($("layer").value);
-  const row = data.cosines[layer][shown];
-  document.querySelectorAll(".word").forEach((button, index) => {
-    const word = textOf(data.words[index]);
-    paint(button, index === shown ? 0 : row[index]);
-    button.setAttribute("aria-pressed", String(index === chosen));
-    button.tabIndex = index === chosen ? 0 : -1;
-    button.title = `${row[index].toFixed(2)} to “${textOf(data.words[shown])}”`;
-    button.setAttribute("aria-label", `${word}, cosine ${row[index].toFixed(2)}`);
-  });
-  const last = data.layers.length - 1;
-  $("layer-name").textContent = { 0: "static", 1: "0: embeddings", [last]: `${data.layers[last]}: last` }[layer] ?? data.layers[layer];
-  $("layer").setAttribute("aria-valuetext", $("layer-name").textContent);
-  const others = data.words.map((_, index) => index).filter((index) => index !== shown).sort((a, b) => row[b] - row[a]);
-  const closest = others.slice(0, 3).map((index) => `${textOf(data.words[index])} (${data.words[index].sentence + 1}) ${row[index].toFixed(2)}`);
-  $("chosen").textContent = `Closest to “${textOf(data.words[shown])}” (${data.words[shown].sentence + 1}): ${closest.join(", ")}`;
-}
-
-function drawMatrix() {
-  const head = element("tr");
-  head.append(element("th", "", ""), ...data.sentences.map((_, index) => scoped("col", String(index + 1))));
-  const rows = data.sentences.map((sentence, index) => {
-    const row = element("tr");
-    row.append(scoped("row", `${index + 1}. ${sentence}`));
-    data.sentence_cosines[index].forEach((cosine) => {
-      const cell = element("td", "", cosine.toFixed(2));
-      paint(cell, cosine);
-      row.append(cell);
-    });
-    return row;
-  });
-  $("matrix").tHead.replaceChildren(head);
-  $("matrix").tBodies[0].replaceChildren(...rows);
-}
-
-function scoped(scope, text) {
-  const made = element("th", "", text);
-  made.scope = scope;
-  return made;
+function compareSpan(span) {
+  if (!span) return say($("chosen"), "Select within one sentence.");
+  say($("chosen"), "Comparing …");
+  return latest("span", async (signal) => {
+    const { sentences, model } = data;
+    const compared = await ask("page/spans", { sentences, model, ...span }, signal);
+    compareWith(compared);
+  }, (error) => say($("chosen"), error.message, { wrong: true }));
 }
 
 $("form").addEventListener("submit", (event) => { event.preventDefault(); compare(); });
-$("layer").addEventListener("input", colour);
+$("model").addEventListener("change", compare);
+$("head").addEventListener("change", findEntities);
+onSelection(compareSpan);
+onChoice(() => { running.span?.abort(); unselect(); });
 compare();
