@@ -43,11 +43,11 @@ class Part:
 class Classifier:
     """A mean over the last layer's tokens, and a linear head on it.
 
-    Args of the constructor: the checkpoint's folder, how many classes, and how many of the last encoder layers to tune;
-    None: all of them. The embeddings stay as they are.
+    Args of the constructor: the checkpoint's folder; how many classes; how many of the last encoder layers to tune,
+    None: all of them; whether to compute products in bfloat16. The embeddings stay as they are.
     """
 
-    def __init__(self, checkpoint: str, classes: int, tuned: int | None) -> None:
+    def __init__(self, checkpoint: str, classes: int, tuned: int | None, *, bfloat16: bool = False) -> None:
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
         self.bert = transformers.BertModel.from_pretrained(checkpoint, add_pooling_layer=False)
         self.head = torch.nn.Linear(self.bert.config.hidden_size, classes)
@@ -57,15 +57,18 @@ class Classifier:
         self.bert.requires_grad_(False)
         part.requires_grad_(True)
         head = {"params": self.head.parameters(), "lr": HEAD_LEARNING_RATE}
+        self.bfloat16 = bfloat16
         self.optimizer = torch.optim.AdamW([head, {"params": part.parameters(), "lr": LEARNING_RATE}])
 
     def scores(self, sentences: list[str]) -> Any:  # noqa: ANN401  a tensor
         """[N, C]."""
         inputs = self.tokenizer(sentences, padding=True, truncation=True, return_tensors="pt")
-        hidden = self.bert(**inputs).last_hidden_state
-        mask = inputs["attention_mask"][..., None]
-        means = (hidden * mask).sum(1) / mask.sum(1)
-        return self.head(torch.nn.functional.normalize(means) * means.shape[-1] ** 0.5).float()
+        # Entered anew for each batch: until it is left, autocast goes on with copies of weights as they were.
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            hidden = self.bert(**inputs).last_hidden_state
+            mask = inputs["attention_mask"][..., None]
+            means = (hidden * mask).sum(1) / mask.sum(1)
+            return self.head(torch.nn.functional.normalize(means) * means.shape[-1] ** 0.5).float()
 
     def fit(self, sentences: list[str], labels: Any, epochs: int) -> None:  # noqa: ANN401  an array
         """Train, the learning rate falling to 0."""
@@ -123,7 +126,9 @@ def show(arguments: argparse.Namespace, train: Part, test: Part) -> None:
             for seed in range(arguments.seeds):
                 torch.manual_seed(seed)
                 chosen = drawn(train.labels, size, seed)
-                model = Classifier(arguments.checkpoint, int(train.labels.max()) + 1, tuned)
+                model = Classifier(
+                    arguments.checkpoint, int(train.labels.max()) + 1, tuned, bfloat16=arguments.bfloat16
+                )
                 model.fit([train.sentences[i] for i in chosen], train.labels[chosen], arguments.epochs)
                 found.append(model.accuracy(test))
                 if arguments.json:
@@ -137,7 +142,7 @@ def show(arguments: argparse.Namespace, train: Part, test: Part) -> None:
 def save(arguments: argparse.Namespace, train: Part, test: Part) -> None:
     """Train all layers on all texts to train, and save the encoder as a folder that `polyseme export` takes."""
     torch.manual_seed(0)
-    model = Classifier(arguments.checkpoint, int(train.labels.max()) + 1, None)
+    model = Classifier(arguments.checkpoint, int(train.labels.max()) + 1, None, bfloat16=arguments.bfloat16)
     model.fit(train.sentences, train.labels, arguments.epochs)
     model.bert.save_pretrained(arguments.save)
     model.tokenizer.save_pretrained(arguments.save)
@@ -169,8 +174,7 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     parts = read(arguments.data, arguments.text, arguments.label)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=arguments.bfloat16):
-        (save if arguments.save else show)(arguments, *parts)
+    (save if arguments.save else show)(arguments, *parts)
 
 
 if __name__ == "__main__":
