@@ -30,7 +30,7 @@ PLACES: Final = (
     Place("Dockerfile", r"^ARG VERSION=(\S+)"),
     Place("docs/container.md", r"\bpolyseme:(\d+\.\d+\.\d+\w*)"),
     Place("docs/container.md", r"^label version +(\S+)"),
-    Place("deploy/kubernetes.yaml", r"\bpolyseme:(\d+\.\d+\.\d+\w*)"),
+    Place("deploy/kubernetes/server.yaml", r"\bpolyseme:(\d+\.\d+\.\d+\w*)"),
     Place("deploy/compose.yaml", r"\bpolyseme:(\d+\.\d+\.\d+\w*)"),
     Place("README.md", r"^> Status: ([\d.]*\d)", short=True),
     Place("SECURITY.md", r"^There is one version, ([\d.]*\d)", short=True),

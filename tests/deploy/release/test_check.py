@@ -32,7 +32,9 @@ def test_one_version_everywhere_is_good(copied, capsys):
     assert "NO" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("file", ["Dockerfile", "docs/container.md", "deploy/kubernetes.yaml", "deploy/compose.yaml"])
+@pytest.mark.parametrize(
+    "file", ["Dockerfile", "docs/container.md", "deploy/kubernetes/server.yaml", "deploy/compose.yaml"]
+)
 def test_a_file_that_was_forgotten_is_named(copied, capsys, file):
     (copied / file).write_text((copied / file).read_text().replace(VERSION, "0.0.9"))
     assert set(failed(VERSION)) == {f"version in {file}"}
