@@ -34,16 +34,17 @@ func main() {
 	target := flag.String("target", "localhost:50051", "address of the server")
 	asJSON := flag.Bool("json", false, "print all vectors, exactly")
 	dtype := flag.String("dtype", "float32", "how vectors travel: float32, float16, bfloat16 or int8")
-	models := map[string]*string{}
-	for _, kind := range []string{"entities", "classes", "answers", "ranking"} {
+	kinds, models := []string{"entities", "classes", "answers", "ranking"}, map[string]*string{}
+	for _, kind := range kinds {
 		models[kind] = flag.String(kind, "", "print "+kind+" instead, by this model, which has a head for them")
 	}
 	flag.Parse()
-	for kind, model := range models {
-		if *model == "" {
+	for _, kind := range kinds {
+		model := *models[kind]
+		if model == "" {
 			continue
 		}
-		found, err := predict(*target, kind, *model)
+		found, err := predict(*target, kind, model)
 		if err != nil {
 			log.Fatal(explain(err))
 		}
