@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from contextlib import nullcontext
+from pkgutil import iter_modules
 from types import SimpleNamespace
 
 import pytest
 
+from polyseme.cli import commands
 from polyseme.cli import main as entry
 from polyseme.cli.errors import CliError
 from polyseme.client import UnavailableError
@@ -22,10 +24,8 @@ def command(monkeypatch):
             raise fake.outcome
         return fake.outcome
 
-    fake = SimpleNamespace(
-        NAME="try", HELP="try things", EXTRA="server", outcome=0, run=run, add_arguments=lambda parser: None
-    )
-    monkeypatch.setattr(entry, "COMMANDS", ("try",))
+    fake = SimpleNamespace(EXTRA="server", outcome=0, run=run, add_arguments=lambda parser: None)
+    monkeypatch.setattr(entry, "COMMANDS", {"try": "try things"})
     monkeypatch.setattr(entry, "import_command", {"try": fake}.get)
     return fake
 
@@ -148,13 +148,11 @@ def test_a_misspelt_variable_is_one_line(command, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("options", [[], ["--help"]], ids=["called", "asked about"])
-def test_main_declares_the_arguments_of_the_command_that_is_called_alone(command, options, capsys):
-    def add_arguments(parser):
-        raise AssertionError
-
-    other = SimpleNamespace(NAME="other", HELP="do other", EXTRA="", add_arguments=add_arguments, run=lambda args: 1)
-    entry.COMMANDS = ("try", "other")  # the fixture puts both back
-    entry.import_command = {"try": command, "other": other}.get
+def test_main_imports_the_command_that_is_called_alone(command, options, capsys):
+    entry.COMMANDS = {
+        "try": "try things",
+        "other": "do other",
+    }  # the fixture puts it back; there is no module for other
     with pytest.raises(SystemExit) if options else nullcontext():
         assert entry.main([*options, "try"]) == 0
     assert ("do other" in capsys.readouterr().out) == bool(options)
@@ -206,15 +204,28 @@ def test_a_subcommand_imports_no_other():
     assert result.stdout.splitlines()[-1] == "polyseme.cli.commands.health"
 
 
+def test_the_help_of_all_imports_no_subcommand():
+    program = (
+        "import sys; from polyseme.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([name for name in sys.modules if name.startswith('polyseme.cli.commands')])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=_environment())
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_module_of_a_subcommand_is_listed():
+    assert {module.name for module in iter_modules(commands.__path__)} == set(entry.COMMANDS)
+
+
 @pytest.mark.parametrize("name", entry.COMMANDS)
 def test_every_subcommand_explains_itself(name, capsys):
     with pytest.raises(SystemExit) as end:
         entry.main([name, "--help"])
     assert end.value.code == 0
     out = capsys.readouterr().out
-    assert name == entry.import_command(name).NAME
     assert f"usage: polyseme {name}" in out
-    assert entry._sentence(entry.import_command(name).HELP).split()[0] in out
+    assert entry._sentence(entry.COMMANDS[name]).split()[0] in out
 
 
 @pytest.mark.parametrize(

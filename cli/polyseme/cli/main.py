@@ -1,7 +1,7 @@
 """Run `polyseme`: parse the command line, run one subcommand, turn its errors into one line and an exit code.
 
-A subcommand is a module with NAME, HELP, EXTRA (what to install for it), `add_arguments(parser)` and `run(args)`. Only
-the one that is called is imported; for `polyseme --help`, all are.
+A subcommand is a module with EXTRA (what to install for it), `add_arguments(parser)` and `run(args)`. Only the one that
+is called is imported; for `polyseme --help`, none is.
 
 Exit codes: the one that the subcommand returns; 1 for a failure, 2 for a wrong command line or a missing package, 130
 for Ctrl-C, 141 if the reader of a pipe is gone. POLYSEME_DEBUG=1 prints the traceback of a failure too.
@@ -14,7 +14,6 @@ import errno
 import io
 import os
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -28,8 +27,6 @@ from polyseme.cli.variables import unread_variables
 class Command(Protocol):
     """The interface of a subcommand's module."""
 
-    NAME: str
-    HELP: str
     EXTRA: str
 
     def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
@@ -43,11 +40,27 @@ class Command(Protocol):
         """
 
 
-# Their modules, in the order of `polyseme --help`.
-COMMANDS: Final = (
-    "export", "fit", "serve", "gateway", "verify", "diff", "info", "embed", "words", "tokenize", "similarity", "senses",
-    "classify", "entities", "answer", "rerank", "bench", "health",
-)  # fmt: skip
+# What each does, in the order of `polyseme --help`.
+COMMANDS: Final = {
+    "export": "turn a checkpoint into an artifact that `polyseme serve` takes",
+    "fit": "train a head that tells classes of texts or finds entities, on labelled texts, and put it into an artifact",
+    "serve": "serve an artifact over gRPC",
+    "gateway": "answer HTTP for a server: OpenAI's embeddings",
+    "verify": "check an artifact: every hash, every graph; exit code 0 only if sound",
+    "diff": "compare the vectors of two artifacts",
+    "info": "describe an artifact, or the models of a server",
+    "embed": "embed texts",
+    "words": "embed the words of texts, each in its context",
+    "tokenize": "show the tokens that a model sees of texts",
+    "similarity": "compare texts with each other, or with a query",
+    "senses": "compare one word in several sentences, layer by layer, and draw it",
+    "classify": "classify texts, or pairs of texts, by a head of the model",
+    "entities": "find entities in texts, by a head of the model",
+    "answer": "answer a question by a part of each text, by a head of the model",
+    "rerank": "put texts in the order of how well they fit a query, by a head of the model",
+    "bench": "offer load to a server, and measure rates, latencies and refusals",
+    "health": "ask a server whether it serves; exit code 0 only if so",
+}
 
 # Names to install, where they are not the names to import.
 _DISTRIBUTIONS: Final = {
@@ -68,37 +81,32 @@ _REFUSED: Final = "Connection refused"  # in gRPC's message, which is the system
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `polyseme` with these arguments, default: the process's; give the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    command = _called(arguments)
+    name = next((argument for argument in arguments if not argument.startswith("-")), None)
+    called = name if name in COMMANDS else None
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal loses a character, not the answer
     try:
         # An option before the subcommand may ask for the help of all.
-        named: Iterable[str] = arguments[:1] if command and arguments[0] == command.NAME else COMMANDS
-        parser = _parser(map(import_command, named), command)
+        names = arguments[:1] if called and arguments[0] == called else COMMANDS
+        parser = _parser(names, called)
         args, unknown = parser.parse_known_args(arguments)
         if unknown:
-            _refuse_unknown(args.parser if command else parser, unknown)
-        if command is None:
+            _refuse_unknown(args.parser if called else parser, unknown)
+        if called is None:
             parser.print_help(sys.stderr)
             return 2
-        if command.NAME != "serve" and (line := unread_variables(os.environ, alike_only=True)):
+        if called != "serve" and (line := unread_variables(os.environ, alike_only=True)):
             print(f"polyseme: warning: {line}", file=sys.stderr)
-        code = command.run(args)
+        code = import_command(called).run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return _without_stdout()
     except Exception as error:
-        return _report_failure(error, command)
+        return _report_failure(error, called)
     return code
-
-
-def _called(arguments: Sequence[str]) -> Command | None:
-    """Find the subcommand: the first argument that is no option."""
-    name = next((argument for argument in arguments if not argument.startswith("-")), None)
-    return import_command(name) if name in COMMANDS else None
 
 
 def import_command(name: str) -> Command:
@@ -106,15 +114,15 @@ def import_command(name: str) -> Command:
     return cast(Command, import_module(f"polyseme.cli.commands.{name}"))
 
 
-def _parser(commands: Iterable[Command], called: Command | None) -> argparse.ArgumentParser:
-    """Build the parser; only the subcommand that is called declares its arguments, for which it may import packages."""
+def _parser(names: Iterable[str], called: str | None) -> argparse.ArgumentParser:
+    """Build the parser of these subcommands; only the one that is called is imported, and declares its arguments."""
     parser = argparse.ArgumentParser(prog="polyseme", description="Contextual embeddings over gRPC.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for command in commands:
-        subparser = subparsers.add_parser(command.NAME, help=command.HELP, description=_sentence(command.HELP))
-        if command is called:
-            command.add_arguments(subparser)
+    for name in names:
+        subparser = subparsers.add_parser(name, help=COMMANDS[name], description=_sentence(COMMANDS[name]))
+        if name == called:
+            import_command(name).add_arguments(subparser)
             subparser.set_defaults(parser=subparser)
     return parser
 
@@ -145,15 +153,15 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _report_failure(error: Exception, command: Command | None) -> int:
+def _report_failure(error: Exception, called: str | None) -> int:
     """Print one line for an expected failure; raise any other error: it is a bug."""
     match error:
         case CliError():
             message, code = f"error: {error}", error.exit_code
-        case ModuleNotFoundError() if _is_third_party(error) and command is not None:
+        case ModuleNotFoundError() if _is_third_party(error) and called is not None:
             package = (error.name or "").partition(".")[0]
-            needs = f"{command.NAME} needs {_DISTRIBUTIONS.get(package, package)}"
-            return _print_error(f"polyseme {needs}: pip install 'polyseme[{command.EXTRA}]'", 2)
+            needs = f"{called} needs {_DISTRIBUTIONS.get(package, package)}"
+            return _print_error(f"polyseme {needs}: pip install 'polyseme[{import_command(called).EXTRA}]'", 2)
         case OSError(filename=str(path)) if error.errno in _WRONG_PATHS:  # wherever the path is looked at first
             message, code = f"error: cannot use {path}: {error.strerror}", 2
         case _ if _is_from_client(error):
@@ -165,6 +173,8 @@ def _report_failure(error: Exception, command: Command | None) -> int:
 
 def _print_error(line: str, code: int) -> int:
     if os.environ.get("POLYSEME_DEBUG") == "1":
+        import traceback
+
         traceback.print_exc()
     print(_one_line(line), file=sys.stderr)
     return code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Final
 
 _PREFIX: Final = "POLYSEME_"
@@ -27,6 +26,7 @@ def unread_variables(names: Iterable[str], *, alike_only: bool) -> str:
     if all(variable.removeprefix(_PREFIX) in _OF_COMMANDS for variable in ours):
         return ""
     import difflib
+    from dataclasses import fields
 
     from polyseme.server.config import ServerConfig
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from polyseme.cli.inputs.records import Record
     from polyseme.client import Answered
 
-NAME: Final = "answer"
-HELP: Final = "answer a question by a part of each text, by a head of the model"
 EXTRA: Final = "cli"
 
 _OWN_FIELDS: Final = ("row", "text", "answers", "none_score", "tokens", "truncated", "windows")

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from polyseme.cli.load.tally import Tally
     from polyseme.client import Model
 
-__all__ = ["EXTRA", "HELP", "NAME", "add_arguments", "run"]
+__all__ = ["EXTRA", "add_arguments", "run"]
 
-NAME: Final = "bench"
-HELP: Final = "offer load to a server, and measure rates, latencies and refusals"
 EXTRA: Final = "plot"  # rich, and matplotlib for --plot
 
 _SWEEP: Final = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)

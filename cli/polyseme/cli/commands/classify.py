@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from polyseme.client import Classification, Client
     from polyseme.client.options import PredictionOptions
 
-NAME: Final = "classify"
-HELP: Final = "classify texts, or pairs of texts, by a head of the model"
 EXTRA: Final = "cli"
 
 _OWN_FIELDS: Final = ("row", "text", "second", "label", "score", "scores", "tokens", "truncated", "windows")
@@ -52,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
     return predict(
         args,
-        LinePredictions(name=NAME, decisive=["second"], own_fields=_OWN_FIELDS, ask=ask, fields=_fields, draw=draw),
+        LinePredictions(
+            name="classify", decisive=["second"], own_fields=_OWN_FIELDS, ask=ask, fields=_fields, draw=draw
+        ),
     )
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from polyseme.artifact import Artifact
     from polyseme.runtime.verification.difference import Difference
 
-NAME: Final = "diff"
-HELP: Final = "compare the vectors of two artifacts"
 EXTRA: Final = "server"
 
 _SHOWN: Final = 20  # texts in the table; --json has all

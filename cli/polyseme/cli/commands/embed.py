@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from polyseme.cli.inputs.records import Record
     from polyseme.client import EmbedResult
 
-NAME: Final = "embed"
-HELP: Final = "embed texts"
 EXTRA: Final = "cli"
 
 _TABLE_ROWS: Final = 50

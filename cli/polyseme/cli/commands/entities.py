@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from polyseme.client import Client, Entity, TaggedText
     from polyseme.client.options import PredictionOptions
 
-NAME: Final = "entities"
-HELP: Final = "find entities in texts, by a head of the model"
 EXTRA: Final = "cli"
 
 _OWN_FIELDS: Final = ("row", "text", "entities", "tokens", "truncated", "windows")
@@ -64,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     return predict(
         args,
         LinePredictions(
-            name=NAME,
+            name="entities",
             decisive=["aggregation", "offset_unit"],
             own_fields=_OWN_FIELDS,
             ask=ask,

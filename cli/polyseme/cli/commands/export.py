@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from polyseme.artifact import Artifact
     from polyseme.export import ExportOptions
 
-NAME: Final = "export"
-HELP: Final = "turn a checkpoint into an artifact that `polyseme serve` takes"
 EXTRA: Final = "server,export"
 
 

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from polyseme.export.fitting.fit import Fitted
     from polyseme.export.fitting.tokens.fit import FittedTokens
 
-NAME: Final = "fit"
-HELP: Final = (
-    "train a head that tells classes of texts or finds entities, on labelled texts, and put it into an artifact"
-)
 EXTRA: Final = "fit"
 
 _MOST_FAULTS: Final = 5

@@ -11,8 +11,6 @@ from polyseme.cli.arguments.numbers import positive, seconds
 from polyseme.cli.arguments.tls import tls_from
 from polyseme.cli.errors import CliError
 
-NAME: Final = "gateway"
-HELP: Final = "answer HTTP for a server: OpenAI's embeddings"
 EXTRA: Final = "gateway"
 
 _MAX_PORT: Final = 65_535

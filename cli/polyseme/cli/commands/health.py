@@ -8,8 +8,6 @@ from typing import Final
 from polyseme.cli.arguments.connection import add_target_argument, open_client
 from polyseme.cli.arguments.numbers import seconds
 
-NAME: Final = "health"
-HELP: Final = "ask a server whether it serves; exit code 0 only if so"
 EXTRA: Final = "cli"
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from polyseme.artifact import Manifest
     from polyseme.client import Model
 
-NAME: Final = "info"
-HELP: Final = "describe an artifact, or the models of a server"
 EXTRA: Final = "cli"
 
 

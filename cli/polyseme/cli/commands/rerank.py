@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from polyseme.client import Ranked
 
-NAME: Final = "rerank"
-HELP: Final = "put texts in the order of how well they fit a query, by a head of the model"
 EXTRA: Final = "cli"
 
 _OWN_FIELDS: Final = ("row", "text", "score", "tokens", "truncated", "windows")

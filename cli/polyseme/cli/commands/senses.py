@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from polyseme.cli.senses.occurrences import Occurrence, Senses
     from polyseme.client import TextOptions
 
-NAME: Final = "senses"
-HELP: Final = "compare one word in several sentences, layer by layer, and draw it"
 EXTRA: Final = "plot"
 
 _FORMATS: Final = (".png", ".svg", ".html")

@@ -18,8 +18,6 @@ from polyseme.cli.variables import unread_variables
 if TYPE_CHECKING:
     from polyseme.server.config import ServerConfig
 
-NAME: Final = "serve"
-HELP: Final = "serve an artifact over gRPC"
 EXTRA: Final = "server"
 
 _MODEL_NAME: Final = re.compile(r"\w[\w.-]*(?P<of_owner>/\w[\w.-]*)?", re.ASCII)  # NAME, or OWNER/NAME on a hub

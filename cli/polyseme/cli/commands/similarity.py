@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from polyseme.client import Client, SimilarityOptions
 
-NAME: Final = "similarity"
-HELP: Final = "compare texts with each other, or with a query"
 EXTRA: Final = "cli"
 
 

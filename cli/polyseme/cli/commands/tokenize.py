@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from polyseme.client import TokenizedText
 
-NAME: Final = "tokenize"
-HELP: Final = "show the tokens that a model sees of texts"
 EXTRA: Final = "cli"
 
 _OWN_FIELDS: Final = ("text", "tokens", "ids", "offsets", "special", "word_ids", "original_tokens", "truncated")

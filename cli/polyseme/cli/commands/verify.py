@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from polyseme.artifact import Artifact
     from polyseme.export.gates.second_opinion import Opinion
 
-NAME: Final = "verify"
-HELP: Final = "check an artifact: every hash, every graph; exit code 0 only if sound"
 EXTRA: Final = "server"
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from polyseme.cli.inputs.records import Record
     from polyseme.client import Client, Word, WordEmbeddings
 
-NAME: Final = "words"
-HELP: Final = "embed the words of texts, each in its context"
 EXTRA: Final = "cli"
 
 _SUFFIXES: Final = (".npy", ".jsonl")
