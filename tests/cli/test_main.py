@@ -259,7 +259,7 @@ def test_a_wrong_target_is_a_wrong_command_line(arguments, capsys):
 
 def test_an_ascii_terminal_loses_a_character_and_not_the_answer():
     program = (
-        "import sys; from polyseme.cli.output import print_table; from polyseme.cli.main import main; "
+        "import sys; from polyseme.cli.output.table import print_table; from polyseme.cli.main import main; "
         "import polyseme.cli.commands.info as info; "
         "info.run = lambda args: print_table(('a:',), [('caf\u00e9 \u5317',)]) or 0; "
         "sys.exit(main(['info']))"
@@ -271,7 +271,7 @@ def test_an_ascii_terminal_loses_a_character_and_not_the_answer():
 
 
 def test_a_table_in_a_pipe_has_no_empty_lines(capsys):
-    from polyseme.cli.output import print_table
+    from polyseme.cli.output.table import print_table
 
     print_table(("a:", "b"), [("x", "1")])
     assert capsys.readouterr().out.splitlines() == ["| a | b |", "|---|---|", "| x | 1 |"]

@@ -19,9 +19,9 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn, Protocol, cast
 
+from polyseme.cli.arguments.variables import unread_variables
 from polyseme.cli.errors import CliError
-from polyseme.cli.output import spell_out
-from polyseme.cli.variables import unread_variables
+from polyseme.cli.output.table import spell_out
 
 
 class Command(Protocol):

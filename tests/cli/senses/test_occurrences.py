@@ -4,7 +4,7 @@ from tests.cli.samples import occurrence
 from tests.client.fake_server import fake_server
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.output import one_line
+from polyseme.cli.output.table import one_line
 from polyseme.cli.senses.occurrences import check_layer, cosines_of, find_senses, pairs_of
 from polyseme.client import Client, InvalidArgumentError, Word
 

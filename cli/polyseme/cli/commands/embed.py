@@ -19,7 +19,7 @@ from polyseme.cli.bulk.arguments import (
 )
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output import PROGRESS_FROM, abridge, print_table, refuse_to_replace, writing
+from polyseme.cli.output.table import PROGRESS_FROM, abridge, print_table, refuse_to_replace, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

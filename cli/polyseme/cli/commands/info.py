@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.connection import add_target_argument, open_client
 from polyseme.cli.errors import CliError
-from polyseme.cli.output import print_table
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from polyseme.artifact import Manifest

@@ -13,7 +13,7 @@ from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.arguments.words import add_word_arguments
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import texts_from
-from polyseme.cli.output import print_table
+from polyseme.cli.output.table import print_table
 from polyseme.cli.senses.occurrences import check_layer, find_senses, pairs_of
 
 if TYPE_CHECKING:

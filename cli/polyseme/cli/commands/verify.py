@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.output import print_table
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from polyseme.artifact import Artifact

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from polyseme.cli.marking import Span, colours_of, mark, print_marked
+from polyseme.cli.output.marking import Span, colours_of, mark, print_marked
 
 SPANS = [Span(0, 3, "PER"), Span(10, 14, "LOC")]
 TEXT = "Ann is in Oslo."

@@ -1,6 +1,6 @@
 import pytest
 
-from polyseme.cli.variables import unread_variables
+from polyseme.cli.arguments.variables import unread_variables
 
 
 @pytest.mark.parametrize(

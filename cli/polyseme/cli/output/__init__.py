@@ -1,0 +1,1 @@
+"""What subcommands print on a terminal, and write into files."""
