@@ -44,7 +44,6 @@ EXCUSED = {
     "cli/load/shape": "cli/commands/test_bench.py",
     "cli/load/tally": "cli/commands/test_bench.py",
     "cli/load/worker": "cli/commands/test_bench.py",
-    "cli/output/table": "cli/commands/test_embed.py",
     "cli/senses/picture/map": "cli/senses/picture/test_figure.py",
     "client/_transport/connection": "client/test_client.py",
     "client/_convert/offsets": "client/test_lying_server.py",

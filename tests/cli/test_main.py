@@ -270,13 +270,6 @@ def test_an_ascii_terminal_loses_a_character_and_not_the_answer():
     assert "caf? ?" in done.stdout
 
 
-def test_a_table_in_a_pipe_has_no_empty_lines(capsys):
-    from polyseme.cli.output.table import print_table
-
-    print_table(("a:", "b"), [("x", "1")])
-    assert capsys.readouterr().out.splitlines() == ["| a | b |", "|---|---|", "| x | 1 |"]
-
-
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("verify",), ("embed", "-o", "o.npy", "--input")])
 @pytest.mark.parametrize("path", ["x" * 5000, "loop", "loop/x", "ev\nil\x1b[31m"])
 def test_a_path_that_cannot_be_is_one_line(command, path, tmp_path):

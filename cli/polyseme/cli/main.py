@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn, Protocol, cast
 
 from polyseme.cli.arguments.variables import unread_variables
 from polyseme.cli.errors import CliError
-from polyseme.cli.output.table import spell_out
+from polyseme.cli.output.lines import spell_out
 
 
 class Command(Protocol):

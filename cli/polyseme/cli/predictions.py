@@ -11,7 +11,7 @@ from polyseme.cli.arguments.predictions import decisive_options, prediction_opti
 from polyseme.cli.bulk.arguments import check_memory, is_from_file_to_file, lines_path
 from polyseme.cli.inputs.formats import refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output.table import refuse_to_replace, writing
+from polyseme.cli.output.files import refuse_to_replace, writing
 
 if TYPE_CHECKING:
     import argparse

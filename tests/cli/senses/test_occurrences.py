@@ -4,7 +4,6 @@ from tests.cli.samples import occurrence
 from tests.client.fake_server import fake_server
 
 from polyseme.cli.errors import CliError
-from polyseme.cli.output.table import one_line
 from polyseme.cli.senses.occurrences import check_layer, cosines_of, find_senses, pairs_of
 from polyseme.client import Client, InvalidArgumentError, Word
 
@@ -33,10 +32,6 @@ def test_a_word_that_is_too_long_is_cut_inside():
 
 def test_a_long_match_is_abridged():
     assert len(occurrence("a" * 99, word="a" * 99).in_context(10)[1]) == 40
-
-
-def test_what_would_not_print_is_a_space():
-    assert one_line("a\nb\x1b[31m\u202ec") == "a b [31m c"
 
 
 def test_cosines():

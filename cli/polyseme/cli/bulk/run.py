@@ -20,7 +20,7 @@ from polyseme.cli.bulk.work import Work
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import InputFile, open_input
 from polyseme.cli.inputs.records import Record
-from polyseme.cli.output.table import refuse_to_replace
+from polyseme.cli.output.files import refuse_to_replace
 from polyseme.client import Model, PolysemeError
 
 SKIPPED: Final = 3

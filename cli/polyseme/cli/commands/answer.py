@@ -13,7 +13,8 @@ from polyseme.cli.arguments.predictions import add_prediction_arguments, predict
 from polyseme.cli.arguments.texts import add_source_arguments
 from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output.table import abridge, print_table
+from polyseme.cli.output.lines import abridge
+from polyseme.cli.output.table import print_table
 from polyseme.cli.predictions import info_fields, shortest, write_lines
 from polyseme.cli.senses.occurrences import Occurrence
 

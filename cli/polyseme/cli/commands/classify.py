@@ -9,7 +9,8 @@ from polyseme.cli.arguments.connection import add_client_arguments
 from polyseme.cli.arguments.predictions import add_prediction_arguments
 from polyseme.cli.arguments.texts import add_source_arguments
 from polyseme.cli.bulk.arguments import add_lines_arguments
-from polyseme.cli.output.table import abridge, print_table, spell_out
+from polyseme.cli.output.lines import abridge, spell_out
+from polyseme.cli.output.table import print_table
 from polyseme.cli.predictions import LinePredictions, info_fields, predict, tokens_cell
 
 if TYPE_CHECKING:

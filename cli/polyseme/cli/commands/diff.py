@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.formats import add_format_arguments, check_no_input
-from polyseme.cli.output.table import abridge, print_table
+from polyseme.cli.output.lines import abridge
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from polyseme.artifact import Artifact

@@ -19,7 +19,10 @@ from polyseme.cli.bulk.arguments import (
 )
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output.table import PROGRESS_FROM, abridge, print_table, refuse_to_replace, writing
+from polyseme.cli.output.files import refuse_to_replace, writing
+from polyseme.cli.output.lines import abridge
+from polyseme.cli.output.progress import PROGRESS_FROM
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,9 @@ from polyseme.cli.arguments.offsets import add_offset_unit_argument, code_point_
 from polyseme.cli.arguments.predictions import add_prediction_arguments
 from polyseme.cli.arguments.texts import add_source_arguments
 from polyseme.cli.bulk.arguments import add_lines_arguments
+from polyseme.cli.output.lines import abridge, spell_out
 from polyseme.cli.output.marking import Span, colours_of, mark, print_marked
-from polyseme.cli.output.table import abridge, print_table, spell_out
+from polyseme.cli.output.table import print_table
 from polyseme.cli.predictions import LinePredictions, info_fields, predict, shortest
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.numbers import positive
 from polyseme.cli.errors import CliError
-from polyseme.cli.output.table import print_table, step_line
+from polyseme.cli.output.progress import step_line
+from polyseme.cli.output.table import print_table
 from polyseme.cli.termination import removing_at_sigterm
 
 if TYPE_CHECKING:

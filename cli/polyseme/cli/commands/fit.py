@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from polyseme.cli.arguments.offsets import add_offset_unit_argument
 from polyseme.cli.errors import CliError
-from polyseme.cli.output.table import print_table, spell_out, step_line
+from polyseme.cli.output.lines import spell_out
+from polyseme.cli.output.progress import step_line
+from polyseme.cli.output.table import print_table
 from polyseme.cli.termination import removing_at_sigterm
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from polyseme.cli.arguments.variables import unread_variables
 from polyseme.cli.errors import CliError
-from polyseme.cli.output.table import one_line
+from polyseme.cli.output.lines import one_line
 
 if TYPE_CHECKING:
     from polyseme.server.config import ServerConfig

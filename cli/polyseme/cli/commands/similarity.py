@@ -10,7 +10,8 @@ from polyseme.cli.arguments.numbers import positive
 from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.input_file import texts_from
-from polyseme.cli.output.table import abridge, print_table
+from polyseme.cli.output.lines import abridge
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

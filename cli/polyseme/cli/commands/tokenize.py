@@ -11,7 +11,8 @@ from polyseme.cli.arguments.offsets import add_offset_unit_argument
 from polyseme.cli.arguments.texts import add_text_arguments
 from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output.table import abridge, one_line, print_table
+from polyseme.cli.output.lines import abridge, one_line
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

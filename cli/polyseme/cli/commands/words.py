@@ -14,7 +14,10 @@ from polyseme.cli.arguments.words import add_word_arguments, explained, text_wit
 from polyseme.cli.errors import CliError
 from polyseme.cli.inputs.formats import add_keep_argument, refuse_to_keep
 from polyseme.cli.inputs.input_file import records_from
-from polyseme.cli.output.table import PROGRESS_FROM, abridge, print_table, refuse_to_replace, writing
+from polyseme.cli.output.files import refuse_to_replace, writing
+from polyseme.cli.output.lines import abridge
+from polyseme.cli.output.progress import PROGRESS_FROM
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,1 +1,1 @@
-"""What subcommands print on a terminal, and write into files."""
+"""Results and progress on a terminal, and in files."""

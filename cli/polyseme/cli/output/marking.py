@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from polyseme.cli.output.table import spell_out
+from polyseme.cli.output.lines import spell_out
 
 if TYPE_CHECKING:
     from rich.text import Text

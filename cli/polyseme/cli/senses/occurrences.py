@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from polyseme.cli.arguments.words import explained
 from polyseme.cli.errors import CliError
-from polyseme.cli.output.table import one_line
+from polyseme.cli.output.lines import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

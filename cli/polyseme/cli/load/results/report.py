@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from polyseme.cli.load.histogram import Histogram
 from polyseme.cli.load.shape import LoadShape, OpenLoop
 from polyseme.cli.load.tally import LATE_S, Tally, name_of
-from polyseme.cli.output.table import abridge, print_table
+from polyseme.cli.output.lines import abridge
+from polyseme.cli.output.table import print_table
 
 if TYPE_CHECKING:
     from polyseme.client import Model

@@ -6,7 +6,7 @@ import html
 import io
 from typing import TYPE_CHECKING, Final
 
-from polyseme.cli.output.table import writing
+from polyseme.cli.output.files import writing
 from polyseme.cli.senses.picture.figure import figure, styled, title_of
 from polyseme.cli.senses.picture.text import with_other_fonts
 

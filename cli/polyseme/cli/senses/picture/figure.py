@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 
-from polyseme.cli.output.table import one_line
+from polyseme.cli.output.lines import one_line
 from polyseme.cli.senses.picture.heatmaps import draw_heat_maps
 from polyseme.cli.senses.picture.map import draw_map
 from polyseme.cli.senses.picture.sheet import Sheet
