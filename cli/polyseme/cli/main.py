@@ -43,23 +43,23 @@ class Command(Protocol):
 # What each does, in the order of `polyseme --help`.
 COMMANDS: Final = {
     "export": "turn a checkpoint into an artifact that `polyseme serve` takes",
-    "fit": "train a head that tells classes of texts or finds entities, on labelled texts, and put it into an artifact",
+    "fit": "train a head on labelled texts, to classify texts or to find entities, and put it into an artifact",
     "serve": "serve an artifact over gRPC",
-    "gateway": "answer HTTP for a server: OpenAI's embeddings",
+    "gateway": "serve OpenAI's embeddings API over HTTP, in front of a server",
     "verify": "check an artifact: every hash, every graph; exit code 0 only if sound",
     "diff": "compare the vectors of two artifacts",
     "info": "describe an artifact, or the models of a server",
     "embed": "embed texts",
     "words": "embed the words of texts, each in its context",
-    "tokenize": "show the tokens that a model sees of texts",
+    "tokenize": "show the tokens that a model makes of texts",
     "similarity": "compare texts with each other, or with a query",
     "senses": "compare one word in several sentences, layer by layer, and draw it",
-    "classify": "classify texts, or pairs of texts, by a head of the model",
-    "entities": "find entities in texts, by a head of the model",
-    "answer": "answer a question by a part of each text, by a head of the model",
-    "rerank": "put texts in the order of how well they fit a query, by a head of the model",
-    "bench": "offer load to a server, and measure rates, latencies and refusals",
-    "health": "ask a server whether it serves; exit code 0 only if so",
+    "classify": "classify texts, or pairs of texts, with a head of the model",
+    "entities": "find entities in texts, with a head of the model",
+    "answer": "find the answer to a question in each text, with a head of the model",
+    "rerank": "sort texts by how well they match a query, with a head of the model",
+    "bench": "put load on a server, and measure rates, latencies and refusals",
+    "health": "ask a server whether it serves; exit code 0 only if it does",
 }
 
 # Names to install, where they are not the names to import.

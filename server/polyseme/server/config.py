@@ -59,7 +59,7 @@ class ServerConfig:
         pattern=r"(unix:(?!//[^/])[^\0\n]+)?",
     )
     users_lock: str = _setting(
-        "", "file on which users hold a shared flock(2); the server ends when none does; empty: none"
+        "", "lock file; the server exits when no process holds a shared flock(2) on it; empty: none"
     )
     metrics_port: int = _setting(9000, "Prometheus port; 0: no metrics", most=65535)
     default_model: str = _setting("", "model for calls that name none, as NAME[@VERSION]; empty: the first one")
@@ -80,7 +80,7 @@ class ServerConfig:
     )
     max_batch_tokens: int = _setting(0, "most tokens of a batch, padding included; 0: auto", most=1 << 24)
     max_batch_texts: int = _setting(0, "most texts of a batch; 0: auto", most=1 << 16)
-    max_queue_tokens: int = _setting(0, "most tokens that wait; calls beyond are refused; 0: auto", most=1 << 30)
+    max_queue_tokens: int = _setting(0, "most tokens that wait; further calls are refused; 0: auto", most=1 << 30)
     max_wait_ms: float = _setting(
         0.0, "milliseconds that a batch waits for more texts while a runner is free", most=1000
     )
@@ -91,7 +91,7 @@ class ServerConfig:
     max_message_bytes: int = _setting(16 << 20, "most bytes of one gRPC message", least=1 << 10, most=1 << 30)
     max_concurrent_calls: int = _setting(
         4096,
-        "most calls at once; beyond it, up to twice as many in all, only callers with less than half of their share",
+        "most calls at once; up to twice as many from callers that have less than half of their share",
         least=1,
         most=1 << 20,
     )
@@ -106,14 +106,16 @@ class ServerConfig:
     )
     max_connections: int = _setting(
         0,
-        "most connections at once; 0: 1024, or fewer, so that bytes that gRPC receives unasked fill half of the memory",
+        "most connections at once; 0: 1024, or fewer, so that what gRPC receives unasked fills half of memory at most",
         most=1 << 20,
     )
     max_streams: int = _setting(
         256, "most calls at once on one connection; callers hold back more", least=1, most=1 << 20
     )
-    drain_delay_s: float = _setting(1.0, "seconds at SIGTERM from reporting NOT_SERVING to refusing calls", most=600)
-    grace_s: float = _setting(30.0, "seconds at SIGTERM that calls under way have to end", most=3600)
+    drain_delay_s: float = _setting(
+        1.0, "seconds after SIGTERM between reporting NOT_SERVING and refusing calls", most=600
+    )
+    grace_s: float = _setting(30.0, "seconds that calls under way have to end after SIGTERM", most=3600)
     tls_cert: str = _setting("", "PEM file of the server's certificate, followed by intermediate certificates")
     tls_key: str = _setting("", "PEM file of the certificate's key")
     tls_client_ca: str = _setting(
@@ -135,7 +137,7 @@ class ServerConfig:
         choices=("tei", "kserve", "tei,kserve"),
         pattern=r"((tei|kserve)(,(tei|kserve))*)?",
     )
-    log_level: str = _setting("info", "least level to log", choices=("debug", "info", "warning", "error"))
+    log_level: str = _setting("info", "lowest level that is logged", choices=("debug", "info", "warning", "error"))
     log_format: str = _setting("text", "form of a log line: text, or a JSON object", choices=("text", "json"))
     access_log: bool = _setting(False, "log a line for each call that ends, except health checks that succeed")
 

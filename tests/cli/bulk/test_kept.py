@@ -102,6 +102,6 @@ def test_a_run_goes_on_with_what_it_keeps(embed, fake, tmp_path):
     stop_halfway(embed, fake, "--keep", "id", given=given, out="out.jsonl")
     code, err = embed(given=given, out="out.jsonl")
     assert code == 2
-    assert "out.jsonl was begun otherwise: input keep was ['id'], now None; use --restart" in err
+    assert "out.jsonl was begun differently: input keep was ['id'], now None; use --restart" in err
     assert embed("--keep", "id", given=given, out="out.jsonl")[0] == 0
     assert [json.loads(line)["id"] for line in lines(tmp_path / "out.jsonl")] == ["0", "1", "2", "3"]

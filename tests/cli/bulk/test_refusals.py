@@ -25,8 +25,8 @@ def test_a_finished_file_is_not_replaced_unless_told_to(embed, fake, tmp_path):
 def test_another_command_is_refused(embed, fake, source, tmp_path, monkeypatch):
     stop_halfway(embed, fake)
     out = tmp_path / "out.npy"
-    before = f"polyseme: error: {out} was begun otherwise: "
-    after = "; use --restart to begin anew\n"
+    before = f"polyseme: error: {out} was begun differently: "
+    after = "; use --restart to begin again\n"
     assert embed("--dtype", "float16") == (2, f"{before}--dtype was float32, now float16{after}")
     assert embed("--truncate", "end", "--dimensions", "4") == (
         2,
@@ -67,7 +67,7 @@ def test_another_model_under_the_run_is_refused(embed, fake, tmp_path, monkeypat
 
     fake.faults.on_message = change
     code, err = embed()
-    expected = "the model tiny changed from 0123456789ab to ffffffffffff under the run"
+    expected = "the model tiny changed from 0123456789ab to ffffffffffff during the run"
     assert (code, err) == (1, f"polyseme: error: {expected}\n")
     assert names(tmp_path) == ["in.txt"]
 

@@ -29,7 +29,7 @@ def test_a_run_goes_on_with_the_prompt_that_it_was_begun_with(embed, fake, tmp_p
     stop_halfway(embed, fake, "--without-prompt")
     code, err = embed()
     assert code == 2
-    assert "out.npy was begun otherwise: --without-prompt was True, now None; use --restart" in err
+    assert "out.npy was begun differently: --without-prompt was True, now None; use --restart" in err
     assert embed("--without-prompt")[0] == 0
 
 

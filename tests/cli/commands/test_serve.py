@@ -44,7 +44,7 @@ def test_the_variable_names_the_file_too(settings, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "nothing to serve: DIR that `polyseme export` wrote, hf:ID or package:NAME"),
+        ((), "nothing to serve: name a directory that `polyseme export` wrote, hf:ID or package:NAME"),
         (("x", "--config", "none.toml"), "cannot read none.toml: No such file or directory"),
         (("x", "--log-level", "loud"), "--log-level: got 'loud'; one of debug, info, warning, error"),
         (("--print-config", "--port", "x"), "--port: expected an integer, got 'x'"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_prediction_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--head", metavar="NAME", help="head of the model to ask [its only one of the kind]")
+    parser.add_argument("--head", metavar="NAME", help="name of the head to ask [the model's only one of its kind]")
     parser.add_argument(
         "--long-texts",
         choices=["refuse", "longest_first", "only_second", "windows"],

@@ -27,7 +27,7 @@ def add_text_arguments(parser: argparse.ArgumentParser) -> None:
         "--truncate",
         choices=["none", "end", "start"],
         default="none",
-        help="end at which texts are cut if too long; none: refuse them [%(default)s]",
+        help="end at which a text that is too long is cut; none: refuse it [%(default)s]",
     )
     prompt = parser.add_mutually_exclusive_group()
     prompt.add_argument(

@@ -37,7 +37,7 @@ def add_bulk_arguments(parser: argparse.ArgumentParser, *, does: str = "embeds",
         "OUT.errors.jsonl, and exit with 3 [%(default)s]",
     )
     group.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    group.add_argument("--restart", action="store_true", help="begin anew, and drop what an unfinished run left")
+    group.add_argument("--restart", action="store_true", help="begin again, and drop what an unfinished run left")
 
 
 def add_lines_arguments(parser: argparse.ArgumentParser, does: str) -> None:

@@ -64,4 +64,4 @@ def _problem(error: PolysemeError, index: int) -> str:
 def _check_model(client: Client, model: Model) -> None:
     before, now = model.identity, client.model(model.name).identity
     if (before.version, before.precision) != (now.version, now.precision):
-        raise CliError(f"the model {before.name} changed from {before.version} to {now.version} under the run")
+        raise CliError(f"the model {before.name} changed from {before.version} to {now.version} during the run")

@@ -81,7 +81,9 @@ def _begin(
         if before.get(name) != job.get(name)
     ]
     if differences:
-        raise CliError(f"{output.path} was begun otherwise: {'; '.join(differences)}; use --restart to begin anew", 2)
+        raise CliError(
+            f"{output.path} was begun differently: {'; '.join(differences)}; use --restart to begin again", 2
+        )
     output.resume()
     for _ in islice(records, output.committed.rows):
         pass

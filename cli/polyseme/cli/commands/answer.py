@@ -44,10 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=positive,
         default=15,
-        help="tokens that an answer has at most [%(default)s]",
+        help="most tokens of an answer [%(default)s]",
     )
     parser.add_argument(
-        "--may-have-none", action="store_true", help="leave answers out that score less than there being none"
+        "--may-have-none", action="store_true", help="leave out answers that score lower than no answer at all"
     )
     add_offset_unit_argument(parser)
     add_prediction_arguments(parser)

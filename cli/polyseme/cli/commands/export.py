@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-length",
         metavar="N",
         type=positive,
-        help="limit of tokens in a text [as SOURCE says, else all positions]",
+        help="most tokens of a text [as SOURCE says, else all positions]",
     )
     parser.add_argument(
         "--precision",
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=SOURCE",
         action="append",
         default=[],
-        help="another head under a name of yours, of a checkpoint over the same encoder; may be given several times",
+        help="head of another checkpoint over the same encoder, under a name of yours; may be given several times",
     )
     parser.add_argument(
         "--tensorrt",

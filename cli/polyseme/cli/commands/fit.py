@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--entities",
         metavar="NAME",
-        help="fit labels of tokens instead: field of .jsonl or .json with a list of objects with start, end and label",
+        help="train a head that finds entities: field of .jsonl or .json, a list of objects with start, end and label",
     )
     add_offset_unit_argument(parser)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="directory of the new artifact")

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=seconds,
         default=default.grace_s,
-        help="time at SIGTERM that requests under way have to end [%(default)s]",
+        help="time that requests under way have to end after SIGTERM [%(default)s]",
     )
 
 

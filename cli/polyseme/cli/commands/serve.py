@@ -38,15 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache",
         metavar="FOLDER",
         default=os.environ.get("POLYSEME_CACHE") or None,
-        help="folder for what is exported so [$XDG_CACHE_HOME/polyseme; POLYSEME_CACHE]",
+        help="folder that keeps the artifacts of what is exported first [$XDG_CACHE_HOME/polyseme; POLYSEME_CACHE]",
     )
     parser.add_argument(
         "--config",
         metavar="FILE",
         default=os.environ.get("POLYSEME_CONFIG") or None,
-        help="TOML file of settings: max_texts = 512, and so on; flags and variables go before it [POLYSEME_CONFIG]",
+        help="TOML file of settings: max_texts = 512, and so on; flags and variables override it [POLYSEME_CONFIG]",
     )
-    parser.add_argument("--print-config", action="store_true", help="print all settings as such a file, and end")
+    parser.add_argument("--print-config", action="store_true", help="print all settings as such a file, and exit")
     for field in dataclasses.fields(ServerConfig):
         setting: Setting = field.metadata["setting"]
         flag = "--" + field.name.replace("_", "-")
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(written(config, {name: one_line(origin) for name, (_, origin) in given.items()}))
         return 0
     if not args.sources:
-        raise CliError("nothing to serve: DIR that `polyseme export` wrote, hf:ID or package:NAME", 2)
+        raise CliError("nothing to serve: name a directory that `polyseme export` wrote, hf:ID or package:NAME", 2)
     try:
         if any(map(source_of, args.sources)):
             _serve_exported(args, config)

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--metric",
         choices=["cosine", "dot", "euclidean", "manhattan", "model"],
         default="cosine",
-        help="measure of similarity; euclidean and manhattan are distances: smaller is closer; model: the one of these "
-        "that the model's authors mean [%(default)s]",
+        help="measure of similarity; euclidean and manhattan are distances: smaller is closer; model: the one that "
+        "the model was made for [%(default)s]",
     )
 
 

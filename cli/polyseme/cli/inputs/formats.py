@@ -66,7 +66,7 @@ def add_keep_argument(parser: argparse._ActionsContainer) -> None:
         "--keep",
         metavar="NAME,...",
         type=_names,
-        help="columns or fields of the input that the output has too; not for .npy",
+        help="columns or fields of the input to copy into the output; not for .npy",
     )
 
 

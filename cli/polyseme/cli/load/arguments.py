@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow",
         metavar="CODE,...",
         default="",
-        help="statuses that are no failure, for example RESOURCE_EXHAUSTED; others but OK make the exit code 1",
+        help="statuses that do not count as failures, for example RESOURCE_EXHAUSTED; any other but OK: exit code 1",
     )
     out.add_argument(
         "--json", metavar="FILE", help="write all results as JSON, with histograms; -: to stdout, without tables"
@@ -55,7 +55,7 @@ def _add_call_arguments(group: argparse._ArgumentGroup) -> None:
         "-i",
         "--input",
         metavar="FILE",
-        help="texts to send in turn, a file as polyseme embed reads it; cut if too long [sentences of seven works]",
+        help="file of texts to send in turn, as polyseme embed reads it; long ones are cut [sentences of seven works]",
     )
 
 
@@ -70,7 +70,7 @@ def _add_load_arguments(group: argparse._ArgumentGroup) -> None:
         "--sweep",
         action="store_true",
         help="find the capacity by a closed loop of 64 callers, then offer 10%% to 150%% of it by an open loop; "
-        "allows the statuses of a server beyond its capacity",
+        "refusals by a full server do not count as failures",
     )
     group.add_argument(
         "--spacing",
@@ -85,7 +85,7 @@ def _add_load_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         type=finite_positive,
         default=10.0,
-        help="counted seconds at each rate [%(default)g]",
+        help="seconds that are measured at each rate [%(default)g]",
     )
     length.add_argument("--calls", metavar="N", type=positive, help="counted calls at each rate, instead of seconds")
     group.add_argument(
@@ -93,7 +93,7 @@ def _add_load_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         type=finite_not_negative,
         default=2.0,
-        help="seconds of load before those that count [%(default)g]",
+        help="seconds of load before the measurement [%(default)g]",
     )
     group.add_argument(
         "--connections", metavar="C", type=positive, default=4, help="connections to the server [%(default)s]"

@@ -122,7 +122,7 @@ class Fleet:
         try:
             report: NewSamples | RunSummary = pipe.recv()
         except (EOFError, OSError):
-            raise CliError("a load generator's process ended before its time") from None
+            raise CliError("a process of the load generator ended too early") from None
         if isinstance(report, NewSamples):
             in_flight[pipe] = report.in_flight
             tally.in_flight = sum(in_flight.values())
