@@ -1,5 +1,8 @@
 """What other programs rely on: the names, and that type checkers see them."""
 
+import os
+import subprocess
+import sys
 from importlib.resources import files
 
 import pytest
@@ -31,3 +34,13 @@ def test_an_option_that_a_call_does_not_take_is_a_type_error(call):
 @pytest.mark.parametrize("kind", [sdk.Client, sdk.AsyncClient])
 def test_a_client_is_one_class(kind):
     assert kind.__mro__ == (kind, object)
+
+
+def test_what_few_clients_need_is_imported_on_demand():
+    few = ["ipaddress", "urllib.parse", "polyseme.client._local.server"]
+    program = f"import sys, polyseme.client; print([name for name in {few} if name in sys.modules])"
+    path = os.pathsep.join(path for path in sys.path if path)
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert (result.stdout, result.stderr) == ("[]\n", "")

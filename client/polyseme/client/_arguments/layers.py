@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from polyseme.client._arguments.integers import as_int
 from polyseme.client._arguments.texts import is_several
@@ -17,8 +16,7 @@ _MAX_LAYERS: Final = 64  # LayerSelection.layers
 _STATIC: Final = "static"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerChoice:
+class LayerChoice(NamedTuple):
     """The layers of a call.
 
     Attributes:

@@ -7,8 +7,7 @@ where one layer does not fit. Columns come with layer 0, `info` with the first c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,7 @@ from polyseme.v1 import tensor_pb2
 _Column = TypeVar("_Column")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkEntry(Generic[_Column]):
+class ChunkEntry(NamedTuple, Generic[_Column]):
     """One entry of a chunk: a whole text, or the next part of one.
 
     Attributes:
@@ -36,8 +34,7 @@ class ChunkEntry(Generic[_Column]):
     info: TextInfo | None
 
 
-@dataclass(frozen=True, slots=True)
-class AssembledText(Generic[_Column]):
+class AssembledText(NamedTuple, Generic[_Column]):
     """One text, put together.
 
     Attributes:

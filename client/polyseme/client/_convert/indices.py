@@ -15,27 +15,27 @@ from polyseme.client.errors import PolysemeError
 _E = TypeVar("_E", bound=PolysemeError)
 _MAX_FIELD_LENGTH: Final = 256
 _STEP: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\[[0-9]{1,9}\])?"
-_FIELD: Final = re.compile(rf"{_STEP}(?:\.{_STEP})*")
-_TEXT: Final = re.compile(r"(?:texts|inputs|pairs|questions)\[([0-9]{1,9})\]")
-_SPAN: Final = re.compile(rf"{_TEXT.pattern}\.spans\[([0-9]{{1,9}})\]")
-_TEXT_IN_MESSAGE: Final = re.compile(rf"\b{_TEXT.pattern}((?:\.{_STEP})*)")
+_FIELD: Final = rf"{_STEP}(?:\.{_STEP})*"
+_TEXT: Final = r"(?:texts|inputs|pairs|questions)\[([0-9]{1,9})\]"
+_SPAN: Final = rf"{_TEXT}\.spans\[([0-9]{{1,9}})\]"
+_TEXT_IN_MESSAGE: Final = rf"\b{_TEXT}((?:\.{_STEP})*)"
 
 
 def checked_field(field: str) -> str | None:
     """Give the field that a server names; None: it is empty, or not spelled as a field."""
-    return field if len(field) <= _MAX_FIELD_LENGTH and _FIELD.fullmatch(field) else None
+    return field if len(field) <= _MAX_FIELD_LENGTH and re.fullmatch(_FIELD, field) else None
 
 
 def concerns_text(error: PolysemeError) -> bool:
     """Say whether a text can have caused the error of a call: the server names one, or no field at all."""
-    return error.field is None or _TEXT.match(error.field) is not None
+    return error.field is None or re.match(_TEXT, error.field) is not None
 
 
 def rename_texts(error: _E, name: Callable[[int], str]) -> _E:
     """Rewrite, in place, text i of the call to name(i), in the message and in `field`."""
     if error.field is None:
         return _rename_by_message(error, name)
-    found = _TEXT.match(error.field)
+    found = re.match(_TEXT, error.field)
     if found is not None:
         renamed = name(int(found[1]))
         error.field = renamed + error.field[found.end() :]
@@ -45,7 +45,7 @@ def rename_texts(error: _E, name: Callable[[int], str]) -> _E:
 
 def rename_spans(error: _E, name: Callable[[int, int | None], str]) -> _E:
     """Rewrite, in place, span j of text i of the call to name(i, j), and text i to name(i, None)."""
-    found = _SPAN.match(error.field or "")
+    found = re.match(_SPAN, error.field or "")
     if found is None:
         return rename_texts(error, lambda index: name(index, None))
     renamed = name(int(found[1]), int(found[2]))
@@ -72,10 +72,10 @@ def name_text(error: _E, index: int) -> _E:
 
 def _rename_by_message(error: _E, name: Callable[[int], str]) -> _E:
     """Rewrite every `texts[i]` and `inputs[i]` of the message; the first one is the field."""
-    found = _TEXT_IN_MESSAGE.search(str(error))
+    found = re.search(_TEXT_IN_MESSAGE, str(error))
     if found is not None:
         error.field = name(int(found[1])) + found[2]
-        _set_message(error, _TEXT_IN_MESSAGE.sub(lambda match: name(int(match[1])) + match[2], str(error)))
+        _set_message(error, re.sub(_TEXT_IN_MESSAGE, lambda match: name(int(match[1])) + match[2], str(error)))
     return error
 
 

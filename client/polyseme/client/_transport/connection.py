@@ -25,7 +25,7 @@ Credentials: TypeAlias = grpc.ChannelCredentials | Callable[[], grpc.ChannelCred
 """Credentials for TLS, or a function that makes them for each channel."""
 
 # Source: gRPC over HTTP/2. Names in "-bin" would carry bytes; "grpc-" is gRPC's own, and token= sends authorization.
-_HEADER_NAME: Final = re.compile(r"(?!grpc-|authorization$)[0-9a-z_.-]+(?<!-bin)")
+_HEADER_NAME: Final = r"(?!grpc-|authorization$)[0-9a-z_.-]+(?<!-bin)"
 
 
 class Connection:
@@ -148,7 +148,7 @@ def _check_token(token: object) -> None:
 
 def _check_metadata(metadata: Sequence[tuple[str, str]]) -> None:
     for index, (name, value) in enumerate(metadata):
-        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+        if not (isinstance(name, str) and re.fullmatch(_HEADER_NAME, name)):
             raise InvalidArgumentError(
                 f"metadata[{index}] has a name that no call can carry: lower case, no authorization (that is token=), "
                 "nothing that begins with grpc- or ends in -bin",

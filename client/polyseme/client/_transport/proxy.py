@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 ENABLED: Final = "grpc.enable_http_proxy"
 # Source: grpc/doc/environment_variables.md; the first that is set counts.
 _PROXIES: Final = ("grpc_proxy", "https_proxy", "http_proxy")
 _EXCEPTIONS: Final = ("no_grpc_proxy", "no_proxy")
-_SCHEME: Final = re.compile(r"(dns|ipv4|ipv6|unix|unix-abstract|vsock|xds|google-c2p):")
+_SOCKETS: Final = ("unix", "unix-abstract", "vsock")
+_SCHEMES: Final = (*_SOCKETS, "dns", "ipv4", "ipv6", "xds", "google-c2p")
 
 
 def is_local(target: str) -> bool:
     """Say whether a target is this machine alone: a Unix socket, `localhost`, or addresses of loopback."""
-    scheme = _SCHEME.match(target)
-    if scheme and scheme[1] in ("unix", "unix-abstract", "vsock"):
-        return True
-    return all(map(_is_loopback, _hosts(target)))
+    scheme, _ = _split_scheme(target)
+    return scheme in _SOCKETS or all(map(_is_loopback, _hosts(target)))
 
 
 def proxy_of(target: str, options: Sequence[tuple[str, Any]], environment: Mapping[str, str]) -> str:
@@ -35,10 +31,15 @@ def proxy_of(target: str, options: Sequence[tuple[str, Any]], environment: Mappi
     return f"the proxy {_without_password(environment[variable])}of {variable}"
 
 
+def _split_scheme(target: str) -> tuple[str, str]:
+    """Give the scheme of a target, "" where it has none that gRPC knows, and the rest of it."""
+    scheme, colon, rest = target.partition(":")
+    return (scheme, rest) if colon and scheme in _SCHEMES else ("", target)
+
+
 def _hosts(target: str) -> list[str]:
     """Give the hosts of a target, without ports and brackets."""
-    scheme = _SCHEME.match(target)
-    name = target[scheme.end() :] if scheme else target
+    _, name = _split_scheme(target)
     if name.startswith("//"):
         name = name[2:].partition("/")[2]
     return [_without_port(address) for address in name.split(",")]
@@ -53,6 +54,8 @@ def _without_port(address: str) -> str:
 def _is_loopback(host: str) -> bool:
     if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
         return True
+    import ipaddress  # on demand: localhost and sockets need none
+
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
@@ -60,6 +63,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _without_password(proxy: str) -> str:
+    from urllib.parse import urlsplit
+
     try:
         parts, port = urlsplit(proxy), urlsplit(proxy).port
     except ValueError:  # it is no URL

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -60,22 +60,19 @@ class Calls:
     timeout: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenStream:
+class OpenStream(NamedTuple):
     """Open a stream of this path, without a deadline; the one before has been ended."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Hand a serialized request to the stream, which never waits; None: no more will follow."""
 
     request: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Receive:
+class Receive(NamedTuple):
     """Wait for the next serialized reply of the stream, at most this many seconds; gives None where none came.
 
     A stream that has ended raises: its status, or UnavailableError where that is OK.
@@ -84,27 +81,23 @@ class Receive:
     timeout: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class EndStream:
+class EndStream(NamedTuple):
     """Wait at most this many seconds for the server to end the stream, then cancel it if it is still open."""
 
     grace_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Wait; ends early where the client is closed."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(NamedTuple):
     """Take the next object from the iterable that the caller passed; gives EXHAUSTED after the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(NamedTuple):
     """Hand values to the caller; the plan goes on once they are taken."""
 
     values: Sequence[Any]

@@ -8,8 +8,8 @@ from typing import Final
 from polyseme.client.errors import InvalidArgumentError
 
 # Source: grpc/doc/naming.md, and the resolvers of gRPC core.
-_GRPC_NAME: Final = re.compile(r"(?:(?:dns|ipv4|ipv6|unix|unix-abstract|vsock):.|(?:xds|google-c2p):///.)", re.DOTALL)
-_HOST_AND_PORT: Final = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.%\w]+\]):(?P<port>[0-9]{1,5})")
+_GRPC_NAME: Final = r"(?s:(?:dns|ipv4|ipv6|unix|unix-abstract|vsock):.|(?:xds|google-c2p):///.)"
+_HOST_AND_PORT: Final = r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.%\w]+\]):(?P<port>[0-9]{1,5})"
 _MAX_PORT: Final = 65_535
 
 
@@ -20,9 +20,9 @@ def check_target(target: object) -> None:
         InvalidArgumentError: gRPC has no such form; it would look the target up as a name, in vain.
     """
     if isinstance(target, str):
-        if _GRPC_NAME.match(target):
+        if re.match(_GRPC_NAME, target):
             return
-        found = _HOST_AND_PORT.fullmatch(target)
+        found = re.fullmatch(_HOST_AND_PORT, target)
         if found and 1 <= int(found["port"]) <= _MAX_PORT:
             return
     raise InvalidArgumentError(f"target is {_shown(target)}; {_hint(target)}", field="target")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from polyseme.client._convert.chunks import AssembledText, ChunkEntry, TextListAssembler
 from polyseme.client._convert.indices import shift_texts
@@ -33,8 +32,7 @@ _Column = TypeVar("_Column")
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartsCall(Generic[_Column, _Result]):
+class PartsCall(NamedTuple, Generic[_Column, _Result]):
     """One call of embed_tokens or embed_words; the differences between the two.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -36,8 +35,7 @@ _RESERVE: Final = 4
 _LAST_LAYER: Final = choose_layers(-1, "sum")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
+class _Document(NamedTuple):
     """A document, and what is asked of it.
 
     Attributes:
@@ -53,8 +51,7 @@ class _Document:
     spans: Sequence[Span]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Part(NamedTuple):
     """One window of a document, as it is sent.
 
     Attributes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from polyseme.client._convert.indices import shift_texts
 from polyseme.client._plans.catalog import Catalog
@@ -28,8 +27,7 @@ TEXT_INFO_BYTES: Final = 24
 _REPLY_BYTES: Final = 4096  # all else in a reply: timings, model, tags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextCalls:
+class TextCalls(NamedTuple):
     """The calls for one list of texts, which is split into ranges.
 
     Attributes:

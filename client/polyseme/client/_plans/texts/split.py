@@ -6,8 +6,7 @@ Sizes are upper bounds of what the wire format needs, so that a call that fits h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 SMALL_TEXTS: Final = 32
 SMALL_BYTES: Final = 1024 * 1024
@@ -22,8 +21,7 @@ ENTRY_BYTES: Final = 6
 """Bytes of the tag and the length of one text in a request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallLimits:
+class CallLimits(NamedTuple):
     """The limits of one call.
 
     Attributes:
