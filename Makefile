@@ -278,7 +278,7 @@ bench: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Compare the server with
 	$(BIN)/python -m bench.serving.serving $(MODEL)
 
 call-cost: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Print what one call costs beside what was recorded last; judges nothing
-	$(BIN)/python -m bench.serving.call_cost $(MODEL)
+	$(BIN)/python -m bench.cost.call_cost $(MODEL)
 
 reliability: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Show every promise by a figure, an hour or two; goes on where it was (PROMISES="1 20-kill")
 	$(BIN)/python -m bench.reliability.run --artifact $(MODEL) $(PROMISES)

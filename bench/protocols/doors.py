@@ -2,7 +2,7 @@
 
 Usage: python -m bench.protocols.doors ARTIFACT [--rounds 8]
 
-The engine gives vectors that lie ready (as in `bench.serving.hot_path`), so that what a contract costs is not lost in
+The engine gives vectors that lie ready (as in `bench.cost.hot_path`), so that what a contract costs is not lost in
 the model's own time. Each round takes the contracts in random order; ratios are to polyseme.v1 in the same round.
 """
 
@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from bench.cost.hot_path import ReadyEngines
 from bench.lib.closed_loop import SERVICE, WARM_UP_CALLS, call_in_a_loop
 from bench.lib.machine import heading
 from bench.lib.server import cpu_seconds, free_port, wait_until_ready
 from bench.lib.texts import mixed_texts
-from bench.serving.hot_path import ReadyEngines
 
 from polyseme.protocols.kserve import grpc_service_pb2 as kserve
 from polyseme.protocols.tei import tei_pb2 as tei

@@ -18,7 +18,7 @@ from typing import Final
 from polyseme.artifact import Artifact
 
 _LOOK_S: Final = 1.0
-_PIECE_BYTES: Final = 1 << 20  # read at each look, in 0.8 ms: bench/serving/weights.py
+_PIECE_BYTES: Final = 1 << 20  # read at each look, in 0.8 ms: bench/cost/weights.py
 _ROUND_LOOKS: Final = 600  # a large file is read in larger pieces, so that every byte is looked at in ten minutes
 _MAPS: Final = Path("/proc/self/maps")
 

@@ -3,7 +3,7 @@
 `echo` is what gRPC for Python costs by itself: a server that sends a reply of the same size at once. All servers run at
 once and are called in turn, in an order that changes. CPU is that of the server's process, all of its threads.
 
-Usage: python -m bench.serving.hot_path ARTIFACT [NAME=TREE[,VARIABLE=VALUE...] ...] [--rounds 5] [--profile N]
+Usage: python -m bench.cost.hot_path ARTIFACT [NAME=TREE[,VARIABLE=VALUE...] ...] [--rounds 5] [--profile N]
 
 TREE is a checkout of another version, default: `now=.`; the variables are put into that server's environment. --profile
 prints the N functions that take most time of today's event loop, under cProfile.
@@ -46,7 +46,7 @@ from polyseme.v1.common_pb2 import TRUNCATE_END, TextOptions
 ECHO: Final = "echo"
 # Texts of a call, calls in flight, calls of a round.
 LOADS: Final = ((1, 1, 400), (1, 64, 1200), (32, 1, 60), (32, 16, 160))
-MODULE: Final = "bench.serving.hot_path"
+MODULE: Final = "bench.cost.hot_path"
 
 
 class ReadyEngine:

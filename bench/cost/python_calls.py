@@ -1,6 +1,6 @@
 """How many Python functions a server calls for one request, by file: a figure that a busy machine does not move.
 
-Usage: python -m bench.serving.python_calls ARTIFACT [--texts 1] [--calls 200] [--python OTHER_PYTHON] [--top 12]
+Usage: python -m bench.cost.python_calls ARTIFACT [--texts 1] [--calls 200] [--python OTHER_PYTHON] [--top 12]
 
 --python is the interpreter of another version's environment. One caller asks; calls of health, and those that a server
 makes while nobody asks, are counted too, but there is next to none of either.

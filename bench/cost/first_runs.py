@@ -1,6 +1,6 @@
 """CPU of the first run of a shape beside later ones, after a probe has been run: what a warm-up may save on a CPU.
 
-Usage: python -m bench.serving.first_runs ARTIFACT [--engines 5]
+Usage: python -m bench.cost.first_runs ARTIFACT [--engines 5]
 """
 
 from __future__ import annotations

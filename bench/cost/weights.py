@@ -1,6 +1,6 @@
 """The price of looking at the weights once a second, as the server does.
 
-Usage: python -m bench.serving.weights ARTIFACT [LOOKS]
+Usage: python -m bench.cost.weights ARTIFACT [LOOKS]
 Prints one line for each mapped file: a look in milliseconds, the share of one core, and how long a round takes.
 """
 

@@ -5,7 +5,7 @@ on any number of cores. py-spy samples who holds it; a thread that is off its co
 figure is an upper bound. CPU is that of the server's process. Servers run at once and are called in turn, by the Go
 program of bench/lib (`make .cache/bin/sender`).
 
-Usage: python -m bench.serving.host_path ARTIFACT [NAME=TREE[,FLAG=VALUE...] ...] [--device cuda] [--rounds 3]
+Usage: python -m bench.cost.host_path ARTIFACT [NAME=TREE[,FLAG=VALUE...] ...] [--device cuda] [--rounds 3]
        [--seconds 3]
 
 TREE is a checkout of another version, default: `now=.`; FLAG is one of `polyseme serve`, without its dashes. py-spy

@@ -3,7 +3,7 @@
 All servers run at once; each round calls every one of them, one call after the other, in an order that changes. The
 ratio is that of a round: what else the machine does meets both sides. Give the first one twice to see what noise adds.
 
-Usage: python -m bench.serving.versions ARTIFACT NAME=TREE[,VARIABLE=VALUE...] NAME=... [--texts 1 32] [--rounds 30]
+Usage: python -m bench.cost.versions ARTIFACT NAME=TREE[,VARIABLE=VALUE...] NAME=... [--texts 1 32] [--rounds 30]
 
 TREE is a source tree or a wheel; the variables are put into that server's environment.
 """

@@ -1,6 +1,6 @@
 """A call beside what was recorded last: Python calls, and CPU microseconds outside of the session. Judges nothing.
 
-Usage: python -m bench.serving.call_cost ARTIFACT [--record]
+Usage: python -m bench.cost.call_cost ARTIFACT [--record]
 
 The CPU is that of `hot_path`: a server whose engine gives vectors that lie ready. It moves with the machine, and with
 what else that does; the echo beside it tells how much. --record keeps the figures in bench/results/call-cost.json.
@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from bench.cost.hot_path import ECHO, requests_of, started
+from bench.cost.python_calls import counts
 from bench.lib.closed_loop import WARM_UP_CALLS, call_in_a_loop
 from bench.lib.machine import heading
 from bench.lib.server import cpu_seconds
-from bench.serving.hot_path import ECHO, requests_of, started
-from bench.serving.python_calls import counts
 
 RECORD: Final = Path(__file__).parents[1] / "results" / "call-cost.json"
 CALLS: Final = {1: 150, 32: 6}  # by texts of a call

@@ -1,6 +1,6 @@
 """What tracing costs a call in CPU: the spans of calls that do nothing else, made and sent to a collector.
 
-Usage: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 OTEL_BSP_MAX_QUEUE_SIZE=100000 python -m bench.serving.tracing
+Usage: OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 OTEL_BSP_MAX_QUEUE_SIZE=100000 python -m bench.cost.tracing
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Seconds from `polyseme serve` to ready: process start, imports, hashes, session, warm-up.
 
-Usage: python -m bench.serving.startup ARTIFACT [--rounds 5]
+Usage: python -m bench.cost.startup ARTIFACT [--rounds 5]
 """
 
 from __future__ import annotations
