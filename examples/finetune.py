@@ -49,26 +49,36 @@ class Classifier:
 
     def __init__(self, checkpoint: str, classes: int, tuned: int | None, *, bfloat16: bool = False) -> None:
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
-        self.bert = transformers.BertModel.from_pretrained(checkpoint, add_pooling_layer=False)
-        self.head = torch.nn.Linear(self.bert.config.hidden_size, classes)
+        self.bert, self.head = self.load(checkpoint, classes)
         torch.nn.init.zeros_(self.head.weight)
         layers = self.bert.encoder.layer
         part = torch.nn.ModuleList(layers[len(layers) - (tuned or len(layers)) :])
+        if self.bert.pooler is not None:
+            part.append(self.bert.pooler)
         self.bert.requires_grad_(False)
         part.requires_grad_(True)
         head = {"params": self.head.parameters(), "lr": HEAD_LEARNING_RATE}
         self.bfloat16 = bfloat16
         self.optimizer = torch.optim.AdamW([head, {"params": part.parameters(), "lr": LEARNING_RATE}])
 
+    def load(self, checkpoint: str, classes: int) -> tuple[Any, Any]:
+        """The encoder, and the linear head."""
+        bert = transformers.BertModel.from_pretrained(checkpoint, add_pooling_layer=False)
+        return bert, torch.nn.Linear(bert.config.hidden_size, classes)
+
+    def pooled(self, inputs: Any) -> Any:  # noqa: ANN401  tensors
+        """[N, D], of length sqrt(D)."""
+        hidden = self.bert(**inputs).last_hidden_state
+        mask = inputs["attention_mask"][..., None]
+        means = (hidden * mask).sum(1) / mask.sum(1)
+        return torch.nn.functional.normalize(means) * means.shape[-1] ** 0.5
+
     def scores(self, sentences: list[str]) -> Any:  # noqa: ANN401  a tensor
         """[N, C]."""
         inputs = self.tokenizer(sentences, padding=True, truncation=True, return_tensors="pt")
         # Entered anew for each batch: until it is left, autocast goes on with copies of weights as they were.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
-            hidden = self.bert(**inputs).last_hidden_state
-            mask = inputs["attention_mask"][..., None]
-            means = (hidden * mask).sum(1) / mask.sum(1)
-            return self.head(torch.nn.functional.normalize(means) * means.shape[-1] ** 0.5).float()
+            return self.head(self.pooled(inputs)).float()
 
     def fit(self, sentences: list[str], labels: Any, epochs: int) -> None:  # noqa: ANN401  an array
         """Train, the learning rate falling to 0."""
@@ -93,8 +103,31 @@ class Classifier:
         return float((torch.cat(chunks).numpy() == part.labels).mean())
 
 
-def read(path: Path, text: str, label: str) -> tuple[Part, Part]:
-    """The parts `train` and `test`."""
+class BertClassifier(Classifier):
+    """BERT's own head instead: the first token through the pooler, which is trained too, and a linear layer.
+
+    It is trained without the dropout that transformers has ahead of the linear layer.
+    """
+
+    def load(self, checkpoint: str, classes: int) -> tuple[Any, Any]:
+        """The encoder with its pooler, and the linear head."""
+        self.model = transformers.BertForSequenceClassification.from_pretrained(checkpoint, num_labels=classes)
+        return self.model.bert, self.model.classifier
+
+    def pooled(self, inputs: Any) -> Any:  # noqa: ANN401  tensors
+        """[N, D], each number from -1 to 1."""
+        return self.bert(**inputs).pooler_output
+
+    def save(self, folder: str, classes: list[str]) -> None:
+        """Write what transformers' pipelines and `polyseme export` read."""
+        self.model.config.id2label = dict(enumerate(classes))
+        self.model.config.label2id = {name: number for number, name in enumerate(classes)}
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def read(path: Path, text: str, label: str) -> tuple[Part, Part, list[str]]:
+    """The parts `train` and `test`, and the names of the classes."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     names = sorted({row[label] for row in rows})
@@ -103,7 +136,7 @@ def read(path: Path, text: str, label: str) -> tuple[Part, Part]:
         Part(sentences=[row[text] for row in part], labels=np.array([names.index(row[label]) for row in part]))
         for part in parts
     )
-    return train, test
+    return train, test, names
 
 
 def drawn(labels: Any, size: int, seed: int) -> Any:  # noqa: ANN401  arrays
@@ -112,7 +145,7 @@ def drawn(labels: Any, size: int, seed: int) -> Any:  # noqa: ANN401  arrays
     return np.concatenate([draw.permutation(np.flatnonzero(labels == c))[:size] for c in range(labels.max() + 1)])
 
 
-def show(arguments: argparse.Namespace, train: Part, test: Part) -> None:
+def show(arguments: argparse.Namespace, train: Part, test: Part, classes: list[str]) -> None:
     """Train for every choice, size and draw; print the table, or a line of JSON for each."""
     if not arguments.json:
         versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
@@ -126,9 +159,7 @@ def show(arguments: argparse.Namespace, train: Part, test: Part) -> None:
             for seed in range(arguments.seeds):
                 torch.manual_seed(seed)
                 chosen = drawn(train.labels, size, seed)
-                model = Classifier(
-                    arguments.checkpoint, int(train.labels.max()) + 1, tuned, bfloat16=arguments.bfloat16
-                )
+                model = Classifier(arguments.checkpoint, len(classes), tuned, bfloat16=arguments.bfloat16)
                 model.fit([train.sentences[i] for i in chosen], train.labels[chosen], arguments.epochs)
                 found.append(model.accuracy(test))
                 if arguments.json:
@@ -139,14 +170,13 @@ def show(arguments: argparse.Namespace, train: Part, test: Part) -> None:
             print()
 
 
-def save(arguments: argparse.Namespace, train: Part, test: Part) -> None:
-    """Train all layers on all texts to train, and save the encoder as a folder that `polyseme export` takes."""
+def save(arguments: argparse.Namespace, train: Part, test: Part, classes: list[str]) -> None:
+    """Train all layers and BERT's own head on all texts to train, and save them."""
     torch.manual_seed(0)
-    model = Classifier(arguments.checkpoint, int(train.labels.max()) + 1, None, bfloat16=arguments.bfloat16)
+    model = BertClassifier(arguments.checkpoint, len(classes), None, bfloat16=arguments.bfloat16)
     model.fit(train.sentences, train.labels, arguments.epochs)
-    model.bert.save_pretrained(arguments.save)
-    model.tokenizer.save_pretrained(arguments.save)
-    print(f"accuracy {model.accuracy(test):.3f} on {len(test.sentences)} texts; the encoder is in {arguments.save}")
+    model.save(arguments.save, classes)
+    print(f"accuracy {model.accuracy(test):.3f} on {len(test.sentences)} texts; the classifier is in {arguments.save}")
 
 
 def main() -> None:
@@ -169,7 +199,9 @@ def main() -> None:
     )
     parser.add_argument("--bfloat16", action="store_true", help="compute products in bfloat16, where the CPU has it")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each training")
-    parser.add_argument("--save", metavar="DIR", help="train all layers on all texts, and save the encoder")
+    parser.add_argument(
+        "--save", metavar="DIR", help="train all layers and BERT's own head on all texts, and save them"
+    )
     arguments = parser.parse_args()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
