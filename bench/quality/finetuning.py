@@ -30,11 +30,12 @@ from polyseme.export.fitting.classifier import DEFAULT_PENALTY, trained
 from polyseme.export.fitting.vectors import POOLINGS, vectors_of
 
 ROOT = Path(__file__).parents[2]
-TORCH = ROOT / ".venv-reference/bin/python"
+TORCH, FINETUNE = ROOT / ".venv-reference/bin/python", ROOT / "examples/finetune.py"
 SIZES = (25, 100, 500, 2500)  # rows of each of two classes
 SEEDS, EPOCHS = 3, 2
 TEST, WORDS = 1_000, 20
 SEED = 20261128
+CLASSES = ("negative", "positive")  # as imdb.csv calls them
 IntArray = NDArray[np.int64]
 Figures = dict[str, dict[int, list[float]]]
 """Accuracies by what was trained and by size, one a draw."""
@@ -108,7 +109,7 @@ def reviews(words: int = WORDS) -> tuple[Reviews, Reviews]:
         each = {row["review"]: row["sentiment"] for row in csv.DictReader(file)}
     ends = [(" ".join(review.replace("<br />", " ").split()[-words:]), said) for review, said in each.items()]
     random.Random(SEED).shuffle(ends)
-    by_class = [[end for end, said in ends if said == name] for name in ("negative", "positive")]
+    by_class = [[end for end, said in ends if said == name] for name in CLASSES]
     half, most = TEST // 2, max(SIZES) * 3
     return tuple(  # type: ignore[return-value]  # two of them
         Reviews(
@@ -148,25 +149,9 @@ def tuned(checkpoint: str, train: Reviews, test: Reviews, draws: dict[tuple[int,
     figures: Figures = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "reviews.tsv")
-        lines = [
-            f"{part}\t{label}\t{text}"
-            for part, rows in (("train", train), ("test", test))
-            for text, label in zip(rows.texts, rows.labels, strict=True)
-        ]
-        data.write_text("\n".join(["part\tlabel\ttext", *lines]) + "\n", encoding="utf-8")
+        write(data, train, test)
         sizes = sorted({size for size, _ in draws})
-        command = [
-            TORCH,
-            ROOT / "examples/finetune.py",
-            checkpoint,
-            "--data",
-            data,
-            "--text",
-            "text",
-            "--label",
-            "label",
-        ]
-        command += ["--sizes", *sizes, "--seeds", SEEDS, "--epochs", EPOCHS, "--bfloat16", "--json"]
+        command = [*finetune(checkpoint, data), "--sizes", *sizes, "--seeds", SEEDS, "--json"]
         with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as running:
             for line in running.stdout or ():
                 print(line, end="", flush=True)
@@ -175,6 +160,22 @@ def tuned(checkpoint: str, train: Reviews, test: Reviews, draws: dict[tuple[int,
         if running.returncode:
             raise SystemExit(f"examples/finetune.py ended with {running.returncode}")
     return figures
+
+
+def write(path: Path, train: Reviews, test: Reviews) -> None:
+    """A file that examples/finetune.py reads."""
+    lines = [
+        f"{part}\t{CLASSES[label]}\t{text}"
+        for part, rows in (("train", train), ("test", test))
+        for text, label in zip(rows.texts, rows.labels, strict=True)
+    ]
+    path.write_text("\n".join(["part\tlabel\ttext", *lines]) + "\n", encoding="utf-8")
+
+
+def finetune(checkpoint: str, data: Path) -> list[str]:
+    """The command that trains on what `write` has written."""
+    columns = ["--data", str(data), "--text", "text", "--label", "label"]
+    return [str(TORCH), str(FINETUNE), checkpoint, *columns, "--epochs", str(EPOCHS), "--bfloat16"]
 
 
 def read(trained: Path) -> Figures:

@@ -98,8 +98,7 @@ def ours(folder: Path, texts: Sequence[str]) -> Found:
     ):
         for start in range(0, len(texts), PORTION):
             some = texts[start : start + PORTION]
-            classes = classifier.classify(some, long_texts="longest_first")
-            found["classes"] += [dict(zip(one.labels, map(float, one.scores), strict=True)) for one in classes]
+            found["classes"] += classes(classifier, some)
             for strategy in STRATEGIES:
                 tagged = tagger.entities(some, aggregation=strategy, long_texts="windows", overlap=OVERLAP)
                 for row, one in enumerate(tagged, start):
@@ -112,9 +111,15 @@ def ours(folder: Path, texts: Sequence[str]) -> Found:
     return found
 
 
-def theirs(folder: Path, texts: Sequence[str]) -> Found:
+def classes(client: Client, texts: Sequence[str]) -> list[dict[str, float]]:
+    """The score of each label, for each text."""
+    found = client.classify(texts, long_texts="longest_first")
+    return [dict(zip(one.labels, map(float, one.scores), strict=True)) for one in found]
+
+
+def theirs(folder: Path, texts: Sequence[str], dtype: str = "float32") -> Found:
     """Ask pipelines_peer.py."""
-    asked = {"texts": list(texts), "limit": LIMIT, "overlap": OVERLAP}
+    asked = {"texts": list(texts), "limit": LIMIT, "overlap": OVERLAP, "dtype": dtype}
     (folder / "texts.json").write_text(json.dumps(asked), encoding="utf-8")
     subprocess.run([*map(str, PEER), str(folder)], check=True)
     found: Found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
@@ -126,11 +131,9 @@ def compared(texts: Sequence[str], ours: Found, theirs: Found) -> Iterator[str]:
     yield f"beside:  transformers {theirs['transformers']}"
     long = [count > 1 for count in ours["windows"]]
     yield f"         {sum(long)} texts are in windows, {sum(ours['windows'])} windows in all"
-    wanted = [{one["label"]: one["score"] for one in row} for row in theirs["classes"]]
-    same = sum(
-        max(a, key=a.__getitem__) == max(b, key=b.__getitem__) for a, b in zip(ours["classes"], wanted, strict=True)
-    )
-    off = max(abs(a[label] - b[label]) for a, b in zip(ours["classes"], wanted, strict=True) for label in b)
+    wanted = by_label(theirs["classes"])
+    same = sum(best(a) == best(b) for a, b in zip(ours["classes"], wanted, strict=True))
+    off = largest_difference(ours["classes"], wanted)
     yield ""
     yield f"classes: the same label of {same} of {len(texts)} texts; scores differ by {off:.1e} at most"
     yield ""
@@ -138,6 +141,21 @@ def compared(texts: Sequence[str], ours: Found, theirs: Found) -> Iterator[str]:
     yield "entities  " + "".join(f"{title:>{width}}" for title, width in titles)
     for strategy in STRATEGIES:
         yield of_strategy(strategy, ours["entities"], theirs["entities"], long)
+
+
+def by_label(rows: Sequence[Sequence[Found]]) -> list[dict[str, float]]:
+    """The same of what transformers' pipeline gives: the score of each label, for each text."""
+    return [{one["label"]: one["score"] for one in row} for row in rows]
+
+
+def best(scores: dict[str, float]) -> str:
+    """The label of the highest score."""
+    return max(scores, key=scores.__getitem__)
+
+
+def largest_difference(ours: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]]) -> float:
+    """Of the score of a label."""
+    return max(abs(a[label] - b[label]) for a, b in zip(ours, theirs, strict=True) for label in b)
 
 
 def of_strategy(strategy: str, ours: Sequence[Found], theirs: Sequence[Found], long: Sequence[bool]) -> str:

@@ -1,8 +1,8 @@
-"""Labels and entities of texts by transformers' pipelines; for bench/quality/pipelines.py.
+"""Labels and entities of texts by transformers' pipelines; for pipelines.py and classifier.py in bench/quality.
 
 Usage: .venv-reference/bin/python bench/quality/pipelines_peer.py FOLDER
 
-FOLDER has texts.json and the checkpoints `moods` and `names`; found.json is written there.
+FOLDER has texts.json and the checkpoints `moods` and `names`, or one of them; found.json is written there.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from transformers.pipelines.token_classification import AggregationStrategy
 def main() -> None:
     folder = Path(sys.argv[1])
     asked = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
-    limit, stride = asked["limit"], asked["overlap"]
     transformers.logging.set_verbosity_error()
-    classifier, tagger = (
-        transformers.pipeline(task, str(folder / name), device="cpu")
-        for task, name in (("text-classification", "moods"), ("token-classification", "names"))
-    )
-    classifier.tokenizer.model_max_length = tagger.tokenizer.model_max_length = limit
-    found: dict[str, Any] = {"transformers": transformers.__version__, "classes": [], "entities": []}
-    for text in asked["texts"]:
-        found["classes"].append(classifier(text, top_k=None, truncation=True))
-        found["entities"].append(tagged(tagger, text, limit, stride))
+
+    def pipeline(task: str, name: str) -> Any:
+        made: Any = transformers.pipeline(task, str(folder / name), device="cpu", dtype=asked["dtype"])
+        made.tokenizer.model_max_length = asked["limit"]
+        return made
+
+    found: dict[str, Any] = {"transformers": transformers.__version__, "torch": torch.__version__}
+    if (folder / "moods").is_dir():
+        classifier = pipeline("text-classification", "moods")
+        found["classes"] = [classifier(text, top_k=None, truncation=True) for text in asked["texts"]]
+    if (folder / "names").is_dir():
+        tagger = pipeline("token-classification", "names")
+        found["entities"] = [tagged(tagger, text, asked["limit"], asked["overlap"]) for text in asked["texts"]]
     (folder / "found.json").write_text(json.dumps(found, default=float), encoding="utf-8")
 
 
