@@ -149,6 +149,6 @@ def test_a_stream_outlives_a_restart_of_the_server(tiny_artifact, grace):
                 server.on_loop(server.app.drain())
         resumed.set()
         with running(tiny_artifact, port=port):
-            reader.join(120)
+            reader.join(300)
             expected = client.embed(texts)
     np.testing.assert_allclose(np.stack(rows), expected, atol=3e-6)

@@ -95,12 +95,23 @@ def test_what_grows_in_a_soak_is_seen(tmp_path, grows, verdicts):
 @pytest.mark.parametrize("looks", [True, False])
 def test_texts_that_are_run_late_are_seen(tiny_artifact, monkeypatch, looks):
     """A deadline passes while a batch is collated: with a runner that looks, and with one whose clock stands."""
-    with running(tiny_artifact) as server, lateness(server) as noted:
+    ahead = [0]  # seconds of the clock, of which 1,000 pass in the first batch
+
+    def clock():
+        return time.monotonic() + ahead[0]
+
+    with running(tiny_artifact) as server, lateness(server, clock) as noted:
         collate = server.model.engine.engine.collate
-        monkeypatch.setattr(server.model.engine.engine, "collate", lambda *texts: (time.sleep(0.3), collate(*texts))[1])
-        if not looks:
-            monkeypatch.setattr(server.model.engine.scheduler._run, "_clock", lambda: 0.0)
-        with pytest.raises(grpc.RpcError):
-            server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=0.2)
+
+        def collate_for_long(*texts):
+            ahead[0] = 1000
+            return collate(*texts)
+
+        monkeypatch.setattr(server.model.engine.engine, "collate", collate_for_long)
+        monkeypatch.setattr(server.model.engine.scheduler._run, "_clock", clock if looks else lambda: 0.0)
+        call = server.embedding.Embed.future(pb.EmbedRequest(texts=["a"]), timeout=300)
+        assert call.code() is (grpc.StatusCode.DEADLINE_EXCEEDED if looks else grpc.StatusCode.OK)
+        monkeypatch.undo()
+        ahead[0] = 0
         server.embedding.Embed(pb.EmbedRequest(texts=["a"]), timeout=300)
     assert len(noted.late_s) == (0 if looks else 1)

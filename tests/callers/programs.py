@@ -64,7 +64,7 @@ class Program:
             env=self.environment,
             capture_output=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=300,
         )
 
     def answers(self, server, dtype="float32"):

@@ -20,7 +20,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 def client(server: FakeServer) -> Iterator[Client]:
-    with Client(server.target) as opened:
+    with Client(server.target, timeout=300) as opened:
         yield opened
 
 
@@ -40,7 +40,7 @@ class _Async:
 
     def __getattr__(self, name: str) -> Any:
         async def call(*args: Any, **options: Any) -> Any:
-            async with AsyncClient(self._target) as client:
+            async with AsyncClient(self._target, timeout=300) as client:
                 return await getattr(client, name)(*args, **options)
 
         return lambda *args, **options: asyncio.run(call(*args, **options))
@@ -52,5 +52,5 @@ def either(request: pytest.FixtureRequest, server: FakeServer) -> Iterator[Any]:
     if request.param == "async":
         yield _Async(server.target)
     else:
-        with Client(server.target) as client:
+        with Client(server.target, timeout=300) as client:
             yield client

@@ -71,7 +71,7 @@ def test_close_ends_calls_under_way(server):
         assert arrived.wait(300)
         client.close()
         with pytest.raises(ClosedClientError):
-            call.result(10)
+            call.result(300)
 
 
 def test_client_imports_nothing_but_its_dependencies():

@@ -15,20 +15,21 @@ class Lateness:
         late_s: seconds after its deadline, of each text that was run after it.
     """
 
-    def __init__(self):
+    def __init__(self, clock):
+        self._clock = clock
         self.texts = 0
         self.late_s = []
 
     def note(self, deadlines):
-        now = time.monotonic()
+        now = self._clock()
         self.texts += len(deadlines)
         self.late_s += [now - deadline for deadline in deadlines if deadline < now]
 
 
 @contextmanager
-def lateness(server):
+def lateness(server, clock=time.monotonic):
     """Gives what is noted while the block runs. A server is given no deadline's fate from outside: hence the patch."""
-    noted, current, healthy = Lateness(), threading.local(), Runner._run
+    noted, current, healthy = Lateness(clock), threading.local(), Runner._run
 
     def run_entries(self, entries, **alone):
         current.deadlines = [entry.deadline for entry in entries]

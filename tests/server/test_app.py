@@ -38,11 +38,21 @@ def test_health_serves_once_ready(server, service):
     assert health_pb2_grpc.HealthStub(server.channel).Check(Check(service=service), timeout=300).status == SERVING
 
 
-def test_drain_turns_readiness_off_before_anything_else(tiny_artifact):
-    with running(tiny_artifact, drain_delay_s=0.5) as server:
+def test_drain_turns_readiness_off_before_anything_else(tiny_artifact, monkeypatch):
+    """The delay lasts until the test says so: seconds could be over before its call comes."""
+    over, sleep = threading.Event(), asyncio.sleep
+
+    def delay(seconds):
+        return asyncio.to_thread(over.wait, 300) if seconds == 299 else sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", delay)
+    with running(tiny_artifact, drain_delay_s=299) as server:
         stub = health_pb2_grpc.HealthStub(server.channel)
         watch = stub.Watch(Check(service=SERVICES[0]), timeout=300)
+        assert drain.is_alive()
+        over.set()
         assert next(watch).status == SERVING
+        assert not drain.is_alive()
         drain = threading.Thread(target=server.on_loop, args=(server.app.drain(),))
         drain.start()
         assert next(watch).status == NOT_SERVING

@@ -42,6 +42,11 @@ def ended(server, what, why):
     return registry.get_sample_value("polyseme_transfers_ended_total", {"what": what, "why": why}) or 0
 
 
+def set_clock_of_transfers(server, seconds):
+    """From now on the clock that ages transfers stands there."""
+    server.app._listener._transfers._clock = lambda: seconds
+
+
 def tokens(texts):
     """A request whose reply has about 18 kB a text."""
     return pb.EmbedTokensRequest(texts=["a " * 124] * texts)
@@ -51,6 +56,7 @@ def test_replies_that_are_not_taken_are_counted_and_make_room_for_others(tiny_ar
     with running(tiny_artifact) as server, raw(server.target, window=0) as caller:
         budget, request = server.app._budget, tokens(128)  # 2 MB: 8 are counted while it is made, 4 until it is taken
         budget.limit = 20 * MIB
+        set_clock_of_transfers(server, 0.0)
         for count in (1, 2, 3):
             caller.call(TOKENS, request.SerializeToString())
             until(lambda: budget.held(Kind.REPLIES) > count * 2 * 2_000_000)  # noqa: B023
@@ -61,7 +67,8 @@ def test_replies_that_are_not_taken_are_counted_and_make_room_for_others(tiny_ar
         call = server.embedding.EmbedTokens
         error = refused(lambda: call(request, timeout=300), EXHAUSTED, "bytes of memory and this one needs")
         assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
-        until(lambda: answered(lambda: call(request, timeout=300)))  # a second later they are no longer young
+        set_clock_of_transfers(server, 1.1)  # they are no longer young
+        until(lambda: answered(lambda: call(request, timeout=300)))
         assert 1 <= ended(server, "reply", "memory") <= 3
 
 
@@ -80,10 +87,14 @@ def test_a_reply_that_is_not_taken_in_time_ends_its_call(tiny_artifact, method):
     request = tokens(2)
     if method == STREAM:
         request = pb.StreamEmbedRequest(tokens=request)
-    with running(tiny_artifact, max_transfer_s=1) as server, raw(server.target, window=0) as caller:
+    with running(tiny_artifact, max_transfer_s=300) as server, raw(server.target, window=0) as caller:
+        set_clock_of_transfers(server, 0.0)
         check = server.channel.unary_unary(f"/{HEALTH}")
         check(b"", timeout=300)  # grpc.aio holds on to the first call of all
         streams = {caller.call(method, request.SerializeToString()) for _ in range(8)}
+        until(lambda: server.app._budget.held(Kind.REPLIES) > 8 * 80_000)  # 84 kB a reply, and 16 kB of a check
+        assert ended(server, "reply", "late") == 0
+        set_clock_of_transfers(server, 300.1)
         until(lambda: server.app._budget.held(Kind.REPLIES) == 0 and ended(server, "reply", "late") == 8)
         check(b"", timeout=300)  # and to the last one, until another comes
         until(lambda: caller.listen(0.01) or streams <= set(caller.ended))
@@ -94,17 +105,19 @@ def test_a_reply_that_is_not_taken_in_time_ends_its_call(tiny_artifact, method):
 
 
 def test_a_request_that_does_not_come_in_time_ends_its_call(tiny_artifact):
-    with running(tiny_artifact, max_transfer_s=1) as server, raw(server.target) as caller:
+    with running(tiny_artifact, max_transfer_s=300) as server, raw(server.target) as caller:
+        set_clock_of_transfers(server, 0.0)
         streams = [caller.begin(method) for method in (EMBED, HEALTH) for _ in range(4)]
         for stream in streams:
             caller.send(stream, framed(bytes(1000))[:-1], last=False)
         idle = caller.begin(STREAM)  # between two messages of a stream any time may pass
         until(lambda: server.app._listener._transfers.requests == 9)
         assert server.app._admission.calls == 5
+        set_clock_of_transfers(server, 300.1)
         until(lambda: caller.listen(0.01) or set(streams) <= set(caller.ended))
         assert idle not in caller.ended
         assert {caller.ended[stream] for stream in streams} == {
-            (grpc.StatusCode.DEADLINE_EXCEEDED.value[0], "the request did not come whole within 1 s")
+            (grpc.StatusCode.DEADLINE_EXCEEDED.value[0], "the request did not come whole within 300 s")
         }
         labels = {"method": "Embed", "code": "DEADLINE_EXCEEDED", "model": ""}
         assert server.app._metrics.registry.get_sample_value("polyseme_calls_total", labels) == 4

@@ -177,7 +177,7 @@ def test_sighup(versions, tmp_path):
     put(versions[0], place)
     command = [sys.executable, "-m", "polyseme.cli.main", "serve", str(place), "--host", "127.0.0.1", "--port", "0"]
     process = subprocess.Popen([*command, "--metrics-port", "0"], stderr=subprocess.PIPE, text=True)
-    limit = threading.Timer(120, process.kill)
+    limit = threading.Timer(300, process.kill)
     limit.start()
 
     def wait_for(text):

@@ -124,7 +124,7 @@ def test_a_slow_reader_stops_his_own_requests(tiny_artifact):
     """Nothing is read: the server takes a window of requests and then no more."""
     big = tokens(*["a b c d " * 30] * 16, layers={"layers": [0, 1, 2] * 12})
     with running(tiny_artifact, max_queue_tokens=1 << 20) as server, server.faults.counted() as runs:
-        call = server.embedding.StreamEmbed((big for _ in range(400)), timeout=120)
+        call = server.embedding.StreamEmbed((big for _ in range(400)), timeout=300)
         previous = 0
         while not runs:
             time.sleep(0.01)

@@ -82,9 +82,9 @@ def test_a_call_whose_reply_breaks_off_is_sent_again_by_the_async_client(server)
 
 
 def test_a_call_to_a_server_that_falls_silent_is_answered_by_another():
-    """With the default timeout; it takes as long as the SDK waits before it gives a connection up."""
+    """It takes as long as the SDK waits before it gives a connection up."""
     with fake_server() as one, fake_server() as other, Relay(one.target) as relay:
-        with Client(both(relay.target, other.target)) as client:
+        with Client(both(relay.target, other.target), timeout=300) as client:
             while not one.faults.calls:  # connected to both
                 client.embed("a")
             relay.fall_silent()
@@ -95,7 +95,7 @@ def test_a_call_to_a_server_that_falls_silent_is_answered_by_another():
 
 def test_a_stream_from_a_server_that_falls_silent_is_continued_by_another():
     with fake_server() as one, fake_server() as other, Relay(one.target) as first, Relay(other.target) as second:
-        with Client(both(first.target, second.target)) as client:
+        with Client(both(first.target, second.target), timeout=300) as client:
             rows = []
             for row in client.embed_stream(TEXTS):
                 rows.append(row)

@@ -170,7 +170,7 @@ def test_runs_that_end_in_time_are_forgotten():
         assert not watch.done()
         with pytest.raises(DeviceLostError), watchdog.running():
             raise DeviceLostError("gone")
-        await asyncio.wait_for(watch, 1)
+        await asyncio.wait_for(watch, 300)
         assert watchdog.reason == "gone"
 
     watched(body, max_run_s=3)
@@ -181,7 +181,7 @@ def test_an_exception_that_ends_processes_ends_this_one(error):
     async def body(watchdog, _ticks, watch):
         with pytest.raises(type(error)), watchdog.running():
             raise error
-        await asyncio.wait_for(watch, 1)
+        await asyncio.wait_for(watch, 300)
         assert watchdog.reason == f"a batch ended with {type(error).__name__}"
 
     watched(body)

@@ -233,7 +233,7 @@ def test_threads_of_others_are_used_until_the_pool_is_closed():
 
     with ThreadPoolExecutor(2, thread_name_prefix="lent") as executor:
         asyncio.run(work([executor.submit, executor.submit]))
-        assert executor.submit(lambda: 7).result(10) == 7
+        assert executor.submit(lambda: 7).result(300) == 7
     assert len(ran) == 20
     assert {name.partition("_")[0] for name in ran} == {"lent"}
 
@@ -257,6 +257,6 @@ def test_a_runner_that_ends_by_an_error_is_heard_of(caplog):
         with pool.changed:
             pool.wake(member, 1)
         with pytest.raises(RuntimeError, match="no batch"):
-            ended[0].result(10)
+            ended[0].result(300)
         asyncio.run(pool.close())
     assert "a runner has ended" in caplog.text

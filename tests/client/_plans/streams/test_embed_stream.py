@@ -4,6 +4,7 @@ import itertools
 import math
 import threading
 import time
+from types import SimpleNamespace
 
 import grpc
 import numpy as np
@@ -24,7 +25,7 @@ from polyseme.client import (
     UnavailableError,
     UnimplementedError,
 )
-from polyseme.client._plans.streams import resumable
+from polyseme.client._plans.streams import embed_stream, resumable
 from polyseme.v1.embedding_service_pb2 import StreamError
 
 AHEAD = 16 * 64 + 1  # the window, and one text that did not fit
@@ -39,13 +40,13 @@ def _expected(count):
 
 
 def _sync(server, texts, **options):
-    with Client(server.target) as client:
+    with Client(server.target, timeout=300) as client:
         return list(client.embed_stream(texts, **options))
 
 
 def _async(server, texts, **options):
     async def use():
-        async with AsyncClient(server.target) as client:
+        async with AsyncClient(server.target, timeout=300) as client:
             return [vector async for vector in client.embed_stream(texts, **options)]
 
     return asyncio.run(use())
@@ -61,6 +62,19 @@ def collect(request, server):
 def quick(monkeypatch):
     """Come again at once after a stream broke."""
     monkeypatch.setattr(resumable, "FIRST_WAIT_S", 0.01)
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """A clock of streams on which more seconds pass at every look, as many as a test says."""
+    passed = SimpleNamespace(now=0.0, each_look=0.0)
+
+    def look():
+        passed.now += passed.each_look
+        return passed.now
+
+    monkeypatch.setattr(embed_stream, "time", SimpleNamespace(monotonic=look))
+    return passed
 
 
 def _stream_threads():
@@ -279,12 +293,14 @@ def test_embed_stream_comes_again_when_a_full_server_says(server, collect):
     assert np.array_equal(collect(_texts(64 * 40)), _expected(64 * 40))
 
 
-def test_embed_stream_gives_up_on_a_server_that_stays_full(server, collect):
+def test_embed_stream_gives_up_on_a_server_that_stays_full(server, collect, seconds):
+    seconds.each_look = 10.0
     full = StreamError(code=8, message="queue is full", retry_after_ms=5)
     server.faults.on_message = lambda sequence, message, context: full
     with pytest.raises(ResourceExhaustedError, match="queue is full"):
-        collect(_texts(10), timeout=2)
+        collect(_texts(10), timeout=300)
     assert len(server.faults.messages) > 2
+    assert seconds.now >= 300
 
 
 def test_embed_stream_waits_where_the_server_takes_no_more_streams(server, collect):
@@ -368,9 +384,16 @@ def test_embed_stream_ends_where_a_reply_takes_longer_than_the_timeout(server, c
     assert ended.wait(300)
 
 
-def test_embed_stream_as_a_whole_may_take_longer_than_the_timeout(server, collect):
-    server.faults.on_message = lambda sequence, message, context: time.sleep(0.1)
-    assert len(collect(_texts(64 * 32), timeout=3)) == 64 * 32
+def test_embed_stream_as_a_whole_may_take_longer_than_the_timeout(server, collect, seconds):
+    seconds.each_look, left = 100.0, []
+
+    def on_message(sequence, message, context):
+        left.append(context.time_remaining())
+
+    server.faults.on_message = on_message
+    assert len(collect(_texts(64 * 32), timeout=300)) == 64 * 32
+    assert (len(left), min(left) > 1e9) == (32, True), "gRPC has no deadline for the whole"
+    assert seconds.now > 300
 
 
 def test_embed_stream_waits_without_end_where_asked(collect):

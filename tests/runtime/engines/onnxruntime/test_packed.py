@@ -81,7 +81,7 @@ def test_a_lane_that_is_lent_runs_on_its_own_thread(artifact, monkeypatch):
         vectors.extend(engine.run(Variant.EMBED, batch, [POOLED])[0] for _ in range(3))
 
     for host in engine.hosts:
-        host(embed).result(20)
+        host(embed).result(300)
     embed()
     assert threads[:6] == ["lane-0-0"] * 3 + ["lane-0-1"] * 3
     assert len(vectors) == 9
