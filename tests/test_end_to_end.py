@@ -5,8 +5,8 @@ import threading
 
 import numpy as np
 import pytest
+from bench.lib.server import free_port
 from tests.server.running import running
-from tests.server.test_app import free_port
 
 from polyseme.client import AsyncClient, Client, InvalidArgumentError, Mention, Word
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -101,7 +102,20 @@ def _is_ready(client: Client) -> bool:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that nobody listens on; no other process is given it while this one runs.
+
+    It is not one of those that Linux gives to programs that ask for any, from 32768 on: a test beside this one would be
+    given it before the server that it is for has started.
+    """
+    for port in random.sample(range(20_000, 32_000), 12_000):
+        reserved = socket.socket(socket.AF_UNIX)
+        with socket.socket() as probe:
+            try:
+                reserved.bind(f"\0polyseme-port-{port}")  # held by one process; the kernel frees it
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                reserved.close()
+            else:
+                reserved.detach()  # stays open until this process ends
+                return port
+    raise OSError("no port is free")

@@ -25,11 +25,11 @@ def client(server: FakeServer) -> Iterator[Client]:
 
 
 @pytest.fixture
-def closed_port() -> int:
-    """Nobody listens there."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def closed_port() -> Iterator[int]:
+    """Nobody listens there, and nobody else can."""
+    with closing(socket.socket()) as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield int(bound.getsockname()[1])
 
 
 class _Async:

@@ -25,7 +25,6 @@ import argparse
 import builtins
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -34,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from bench.lib.server import free_port
 from tests.server.faulty_engine import FaultyEngine, FaultyEngines
 
 from polyseme.cli.commands import serve as command
@@ -200,9 +200,7 @@ def tokenizer_with(points):
 @contextmanager
 def failing_server(artifact, terms, log, *flags):
     """A server in a process of its own, with these failpoints; gives the process and its target once it is ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "tests.server.failpoints", "serve", str(artifact)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0", *flags]
     with log.open("w") as output:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from bench.lib.server import free_port
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.server.running import running
@@ -25,12 +26,6 @@ SERVICES = ("polyseme.v1.EmbeddingService", "polyseme.v1.ModelService", "polysem
 Check = health_pb2.HealthCheckRequest
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 Request = embedding_service_pb2.EmbedRequest
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize("service", ["", *SERVICES])
@@ -49,15 +44,15 @@ def test_drain_turns_readiness_off_before_anything_else(tiny_artifact, monkeypat
     with running(tiny_artifact, drain_delay_s=299) as server:
         stub = health_pb2_grpc.HealthStub(server.channel)
         watch = stub.Watch(Check(service=SERVICES[0]), timeout=300)
-        assert drain.is_alive()
-        over.set()
         assert next(watch).status == SERVING
-        assert not drain.is_alive()
         drain = threading.Thread(target=server.on_loop, args=(server.app.drain(),))
         drain.start()
         assert next(watch).status == NOT_SERVING
         assert server.embedding.Embed(Request(texts=["still served"]), timeout=300).embeddings.shape
+        assert drain.is_alive()
+        over.set()
         drain.join(300)
+        assert not drain.is_alive()
 
 
 def test_leaving_during_a_drain_stops_once(tiny_artifact):

@@ -9,6 +9,7 @@ import urllib.request
 from contextlib import ExitStack, closing
 
 import pytest
+from bench.lib.server import free_port
 from tests.certificates import certified, of_caller
 
 from polyseme.server.config import ServerConfig
@@ -18,12 +19,6 @@ from polyseme.server.security.tls import metrics_context
 from polyseme.server.security.tokens import Tokens
 
 CONNECTIONS = 40
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
