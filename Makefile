@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CACHE := .cache
 MODEL := models/all-MiniLM-L6-v2
 PYTEST_ARGS ?=
+# The files of the tests on as many processes as there are cores, each with models of its own. In one: PYTEST_ARGS="-n 0".
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 # What has to hold for the CPU provider of onnxruntime-gpu too.
 ON_ITS_CPU := tests/runtime tests/export/graphs/test_graph.py tests/export/graphs/test_head_nodes.py tests/export/graphs/test_padded.py tests/export/gates/test_parity.py tests/export/graphs/test_standard_operators.py tests/server/test_packed.py
 # What no version of a dependency can change: other languages, pages, files of deploy, the pure policy, habits of the source.
@@ -56,7 +58,7 @@ docs: $(VENV)/.installed-dev  ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py
 
 test: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run the tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 check: format lint types proto-check  ## Check format, lint, types, import rules and the contract
 
@@ -95,11 +97,11 @@ baseline: $(VENV)/.installed-dev  ## Freeze the contract: what later versions mu
 # The oldest runtimes that pyproject.toml admits.
 .venv-oldest/.installed: pyproject.toml constraints/oldest.txt
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/oldest.txt -e '.[server,export,plot,parquet,otel,fit,gateway]' h2 pytest pytest-timeout hypothesis safetensors trustme
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints/oldest.txt -e '.[server,export,plot,parquet,otel,fit,gateway]' h2 pytest pytest-timeout pytest-xdist hypothesis safetensors trustme
 	@touch $@
 
 test-oldest: .venv-oldest/.installed $(MODEL)/manifest.json  ## Run what versions can change on the oldest dependencies
-	.venv-oldest/bin/python -m pytest $(addprefix --ignore=,$(NOT_OF_VERSIONS)) $(PYTEST_ARGS)
+	.venv-oldest/bin/python -m pytest $(SIDE_BY_SIDE) $(addprefix --ignore=,$(NOT_OF_VERSIONS)) $(PYTEST_ARGS)
 
 # torch and all: some 5 GB, which nothing else here needs.
 .venv-optimum/.installed: pyproject.toml constraints/optimum.txt

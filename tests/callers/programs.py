@@ -99,10 +99,11 @@ def build(command, directory, variables):
 
 def copied(language):
     """A copy of an example where its build may write, with the contract where the example looks for it."""
+    place = CACHE / "copies" / language  # of its own: languages are built side by side
     for part in (f"examples/{language}", "proto"):
         ignored = shutil.ignore_patterns("node_modules", "target", "__pycache__")
-        shutil.copytree(ROOT / part, CACHE / part, ignore=ignored, dirs_exist_ok=True)
-    return CACHE / "examples" / language
+        shutil.copytree(ROOT / part, place / part, ignore=ignored, dirs_exist_ok=True)
+    return place / "examples" / language
 
 
 def buf():
