@@ -216,8 +216,8 @@ release-check: .venv-release/.installed  ## Build what would be published, look 
 test-wheel: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Build the wheel, install it alone, use it
 	$(BIN)/python -m pytest -m packaging tests/packaging
 
-# Files or numbers of one's own: make test-busy BUSY_ARGS="--rounds 2 --loops 8 tests/server/test_stream.py"
-test-busy: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run the tests that look at a clock 20 times beside 30 busy processes: hours
+# Files or numbers of one's own: make test-busy BUSY_ARGS="--rounds 2 --beside 8 tests/server/test_stream.py"
+test-busy: $(VENV)/.installed-dev $(MODEL)/manifest.json  ## Run the tests that look at a clock 20 times, each beside 30 busy processes
 	$(BIN)/python -m tests.busy $(BUSY_ARGS)
 
 # Nothing of polyseme is in it: the pages are read where they lie.
