@@ -62,6 +62,7 @@ class Scenario:
         policy: of both models.
         runners: that they share.
         max_calls: under way at once.
+        express: whether there is an express runner; in virtual time it is a core more.
         overloaded: whether all of the time more comes than can be done, of callers who wait for seconds.
     """
 
@@ -71,6 +72,7 @@ class Scenario:
     policy: BatchPolicy
     runners: int
     max_calls: int
+    express: bool = False
     overloaded: bool = False
 
 
@@ -97,6 +99,7 @@ def _scenario(seed: int, draw: random.Random) -> Scenario:
         ),
         runners=draw.choice((1, 2, 3)),
         max_calls=draw.choice((40, 1 << 20)),
+        express=draw.random() < 0.5,
     )
 
 

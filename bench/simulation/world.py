@@ -207,8 +207,9 @@ class _Engines(LocalEngines):
     def threads_of(self, _: LocalEngine) -> RunnerPool:
         loop = self._world.loop
         if self._shared is None:
-            hosts = loop.hosts(self._world.scenario.runners)
-            self._shared = RunnerPool(hosts, clock=loop.time, condition=loop.condition)
+            scenario = self._world.scenario
+            hosts = loop.hosts(scenario.runners + scenario.express)
+            self._shared = RunnerPool(hosts, express=scenario.express, clock=loop.time, condition=loop.condition)
         return self._shared
 
     def watch(self, *_: object) -> list[Any]:

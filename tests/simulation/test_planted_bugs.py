@@ -125,6 +125,17 @@ def charges_company_to_nobody(monkeypatch):
     monkeypatch.setattr(Backlog, "take", free)
 
 
+def serves_the_newest_short_call_first(monkeypatch):
+    next_short = callers.Callers.next_short
+
+    def newest(self, most, served):
+        entry = next_short(self, most, served)
+        fitting = (other for other in reversed(entry.place.short) if other.call_tokens <= most) if entry else ()
+        return next(iter(fitting), None)
+
+    monkeypatch.setattr(callers.Callers, "next_short", newest)
+
+
 def changes_a_model_in_place(monkeypatch):
     models = ModelLifecycle._models
 
@@ -163,6 +174,7 @@ PLANTED = [
     (serves_the_newest_first, "order"),
     (serves_in_order_of_arrival, "share"),
     (charges_company_to_nobody, "share"),
+    (serves_the_newest_short_call_first, "order"),
     (changes_a_model_in_place, "one model"),
     (lets_in_what_cannot_be_answered_in_time, "goodput"),
     (takes_forecasts_at_their_word, "goodput"),

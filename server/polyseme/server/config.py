@@ -65,7 +65,11 @@ class ServerConfig:
     default_model: str = _setting("", "model for calls that name none, as NAME[@VERSION]; empty: the first one")
     device: str = _setting("auto", "device that runs the model", choices=_DEVICES, pattern=_DEVICE)
     tensorrt_cache: str = _setting("", "folder that keeps TensorRT's engines, which take minutes to build; empty: none")
-    runners: int = _setting(0, "threads that run the model; 0: one for each usable core", most=256)
+    runners: int = _setting(
+        0,
+        "threads that run the model; 0: one for each usable core; a CPU has one more for short calls beside long texts",
+        most=256,
+    )
     intra_op_threads: int = _setting(1, "threads within one run of the model", least=1, most=256)
     lone_threads: int = _setting(
         0,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,9 +83,9 @@ def test_a_runner_thread_that_dies_ends_the_process(faulty):
     assert call(target).returncode != 0
     assert process.wait(timeout=300) == 70
     said = log.read_text()
-    assert "thread runner-0 ended" in said or "thread runner-1 ended" in said
+    assert re.search(r"thread runner-\d ended", said)
     assert "MemoryError: message withheld" in said
-    assert "of 2 runner threads died; exit status 70" in said
+    assert "of 3 runner threads died; exit status 70" in said
     assert "one text" not in said
 
 

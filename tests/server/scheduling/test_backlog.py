@@ -83,6 +83,57 @@ def test_take_fills_an_interactive_batch_with_bulk_of_the_same_length():
     assert [interactive, bulk] == backlog(bulk, interactive).take(3.0).batch
 
 
+def short_call(tokens, *, caller="", of=None, priority=Priority.INTERACTIVE):
+    one = entry(tokens, caller=caller, priority=priority)
+    one.call_tokens = of or tokens
+    return one
+
+
+def test_a_short_call_overtakes_long_ones():
+    long, first, second = entry(200), short_call(12), short_call(11)
+    waiting = backlog(long, first, second)
+    taken = waiting.take(0.0, short=25)
+    assert taken.batch == [first, second]
+    assert not taken.leaves_work
+    assert waiting.take(0.0, short=25).batch == []
+    assert waiting.take(0.0).batch == [long]
+
+
+def test_what_overtakes_is_short_as_a_whole():
+    part, longer, bulk = short_call(12, of=60), short_call(40), short_call(12, priority=Priority.BULK)
+    assert backlog(part, longer, bulk).take(0.0, short=25).batch == []
+    assert backlog(longer, bulk, part).take(0.0, short=60).batch[0] is longer
+    fits = [short_call(12), short_call(12), short_call(12)]
+    assert backlog(*fits).take(0.0, short=25).batch == fits[:2]
+
+
+def test_a_short_call_that_is_cancelled_does_not_overtake():
+    gone = short_call(12)
+    waiting = backlog(gone, entry(200))
+    assert waiting.discard(gone)
+    assert waiting.take(0.0, short=25).batch == []
+
+
+def test_short_calls_of_who_is_a_batch_ahead_do_not_overtake():
+    """Of a flood of short calls, no more than a batch beyond what the others have had."""
+    flood, other = [short_call(10, caller="flood") for _ in range(40)], entry(200, caller="other")
+    waiting = backlog(*flood, other, max_batch_tokens=100)
+    overtook = 0
+    while batch := waiting.take(0.0, short=10).batch:
+        overtook += len(batch)
+    assert overtook == 11
+    late = short_call(10, caller="late")
+    waiting.add(late)
+    assert waiting.take(0.0, short=10).batch == [late]
+
+
+def test_a_short_call_whose_deadline_has_passed_is_not_run():
+    late, good = short_call(12), short_call(12)
+    late.deadline = 1.0
+    taken = backlog(late, good, entry(200)).take(2.0, short=25)
+    assert (taken.batch, taken.expired) == ([good], [late])
+
+
 def test_discard_takes_out_once():
     gone, stays = entry(20, 1.0), entry(20, 2.0)
     waiting = backlog(gone, stays)

@@ -218,6 +218,96 @@ def test_queues_are_bounded_apart():
     world(body, a=0.0, b=0.0, z=0.0)
 
 
+class Runners:
+    """Two runners and an express runner: every batch stands until it is let go."""
+
+    def __init__(self):
+        self.begun, self.standing = asyncio.Queue(), {}
+        self.loop = asyncio.get_running_loop()
+        self.pool = RunnerPool(3, express=True)
+        self.scheduler = Scheduler(POLICY, self.run, runners=self.pool, observer=Observer())
+
+    def run(self, entries, *, alone):
+        (entry,) = entries
+        let_go = self.standing[entry.tokens] = threading.Event()
+        self.loop.call_soon_threadsafe(self.begun.put_nowait, entry.tokens)
+        assert let_go.wait(300)
+        return [np.zeros(1, dtype=np.float32)]
+
+    def submit(self, *tokens):
+        entries = [Entry(ids=[1] * count, task=PooledVector()) for count in tokens]
+        return asyncio.create_task(self.scheduler.submit(entries))
+
+    async def next(self):
+        """Tokens of the batch that has begun."""
+        return await asyncio.wait_for(self.begun.get(), 300)
+
+    async def close(self):
+        for let_go in self.standing.values():
+            let_go.set()
+        await self.scheduler.close()
+        await self.pool.close()
+
+
+def runners(body):
+    async def main():
+        it = Runners()
+        try:
+            await body(it)
+        finally:
+            await it.close()
+
+    asyncio.run(main())
+
+
+def test_a_short_call_is_run_while_every_runner_has_a_long_text():
+    async def body(it):
+        calls = [it.submit(800), it.submit(801)]
+        assert {await it.next(), await it.next()} == {800, 801}
+        short = it.submit(20)
+        assert await it.next() == 20
+        it.standing[20].set()
+        await short
+        more = it.submit(21)
+        assert await it.next() == 21
+        calls += [it.submit(802), it.submit(99), it.submit(101, 102), more]
+        await asyncio.sleep(0.05)
+        assert it.begun.empty()  # neither a long call, nor one that is short in parts, nor one of a twelfth and more
+        it.standing[800].set()
+        assert await it.next() == 802  # the oldest
+
+    runners(body)
+
+
+def test_a_short_call_waits_for_a_short_run():
+    async def body(it):
+        it.submit(800)
+        it.submit(30)
+        assert {await it.next(), await it.next()} == {800, 30}
+        waits = it.submit(20)
+        await asyncio.sleep(0.05)
+        assert it.begun.empty()
+        it.standing[30].set()
+        assert await it.next() == 20
+        it.standing[20].set()
+        await waits
+
+    runners(body)
+
+
+def test_what_waits_already_overtakes_once_every_runner_has_a_long_text():
+    async def body(it):
+        it.submit(800)
+        it.submit(30)
+        assert {await it.next(), await it.next()} == {800, 30}
+        it.submit(801)
+        it.submit(20)
+        it.standing[30].set()
+        assert {await it.next(), await it.next()} == {801, 20}
+
+    runners(body)
+
+
 def test_threads_of_others_are_used_until_the_pool_is_closed():
     """Each batch is run on one of them; then they are free for other work."""
     ran = []

@@ -92,7 +92,7 @@ class LocalEngines:
         if not engine.engine.traits.shares_threads:
             return engine.engine.hosts or engine.info.runners
         if self._pool is None:
-            self._pool = RunnerPool(engine.info.runners)
+            self._pool = RunnerPool(engine.info.runners + 1, express=True)
             self._watchdog.watch(self._pool.failure)
         return self._pool
 

@@ -27,7 +27,7 @@ class Dequeued:
 
     Attributes:
         batch: to be run together; may be empty.
-        leaves_work: whether others still wait.
+        leaves_work: whether others still wait; False of a batch that overtakes them.
         expired: texts whose deadline has passed, or would pass while they are run: never to be run.
     """
 
@@ -133,23 +133,24 @@ class Backlog:
             return -math.inf
         return min(entry.arrived for entry in self._heads()) + policy.max_wait_s
 
-    def take(self, now: float, token_s: float = 0.0) -> Dequeued:
+    def take(self, now: float, token_s: float = 0.0, short: int = 0) -> Dequeued:
         """Remove the next batch, and what expired on the way to it.
 
         Args:
             now: the time.
             token_s: seconds that a token takes, at least. What has less time left would be run for nobody, and is run
                 only where nothing else waits.
+            short: most tokens of a batch that overtakes: it is led by the text of a short call; 0: it is the next one.
         """
         expired: list[Entry] = []
-        while (lead := self._lead()) is not None:
-            policy = self._portions[self._quarters(lead, now)]
+        while (lead := self._short_lead(short) if short else self._lead()) is not None:
+            policy = _within(self.policy, short) if short else self._portions[self._quarters(lead, now)]
             self.discard(lead)
             if lead.deadline > now + (lead.tokens * token_s if self._texts else 0.0):
                 batch = self._filled(lead, policy, now, token_s, expired)
                 for entry in batch:
                     entry.place.served += entry.tokens
-                return Dequeued(batch=batch, expired=expired, leaves_work=self._texts > 0)
+                return Dequeued(batch=batch, expired=expired, leaves_work=self._texts > 0 and not short)
             expired.append(lead)
         return Dequeued(batch=[], expired=expired)
 
@@ -170,6 +171,13 @@ class Backlog:
             return interactive.next()
         self._led_since_bulk = 0
         return bulk.next()
+
+    def _short_lead(self, most: int) -> Entry | None:
+        """Choose the text of a short call that may overtake: interactive, of a caller who is not a batch ahead."""
+        interactive = self._callers[Priority.INTERACTIVE]
+        if not interactive.waiting:
+            return None
+        return interactive.next_short(most, interactive.least_served() + self.policy.max_batch_tokens)
 
     def _quarters(self, lead: Entry, now: float) -> int:
         """Choose the size of the next batch, in quarters of a full one: small while others would wait behind it.
@@ -244,6 +252,11 @@ def _portion(policy: BatchPolicy, quarters: int) -> BatchPolicy:
         max_batch_cells=policy.max_batch_cells * quarters // 4,
         max_batch_texts=max(1, policy.max_batch_texts * quarters // 4),
     )
+
+
+def _within(policy: BatchPolicy, tokens: int) -> BatchPolicy:
+    """Give the policy of batches of so many tokens, padding counted."""
+    return replace(policy, max_batch_tokens=min(policy.max_batch_tokens, tokens), max_batch_cells=0)
 
 
 _BUCKET_RATIO: Final = math.log(1.15)  # neighbouring buckets differ by 15%: fewer than 50 up to 512 tokens

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
 from polyseme.server.scheduling.entry import Entry
 
 MOST_CALLERS: Final = 1024  # most callers that are told apart; all others share as one
+SHORT_CALL: Final = 64  # most tokens of a call that may overtake: an eighth of the longest text that models take, 512
+_LOOKED_AT: Final = 32  # short calls of a caller: a bound of how long the lock is held
 _REST: Final = ""
 
 _served = attrgetter("served")
@@ -28,12 +31,14 @@ class Caller:
         name: who it is.
         served: tokens that were run for it, as virtual time; moved forward to the floor after idling.
         texts: those that wait, in order of arrival.
+        short: those of them that are of short calls, in order of arrival.
         tokens: how many tokens wait.
     """
 
     name: str
     served: int = 0
     texts: OrderedDict[Entry, None] = field(default_factory=OrderedDict)
+    short: OrderedDict[Entry, None] = field(default_factory=OrderedDict)
     tokens: int = 0
 
 
@@ -55,6 +60,8 @@ class Callers:
         """Put a text behind those of its caller."""
         caller = entry.place = self.waiting.get(entry.caller) or self._arrived(entry.caller)
         caller.texts[entry] = None
+        if 0 < entry.call_tokens <= SHORT_CALL:
+            caller.short[entry] = None
         caller.tokens += entry.tokens
         self.tokens += entry.tokens
 
@@ -62,6 +69,7 @@ class Callers:
         """Take a text out that waits."""
         caller = entry.place
         del caller.texts[entry]
+        caller.short.pop(entry, None)
         caller.tokens -= entry.tokens
         self.tokens -= entry.tokens
         if not caller.texts:
@@ -77,6 +85,20 @@ class Callers:
         caller = min(self.waiting.values(), key=_served)
         self._floor = max(self._floor, caller.served)
         return next(iter(caller.texts))
+
+    def next_short(self, most: int, served: float) -> Entry | None:
+        """Give the oldest text of a short call, of the caller that has been served least; None where there is none.
+
+        Args:
+            most: tokens of the call.
+            served: tokens; callers who have been served more are left out.
+        """
+        callers = (caller for caller in self.waiting.values() if caller.short and caller.served <= served)
+        for caller in sorted(callers, key=_served):
+            for entry in islice(caller.short, _LOOKED_AT):
+                if entry.call_tokens <= most:
+                    return entry
+        return None
 
     def least_served(self) -> float:
         """Give the tokens that the least served caller has had; infinite where a caller waits alone."""

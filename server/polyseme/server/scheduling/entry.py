@@ -49,6 +49,7 @@ class Entry:
         caller: for whom it is run; callers share.
         owner: where its result goes; the backlog does not read it.
         position: which text of its owner it is.
+        call_tokens: tokens of all texts that were queued with it, its own included.
         batch_key: texts of equal keys may share a batch.
         started: when its batch was begun.
         bucket: the backlog's: where it lies.
@@ -65,6 +66,7 @@ class Entry:
     caller: str = ""
     owner: Any = None
     position: int = 0
+    call_tokens: int = 0
     batch_key: Hashable = field(init=False)
     started: float = field(default=0.0, init=False)
     bucket: Any = field(default=None, init=False)

@@ -216,9 +216,9 @@ class Scheduler:
         """For the pool, under its lock: when the next batch may start; None where nothing waits."""
         return self._backlog.ready_at()
 
-    def take(self, now: float) -> Dequeued:
-        """For the pool, under its lock: remove the next batch."""
-        return self._backlog.take(now, self._forecast.token_s)
+    def take(self, now: float, short: int = 0) -> Dequeued:
+        """For the pool, under its lock: remove the next batch, or one of so many tokens that overtakes."""
+        return self._backlog.take(now, self._forecast.token_s, short)
 
     def run(self, dequeued: Dequeued, *, alone: bool) -> None:
         """For the pool, on one of its threads: run a batch, and send everybody what came of it."""
@@ -264,12 +264,12 @@ class Scheduler:
     def _enqueue(self, entries: Sequence[Entry], *, refuse_late: bool) -> Ticket:
         now = self._clock()
         ticket = Ticket(self._loop.create_future(), now, [None] * len(entries), len(entries))
+        first, tokens = entries[0], sum([entry.tokens for entry in entries])
         for position, entry in enumerate(entries):
-            entry.owner, entry.position, entry.arrived = ticket, position, now
+            entry.owner, entry.position, entry.arrived, entry.call_tokens = ticket, position, now, tokens
         with self._changed:
             if self._closed:
                 raise EngineError("server stopped")
-            first, tokens = entries[0], sum([entry.tokens for entry in entries])
             ticket.expected_s = self.admit(
                 first.priority, first.caller, first.deadline if refuse_late else math.inf, tokens
             )
