@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 import onnx
@@ -36,7 +36,7 @@ BIAS: Final = "bias."
 BIAS_SCORES: Final = BIAS + "scores"
 """The names of the nodes that spread the bias by distance begin with the one; attentions are given the other."""
 
-PACKED_POOLINGS: Final = frozenset(Pooling) - {Pooling.MAX}
+PACKED_POOLINGS: Final = frozenset({Pooling.CLS, Pooling.LAST_TOKEN, Pooling.MEAN, Pooling.MEAN_SQRT_LEN})
 """A maximum within each text would need [B, T, H] elements of memory: opset 17 has no segmented one."""
 
 _LEAST_SQUARE: Final = np.float32(1e-24)  # of a vector's length: prevents a division by zero
@@ -112,15 +112,24 @@ class PackedNodes(Nodes):
         return context, at + "attention.moved_bias"
 
     def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
-        """Take a token of each text, or the mean of its tokens."""
+        """Take a token of each text, or the mean of its tokens.
+
+        Raises:
+            ValueError: pooling is not among PACKED_POOLINGS.
+        """
         hidden = self.add("Cast", [last_hidden_state], "pool.hidden", to=TensorProto.FLOAT)
         begins = self.add("Gather", [CUMULATIVE_LENGTHS, TEXTS], "pool.begins")
-        if pooling is Pooling.CLS:
-            self._token(hidden, begins, output)
-        elif pooling is Pooling.LAST_TOKEN:
-            self._token(hidden, self.add("Sub", [self._ends(), self._one()], "pool.last"), output)
-        else:
-            self._mean(hidden, begins, output, root=pooling is Pooling.MEAN_SQRT_LEN)
+        match pooling:
+            case Pooling.CLS:
+                self._token(hidden, begins, output)
+            case Pooling.LAST_TOKEN:
+                self._token(hidden, self.add("Sub", [self._ends(), self._one()], "pool.last"), output)
+            case Pooling.MEAN | Pooling.MEAN_SQRT_LEN:
+                self._mean(hidden, begins, output, root=pooling is Pooling.MEAN_SQRT_LEN)
+            case Pooling.MAX:
+                raise ValueError(f"{pooling}: has no packed graph")
+            case _:
+                assert_never(pooling)
 
     def _token(self, hidden: str, place: str, output: str) -> None:
         token = self.add("Gather", [hidden, place], "pool.token")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 import onnx
@@ -116,19 +116,21 @@ class PaddedNodes(Nodes):
     def pool(self, last_hidden_state: str, pooling: Pooling, output: str) -> None:
         """Take a column, or the mean or maximum over the columns before the length."""
         hidden = self.add("Cast", [last_hidden_state], "pool.hidden", to=TensorProto.FLOAT)
-        if pooling is Pooling.CLS:
-            self.add("Gather", [hidden, self.constant("pool.first", np.int64(0))], output, axis=1)
-        elif pooling is Pooling.LAST_TOKEN:
-            last = self.add("Sub", [self._lengths(), self.constant("pool.one", np.int64(1))], "pool.last")
-            self.add("GatherND", [hidden, last], output, batch_dims=1)
-        elif pooling is Pooling.MAX:
-            real = self.add("Unsqueeze", [self._real(), self.constant("pool.axis_2", np.array([2]))], "pool.seen")
-            seen = self.add(
-                "Where", [real, hidden, self.constant("pool.least", np.float32(-np.inf))], "pool.candidates"
-            )
-            self.add("ReduceMax", [seen], output, axes=[1], keepdims=0)
-        else:
-            self._mean(hidden, output, root=pooling is Pooling.MEAN_SQRT_LEN)
+        match pooling:
+            case Pooling.CLS:
+                self.add("Gather", [hidden, self.constant("pool.first", np.int64(0))], output, axis=1)
+            case Pooling.LAST_TOKEN:
+                last = self.add("Sub", [self._lengths(), self.constant("pool.one", np.int64(1))], "pool.last")
+                self.add("GatherND", [hidden, last], output, batch_dims=1)
+            case Pooling.MAX:
+                real = self.add("Unsqueeze", [self._real(), self.constant("pool.axis_2", np.array([2]))], "pool.seen")
+                least = self.constant("pool.least", np.float32(-np.inf))
+                seen = self.add("Where", [real, hidden, least], "pool.candidates")
+                self.add("ReduceMax", [seen], output, axes=[1], keepdims=0)
+            case Pooling.MEAN | Pooling.MEAN_SQRT_LEN:
+                self._mean(hidden, output, root=pooling is Pooling.MEAN_SQRT_LEN)
+            case _:
+                assert_never(pooling)
 
     def normalize(self) -> None:
         """Add one LpNormalization."""

@@ -59,6 +59,46 @@ def test_a_part_says_where_it_belongs(count, layers, limit):
     assert whole.tobytes() == text.vectors.data
 
 
+def fields_of(message):
+    """The paths of all fields that a message has, below repeated ones too."""
+    paths = set()
+    for field, value in message.ListFields():
+        paths.add(field.name)
+        if field.message_type is not None:
+            below = [value] if hasattr(value, "ListFields") else value
+            paths |= {f"{field.name}.{path}" for one in below for path in fields_of(one)}
+    return paths
+
+
+def filled(message):
+    """Set every field of a message, below it too; of several that exclude each other, the last."""
+    for field in message.DESCRIPTOR.fields:
+        target = getattr(message, field.name)
+        one = {field.TYPE_BYTES: b"1234", field.TYPE_STRING: "x"}.get(field.type, 1)
+        if field.message_type is not None:
+            filled(target.add() if hasattr(target, "add") else target)
+        elif hasattr(target, "append"):
+            target.append(one)
+        else:
+            setattr(message, field.name, one)
+    return message
+
+
+def test_chunks_have_every_field_that_a_reply_may_have():
+    """A new field of the contract that `chunks.py` does not copy would be lost in streams, and in streams alone."""
+    reply = filled(pb.EmbedResponse())
+    reply.embeddings.CopyFrom(tensor(1, WIDTH))
+    reply.embeddings.scales = b"1234"
+    ((_, chunk),) = embed_chunks(reply, 1)
+    assert fields_of(chunk) == fields_of(reply)
+    for kind in (pb.TokenEmbeddings, pb.SpanEmbeddings):
+        text = filled(kind())
+        text.vectors.CopyFrom(tensor(1, WIDTH))
+        text.vectors.scales = b"1234"
+        ((part,),) = [chunk.texts for chunk in packed([text], 1)]
+        assert fields_of(part) == fields_of(text)
+
+
 @pytest.mark.parametrize("limit", [1, 40, 100, 10_000])
 def test_embed_chunks_are_rows_in_order(limit):
     reply = pb.EmbedResponse(embeddings=tensor(10, WIDTH), texts=[common_pb2.TextInfo(tokens=n) for n in range(10)])
