@@ -43,7 +43,7 @@ def runs_what_was_cancelled(monkeypatch):
 
 
 def does_not_wake_the_runners(monkeypatch):
-    monkeypatch.setattr(runner_pool.RunnerPool, "wake", lambda self, account, texts: None)
+    monkeypatch.setattr(runner_pool.RunnerPool, "wake", lambda *_: None)
 
 
 def closes_a_model_under_its_calls(monkeypatch):
@@ -128,8 +128,8 @@ def charges_company_to_nobody(monkeypatch):
 def serves_the_newest_short_call_first(monkeypatch):
     next_short = callers.Callers.next_short
 
-    def newest(self, most, served):
-        entry = next_short(self, most, served)
+    def newest(self, most, **bounds):
+        entry = next_short(self, most, **bounds)
         fitting = (other for other in reversed(entry.place.short) if other.call_tokens <= most) if entry else ()
         return next(iter(fitting), None)
 

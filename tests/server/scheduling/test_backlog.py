@@ -117,7 +117,7 @@ def test_a_short_call_that_is_cancelled_does_not_overtake():
 def test_short_calls_of_who_is_a_batch_ahead_do_not_overtake():
     """Of a flood of short calls, no more than a batch beyond what the others have had."""
     flood, other = [short_call(10, caller="flood") for _ in range(40)], entry(200, caller="other")
-    waiting = backlog(*flood, other, max_batch_tokens=100)
+    waiting = backlog(*flood, other, max_batch_tokens=100, max_batch_texts=40)
     overtook = 0
     while batch := waiting.take(0.0, short=10).batch:
         overtook += len(batch)
@@ -125,6 +125,19 @@ def test_short_calls_of_who_is_a_batch_ahead_do_not_overtake():
     late = short_call(10, caller="late")
     waiting.add(late)
     assert waiting.take(0.0, short=10).batch == [late]
+
+
+def test_who_has_more_texts_that_wait_than_a_batch_takes_is_in_no_hurry():
+    many = [short_call(10, caller="many") for _ in range(5)]
+    waiting = backlog(*many)
+    assert waiting.short_texts == 5
+    assert waiting.take(0.0, short=10).batch == []
+    few = short_call(10, caller="few")
+    waiting.add(few)
+    assert waiting.take(0.0, short=10).batch == [few]
+    waiting.discard(many[0])
+    assert waiting.short_texts == 4
+    assert waiting.take(0.0, short=10).batch == [many[1]]
 
 
 def test_a_short_call_whose_deadline_has_passed_is_not_run():

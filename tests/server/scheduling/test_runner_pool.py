@@ -333,7 +333,7 @@ def test_a_runner_that_ends_by_an_error_is_heard_of(caplog):
     ended = []
 
     class Broken:
-        queued_texts = 1
+        queued_texts = short_texts = 1
 
         def ready_at(self):
             return 0.0
@@ -345,7 +345,7 @@ def test_a_runner_that_ends_by_an_error_is_heard_of(caplog):
         pool = RunnerPool([lambda serve: ended.append(executor.submit(serve)) or ended[-1]], clock=lambda: 0.0)
         member = pool.join(Broken())
         with pool.changed:
-            pool.wake(member, 1)
+            pool.wake(member, 1, 10)
         with pytest.raises(RuntimeError, match="no batch"):
             ended[0].result(300)
         asyncio.run(pool.close())

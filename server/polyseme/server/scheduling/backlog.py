@@ -65,6 +65,11 @@ class Backlog:
         """Count the texts that wait."""
         return self._texts
 
+    @property
+    def short_texts(self) -> int:
+        """Number of texts of short calls that wait, of those that may overtake."""
+        return self._callers[Priority.INTERACTIVE].short_texts
+
     def is_full(self, priority: Priority, caller: str) -> bool:
         """Tell whether a caller's work is refused. A call is admitted whole, so the last one may exceed the limit.
 
@@ -173,11 +178,16 @@ class Backlog:
         return bulk.next()
 
     def _short_lead(self, most: int) -> Entry | None:
-        """Choose the text of a short call that may overtake: interactive, of a caller who is not a batch ahead."""
-        interactive = self._callers[Priority.INTERACTIVE]
-        if not interactive.waiting:
+        """Choose the text of a short call that may overtake.
+
+        It is interactive, of a caller who is not a batch ahead of others, and who has no more texts that wait than a
+        batch takes: for whoever sends more, how many are run counts, and in full batches these are more.
+        """
+        policy, interactive = self.policy, self._callers[Priority.INTERACTIVE]
+        if not interactive.short_texts:
             return None
-        return interactive.next_short(most, interactive.least_served() + self.policy.max_batch_tokens)
+        served = interactive.least_served() + policy.max_batch_tokens
+        return interactive.next_short(most, served=served, texts=policy.max_batch_texts)
 
     def _quarters(self, lead: Entry, now: float) -> int:
         """Choose the size of the next batch, in quarters of a full one: small while others would wait behind it.

@@ -48,11 +48,13 @@ class Callers:
     Attributes:
         waiting: those with texts that wait, by name; the longest at it first.
         tokens: how many tokens wait.
+        short_texts: how many texts of short calls wait.
     """
 
     def __init__(self) -> None:
         self.waiting: dict[str, Caller] = {}
         self.tokens = 0
+        self.short_texts = 0
         self._idle: OrderedDict[str, Caller] = OrderedDict()  # those that may have a debt; the latest to leave last
         self._floor = 0  # never falls
 
@@ -62,6 +64,7 @@ class Callers:
         caller.texts[entry] = None
         if 0 < entry.call_tokens <= SHORT_CALL:
             caller.short[entry] = None
+            self.short_texts += 1
         caller.tokens += entry.tokens
         self.tokens += entry.tokens
 
@@ -69,7 +72,9 @@ class Callers:
         """Take a text out that waits."""
         caller = entry.place
         del caller.texts[entry]
-        caller.short.pop(entry, None)
+        if entry in caller.short:
+            del caller.short[entry]
+            self.short_texts -= 1
         caller.tokens -= entry.tokens
         self.tokens -= entry.tokens
         if not caller.texts:
@@ -86,14 +91,19 @@ class Callers:
         self._floor = max(self._floor, caller.served)
         return next(iter(caller.texts))
 
-    def next_short(self, most: int, served: float) -> Entry | None:
+    def next_short(self, most: int, *, served: float, texts: int) -> Entry | None:
         """Give the oldest text of a short call, of the caller that has been served least; None where there is none.
 
         Args:
             most: tokens of the call.
             served: tokens; callers who have been served more are left out.
+            texts: callers with more that wait are left out.
         """
-        callers = (caller for caller in self.waiting.values() if caller.short and caller.served <= served)
+        callers = [
+            caller
+            for caller in self.waiting.values()
+            if caller.short and caller.served <= served and len(caller.texts) <= texts
+        ]
         for caller in sorted(callers, key=_served):
             for entry in islice(caller.short, _LOOKED_AT):
                 if entry.call_tokens <= most:

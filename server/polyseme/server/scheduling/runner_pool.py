@@ -36,6 +36,10 @@ class BatchQueue(Protocol):
     def queued_texts(self) -> int:
         """Texts that wait."""
 
+    @property
+    def short_texts(self) -> int:
+        """Texts of short calls that wait."""
+
     def ready_at(self) -> float | None:
         """When its next batch may start, in seconds of the pool's clock; None where nothing waits."""
 
@@ -142,14 +146,21 @@ class RunnerPool:
             self._accounts = [*self._accounts, account]
         return account
 
-    def wake(self, account: Account, texts: int) -> None:
-        """Call before texts are put into a queue, under the lock: threads look again once it is released."""
+    def wake(self, account: Account, texts: int, tokens: int) -> None:
+        """Call before texts are put into a queue, under the lock: threads look again once it is released.
+
+        Args:
+            account: of the queue.
+            texts: how many.
+            tokens: of all of them.
+        """
         now = self.clock()
         if not account.at_work:
             self._raise_floor(now)
             account.spent = max(account.spent, self._floor)
         self.changed.notify(min(texts, self.threads))
-        self._notify_express()
+        if tokens <= self._most_of_short():
+            self._express.notify()
 
     async def leave(self, account: Account) -> None:
         """Take nothing more from a queue; returns once its batches under way have ended, or hang."""
@@ -198,7 +209,8 @@ class RunnerPool:
                     self._leads.append(lead)
                     if any(other.queue.queued_texts for other in self._accounts):
                         self.changed.notify()  # whoever waited until the rest is due may be the one that leaves now
-                        self._notify_express()
+                    if self._most_of_short() and any(other.queue.short_texts for other in self._accounts):
+                        self._express.notify()
                     return _Turn(account, dequeued, alone, lead)
                 self.changed.wait(min(at for at, _ in due) - now if due else None)
             return None
@@ -221,10 +233,6 @@ class RunnerPool:
     def _most_of_short(self) -> int:
         """Tokens that may overtake now: few beside those of each text that is run; 0 while a runner is free."""
         return min(self._leads) // _MUCH_LONGER if len(self._leads) == self.threads else 0
-
-    def _notify_express(self) -> None:
-        if self._most_of_short():
-            self._express.notify()
 
     def _charge(self, turn: _Turn) -> None:
         """Charge a queue for a batch that has ended.

@@ -212,6 +212,11 @@ class Scheduler:
         while self._is_full(priority, caller):  # noqa: ASYNC110
             await asyncio.sleep(min(self._drain_s() / 4, 0.05))
 
+    @property
+    def short_texts(self) -> int:
+        """For the pool, under its lock: texts of short calls that wait."""
+        return self._backlog.short_texts
+
     def ready_at(self) -> float | None:
         """For the pool, under its lock: when the next batch may start; None where nothing waits."""
         return self._backlog.ready_at()
@@ -273,7 +278,7 @@ class Scheduler:
             ticket.expected_s = self.admit(
                 first.priority, first.caller, first.deadline if refuse_late else math.inf, tokens
             )
-            self.pool.wake(self._account, len(entries))
+            self.pool.wake(self._account, len(entries), tokens)
             for entry in entries:
                 self._backlog.add(entry)
         return ticket
