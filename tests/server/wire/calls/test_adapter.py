@@ -6,6 +6,7 @@ import grpc
 import pytest
 from tests.server.running import running
 
+from polyseme.server.wire.calls.adapter import _Adapter
 from polyseme.v1 import embedding_service_pb2
 
 METHODS = ["EmbeddingService/Embed", "ModelService/ListModels", "EmbeddingService/StreamEmbed"]
@@ -99,3 +100,31 @@ def test_calls_beyond_the_limit_are_all_told_when_to_come_again(tiny_artifact):
             )
             for code in codes
         }
+
+
+def test_no_status_is_sent_to_a_caller_whose_deadline_has_passed(tiny_artifact, monkeypatch):
+    """It would reach nobody, and grpcio never frees what it could not send."""
+    ends, pass_ = [], _Adapter._pass
+
+    async def noted(*arguments):
+        try:
+            return await pass_(*arguments)
+        except BaseException as error:
+            ends.append(type(error).__name__)
+            raise
+
+    monkeypatch.setattr(_Adapter, "_pass", noted)
+    with running(tiny_artifact) as server:
+        request = embedding_service_pb2.EmbedRequest(texts=["a"])
+        server.embedding.Embed(request, timeout=300)
+        held = threading.Event()
+        server.loop.call_soon_threadsafe(held.wait)  # so that the call begins after its deadline
+        call = server.embedding.Embed.future(request, timeout=0.2)
+        assert call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        time.sleep(0.2)  # the server's deadline is later by the time that the call took to come
+        held.set()
+        while not ends:
+            time.sleep(0.01)
+        assert ends == ["CancelledError"]
+        labels = {"method": "Embed", "code": "DEADLINE_EXCEEDED", "model": ""}
+        assert server.app._metrics.registry.get_sample_value("polyseme_calls_total", labels) == 1

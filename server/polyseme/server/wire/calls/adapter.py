@@ -46,6 +46,7 @@ T = TypeVar("T")
 _TRUNCATED: Final = "x-truncated-texts"
 """Trailing metadata: the number of texts that were cut, of which not every contract has a field that tells it."""
 _NOT_TRACED: Final = NoTracing()
+_CORE_ENDS_S: Final = 1.0  # seconds after its deadline; gRPC's core has ended a call by then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,9 @@ class _Adapter:
             self._admission.leave(generation, call.caller)
             self._report(call, code, context)
             call.trace.end(code, call.stopwatch.steps, call.origin.request_id)
+        if call.deadline <= time.monotonic():
+            # The core ends this call. A status that comes later reaches nobody, and grpcio never frees it.
+            await asyncio.sleep(_CORE_ENDS_S)
         await context.abort(status.code, status.message, (*named, *trailers(status)))
         raise AssertionError  # abort has raised
 
