@@ -21,7 +21,7 @@ from polyseme.server.security.tls import server_credentials
 from polyseme.server.security.unix_socket import grpc_address, make_room, owner_only
 from polyseme.server.wire import protocols
 from polyseme.server.wire.calls.adapter import Surroundings, generic_handler
-from polyseme.server.wire.calls.call_tasks import know_parents
+from polyseme.server.wire.calls.call_tasks import use_call_tasks
 from polyseme.server.wire.calls.identity import identifier
 from polyseme.server.wire.calls.proxies import ForProxies
 from polyseme.server.wire.calls.service import Service
@@ -100,7 +100,7 @@ class Listener:
         probes = protocols.probes(self._config, lambda: self._ready)
         open_ = replace(guarded, admission=open_to_all(), tracing=NoTracing())
         server = self._server = grpc.aio.server(options=_channel_options(self._config))
-        know_parents(asyncio.get_running_loop())
+        use_call_tasks(asyncio.get_running_loop())
         server.add_generic_rpc_handlers(
             (
                 *(generic_handler(service, open_) for service in probes),

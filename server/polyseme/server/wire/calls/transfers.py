@@ -15,7 +15,7 @@ import grpc
 
 from polyseme.server.errors import DeadlineExpiredError, QueueFullError, ServerError
 from polyseme.server.memory.budget import RETRY_S, Budget, Kind
-from polyseme.server.wire.calls.call_tasks import end_call
+from polyseme.server.wire.calls.call_tasks import cancel_now, end_call, finished
 
 ServicerContext: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -125,7 +125,7 @@ class Transfers:
         task = _this_task()
         request = self._requests[task] = _Request(self._clock(), may_idle)
         try:
-            return await context.read()
+            return await finished(task, context.read())
         except asyncio.CancelledError:
             if request.ended is None or task.uncancel():
                 raise
@@ -138,7 +138,7 @@ class Transfers:
         task = _this_task()
         self._add(task, len(data))
         try:
-            await context.write(data)
+            await finished(task, context.write(data))
         finally:
             self._remove(task)
 
@@ -203,7 +203,7 @@ class Transfers:
     def _end_request(self, task: Task, request: _Request, error: ServerError, why: str) -> None:
         if request.ended is None:
             request.ended = error
-            task.cancel()
+            cancel_now(task)
             self._observer.transfer_ended("request", why)
 
     def _end_reply(self, task: Task, reply: _Reply, why: str) -> bool:
