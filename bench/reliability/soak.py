@@ -22,18 +22,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+from typing import Final
 
 import grpc
 import numpy as np
-from bench.lib.closed_loop import SERVICE
 from bench.lib.machine import heading
 from bench.lib.server import server_process, status_mib
 from bench.lib.texts import mixed_texts
+from bench.reliability.calls import Caller, Kind, cancelled, garbage, late, left_stream, plain, words
 from bench.reliability.outcome import Outcome
-from tests.server.frames import mutated
-
-from polyseme.v1 import common_pb2
-from polyseme.v1 import embedding_service_pb2 as pb
 
 MINUTES = 30.0
 WARM_UP_MINUTES = 8.0
@@ -45,7 +42,14 @@ PACE_S = 0.05  # between two calls of a caller, on average
 CALLS_OF_A_CONNECTION = 200
 BETWEEN_SAMPLES_S = 5.0
 MOST_MIB_PER_HOUR = 1.0
-CUT = common_pb2.TextOptions(truncate=common_pb2.TRUNCATE_END)
+WEIGHTS: Final[dict[Kind, int]] = {
+    plain: 8,
+    words: 2,
+    cancelled: 2,
+    late: 1,
+    garbage: 1,
+    left_stream: 1,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,30 +144,8 @@ async def _caller(
 
 async def _one_call(channel: grpc.aio.Channel, texts: list[str], draw: random.Random) -> None:
     """Six in ten are plain; the others are words, cancelled, too late, garbage, or streams that are left."""
-    embed: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERVICE + "Embed")
-    request = pb.EmbedRequest(texts=texts, text_options=CUT)
-    match draw.randrange(15):
-        case 0 | 1:
-            spans = pb.EmbedSpansRequest(inputs=[pb.SpanInput(text=text) for text in texts], text_options=CUT)
-            words: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SERVICE + "EmbedSpans")
-            await words(spans.SerializeToString(), timeout=60)
-        case 2 | 3:
-            call = embed(request.SerializeToString(), timeout=60)
-            await asyncio.sleep(draw.uniform(0, 0.03))
-            call.cancel()
-        case 4:
-            await embed(request.SerializeToString(), timeout=draw.uniform(0.001, 0.02))
-        case 5:
-            await embed(mutated(request.SerializeToString(), draw), timeout=60)
-        case 6:
-            stub: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(SERVICE + "StreamEmbed")
-            stream = stub(timeout=60)
-            for _ in range(3):
-                await stream.write(pb.StreamEmbedRequest(embed=request).SerializeToString())
-            await stream.read()
-            stream.cancel()
-        case _:
-            await embed(request.SerializeToString(), timeout=60)
+    kind = draw.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    await kind(Caller(channel, texts, draw))
 
 
 def judge(samples: Sequence[Sample]) -> list[Outcome]:
