@@ -38,7 +38,12 @@ def test_a_client_is_one_class(kind):
 
 def test_what_few_clients_need_is_imported_on_demand():
     few = ["ipaddress", "urllib.parse", "polyseme.client._local.server"]
-    program = f"import sys, polyseme.client; print([name for name in {few} if name in sys.modules])"
+    program = f"""if True:
+        import sys, google.protobuf, grpc, numpy
+        theirs = set(sys.modules)  # of which older ones import some
+        import polyseme.client
+        print([name for name in {few} if name in sys.modules.keys() - theirs])
+    """
     path = os.pathsep.join(path for path in sys.path if path)
     result = subprocess.run(
         [sys.executable, "-S", "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
