@@ -26,12 +26,12 @@ def test_gzip_is_unpacked_by_its_suffix(tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("a.txt", gzip.compress(b"a"), "is gzip; only a name that ends in .gz is unpacked"),
+        ("a.txt", gzip.compress(b"a", mtime=0), "is gzip; only a name that ends in .gz is unpacked"),
         ("a.gz", b"a", "is no gzip"),
         ("a.txt", "a\n".encode("utf-16"), "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8"),
         ("a.txt", "a bank\n".encode("utf-16-be"), "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8"),
         ("a.txt", "a\n".encode("utf-32"), "is UTF-32; texts are UTF-8: iconv -f UTF-32 -t UTF-8"),
-        ("a.txt.gz", gzip.compress("a\n".encode("utf-16")), "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8"),
+        ("a.txt.gz", gzip.compress("a\n".encode("utf-16"), mtime=0), "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8"),
         ("a.csv", b"PK\x03\x04", "is a zip archive (as .xlsx is), not text"),
         ("a.csv", b"PAR1\x15\x04", "is Parquet: --format parquet reads it, not text"),
     ],
