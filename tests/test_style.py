@@ -123,3 +123,25 @@ def test_waits_of_tests_are_minutes_or_meant_to_end():
         if 5 < wait.value < 200
     ]
     assert short == []
+
+
+def _outside_functions(node):
+    """Expressions that are computed when a file is imported, decorators among them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (part for decorator in child.decorator_list for part in ast.walk(decorator))
+        else:
+            yield child
+            yield from _outside_functions(child)
+
+
+def test_names_of_tests_hold_no_time():
+    """Processes that run tests side by side must agree on their names; gzip writes the time into what it packs."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in _outside_functions(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "gzip.compress"
+        if all(keyword.arg != "mtime" for keyword in node.keywords)
+    ]
+    assert found == []

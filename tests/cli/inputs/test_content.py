@@ -31,7 +31,11 @@ def test_gzip_is_unpacked_by_its_suffix(tmp_path):
         ("a.txt", "a\n".encode("utf-16"), "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8"),
         ("a.txt", "a bank\n".encode("utf-16-be"), "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8"),
         ("a.txt", "a\n".encode("utf-32"), "is UTF-32; texts are UTF-8: iconv -f UTF-32 -t UTF-8"),
-        ("a.txt.gz", gzip.compress("a\n".encode("utf-16"), mtime=0), "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8"),
+        (
+            "a.txt.gz",
+            gzip.compress("a\n".encode("utf-16"), mtime=0),
+            "is UTF-16; texts are UTF-8: iconv -f UTF-16 -t UTF-8",
+        ),
         ("a.csv", b"PK\x03\x04", "is a zip archive (as .xlsx is), not text"),
         ("a.csv", b"PAR1\x15\x04", "is Parquet: --format parquet reads it, not text"),
     ],

@@ -16,7 +16,7 @@ FILES = {
     "a.csv": b"id,text\n1,a bank\n2,the bank\n",
     "a.json": b'["a bank", "the bank"]',
     "a.jsonl": b'{"text": "a bank"}\n\n{"text": "the bank"}\n',
-    "a.json.gz": gzip.compress(b'[{"text": "a bank"}, {"text": "the bank"}]'),
+    "a.json.gz": gzip.compress(b'[{"text": "a bank"}, {"text": "the bank"}]', mtime=0),
 }
 
 
