@@ -3,6 +3,7 @@ import errno
 import os
 import subprocess
 import sys
+from ast import literal_eval
 from contextlib import nullcontext
 from pkgutil import iter_modules
 from types import SimpleNamespace
@@ -194,24 +195,23 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-def test_a_subcommand_imports_no_other():
+def _imported_for(*arguments: str) -> list[str]:
+    """The modules of subcommands and of the server that `polyseme` has imported at its end."""
     program = (
         "import sys; from polyseme.cli.main import main\n"
-        "try: main(['health', '--help'])\n"
-        "finally: print(*(name for name in sys.modules if name.startswith(('polyseme.cli.commands.', 'polyseme.s'))))"
+        f"try: main({list(arguments)})\n"
+        "finally: print([name for name in sys.modules if name.startswith(('polyseme.cli.commands', 'polyseme.s'))])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=_environment())
-    assert result.stdout.splitlines()[-1] == "polyseme.cli.commands.health"
+    return list(literal_eval(result.stdout.splitlines()[-1]))
+
+
+def test_a_subcommand_imports_no_other():
+    assert _imported_for("health", "--help") == ["polyseme.cli.commands", "polyseme.cli.commands.health"]
 
 
 def test_the_help_of_all_imports_no_subcommand():
-    program = (
-        "import sys; from polyseme.cli.main import main\n"
-        "try: main(['--help'])\n"
-        "finally: print([name for name in sys.modules if name.startswith('polyseme.cli.commands')])"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=_environment())
-    assert result.stdout.splitlines()[-1] == "[]"
+    assert _imported_for("--help") == []
 
 
 def test_every_module_of_a_subcommand_is_listed():
